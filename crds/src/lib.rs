@@ -1,0 +1,1 @@
+//! The two resources of timcluster.io as Rust types, and their generated YAML.

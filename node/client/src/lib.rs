@@ -1,0 +1,1 @@
+//! A client of the tim protocol: both encodings, reconnect, typed errors.

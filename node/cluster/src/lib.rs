@@ -1,0 +1,1 @@
+//! Membership, trust and agreement: gossip, peer links, control group.

@@ -1,0 +1,1 @@
+//! The protocols of the node as pure state machines: placement, homes, sessions, presence.

@@ -1,0 +1,1 @@
+//! gRPC messages between nodes and from the operator to a node.

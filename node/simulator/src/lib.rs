@@ -1,0 +1,1 @@
+//! Seeded simulation of several nodes, with a checker of the invariants.

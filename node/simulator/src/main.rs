@@ -1,0 +1,3 @@
+//! Runs the simulator over many seeds.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Partition databases: schema, fence, sealed rows, repartition steps.

@@ -1,0 +1,1 @@
+//! The tim wire protocol: frames, structs, both encodings, identifiers.

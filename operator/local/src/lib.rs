@@ -1,0 +1,1 @@
+//! The substrate that runs the plan with processes of this machine.

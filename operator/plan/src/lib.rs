@@ -1,0 +1,1 @@
+//! Pure planning: from what is observed of a TimCluster to what has to be done.

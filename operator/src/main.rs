@@ -1,0 +1,3 @@
+//! Entry point of `tim-operator`.
+
+fn main() {}
