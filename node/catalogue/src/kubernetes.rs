@@ -1,0 +1,72 @@
+//! Class K: Kubernetes.
+
+use crate::{Cause, Severity};
+
+/// The API server does not answer.
+pub static API_UNREACHABLE: Cause = Cause {
+    code: "TIM-K101",
+    name: "api_server_unreachable",
+    reason: "ApiServerUnreachable",
+    what: "The API server does not answer.",
+    why: "It is down, or the kubeconfig names another address.",
+    meaning: "Running nodes go on.",
+    remedy: "check the connection with kubectl version",
+    severity: Severity::Retried,
+};
+
+/// The resources of timcluster.io are not installed.
+pub static CRD_MISSING: Cause = Cause {
+    code: "TIM-K102",
+    name: "crd_missing",
+    reason: "CrdMissing",
+    what: "The resources of timcluster.io are not installed.",
+    why: "The chart was installed with crds.install=false, or not at all.",
+    meaning: "The operator waits.",
+    remedy: "kubectl apply --server-side -f crds/yaml",
+    severity: Severity::Retried,
+};
+
+/// The account has no right for an operation.
+pub static FORBIDDEN: Cause = Cause {
+    code: "TIM-K103",
+    name: "forbidden",
+    reason: "Forbidden",
+    what: "The account has no right for an operation.",
+    why: "RBAC refuses the verb on the resource.",
+    meaning: "The object is left as it is; it is tried again.",
+    remedy: "grant the verb that the message names",
+    severity: Severity::Retried,
+};
+
+/// An object of that name exists and belongs to somebody else.
+pub static NAME_TAKEN: Cause = Cause {
+    code: "TIM-K104",
+    name: "name_taken",
+    reason: "NameTaken",
+    what: "An object of that name exists and belongs to somebody else.",
+    why: "It is not controlled by this TimCluster.",
+    meaning: "It is left untouched; the cluster waits.",
+    remedy: "delete or rename that object",
+    severity: Severity::Stays,
+};
+
+/// The image of a node cannot be pulled or does not start.
+pub static IMAGE_UNAVAILABLE: Cause = Cause {
+    code: "TIM-K105",
+    name: "image_unavailable",
+    reason: "ImageUnavailable",
+    what: "The image of a node cannot be pulled or does not start.",
+    why: "Name or tag are wrong, or the registry refuses.",
+    meaning: "Nodes of the old image go on.",
+    remedy: "correct spec.image",
+    severity: Severity::Retried,
+};
+
+/// Every cause of this class, by number.
+pub(crate) static ALL: &[&Cause] = &[
+    &API_UNREACHABLE,
+    &CRD_MISSING,
+    &FORBIDDEN,
+    &NAME_TAKEN,
+    &IMAGE_UNAVAILABLE,
+];

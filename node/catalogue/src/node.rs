@@ -1,0 +1,150 @@
+//! Class N: nodes and the trust between them.
+
+use crate::{Cause, Severity};
+
+/// A port that the node shall listen on is taken.
+pub static ADDRESS_IN_USE: Cause = Cause {
+    code: "TIM-N101",
+    name: "address_in_use",
+    reason: "AddressInUse",
+    what: "A port that the node shall listen on is taken.",
+    why: "Another process listens on it.",
+    meaning: "The node does not start; nothing is lost.",
+    remedy: "end the other process, or choose another port in listeners",
+    severity: Severity::Retried,
+};
+
+/// A node was refused because it proved another cluster secret.
+pub static WRONG_CLUSTER_SECRET: Cause = Cause {
+    code: "TIM-N102",
+    name: "wrong_cluster_secret",
+    reason: "WrongClusterSecret",
+    what: "A node was refused because it proved another cluster secret.",
+    why: "Its key ring is older or of another cluster.",
+    meaning: "It serves nobody until this is right; the others go on.",
+    remedy: "give the node the key ring of this cluster",
+    severity: Severity::Stays,
+};
+
+/// A process of another cluster tried to connect.
+pub static WRONG_CLUSTER: Cause = Cause {
+    code: "TIM-N103",
+    name: "wrong_cluster",
+    reason: "WrongCluster",
+    what: "A process of another cluster tried to connect.",
+    why: "Its certificate or clusterId names another cluster.",
+    meaning: "It learns nothing and changes nothing.",
+    remedy: "check addresses and clusterId of both clusters",
+    severity: Severity::Stays,
+};
+
+/// A node does not answer.
+pub static NODE_UNREACHABLE: Cause = Cause {
+    code: "TIM-N104",
+    name: "node_unreachable",
+    reason: "NodeUnreachable",
+    what: "A node does not answer.",
+    why: "It is stopped, overloaded, or cut off.",
+    meaning: "Chat goes on over the others; its users reconnect.",
+    remedy: "look at the log of the node that the message names",
+    severity: Severity::Retried,
+};
+
+/// Two nodes have no protocol version in common.
+pub static UNSUPPORTED_VERSION: Cause = Cause {
+    code: "TIM-N105",
+    name: "unsupported_peer_version",
+    reason: "UnsupportedPeerVersion",
+    what: "Two nodes have no protocol version in common.",
+    why: "More than one minor version lies between them.",
+    meaning: "They do not connect; each goes on alone with the rest.",
+    remedy: "upgrade by one minor version at a time",
+    severity: Severity::Stays,
+};
+
+/// A peer certificate has ended.
+pub static CERTIFICATE_EXPIRED: Cause = Cause {
+    code: "TIM-N108",
+    name: "certificate_expired",
+    reason: "CertificateExpired",
+    what: "A peer certificate has ended.",
+    why: "Its renewal failed, or the clock is wrong.",
+    meaning: "Links that stand stay; new ones fail.",
+    remedy: "see why the renewal failed, and check the clock",
+    severity: Severity::Stays,
+};
+
+/// A certificate or key cannot be used.
+pub static CERTIFICATE_UNREADABLE: Cause = Cause {
+    code: "TIM-N109",
+    name: "certificate_unreadable",
+    reason: "CertificateUnreadable",
+    what: "A certificate or key cannot be used.",
+    why: "The file is missing, damaged, or key and certificate do not belong together.",
+    meaning: "The last good pair stays in use; a node without one does not start.",
+    remedy: "restore the Secret with the node certificates",
+    severity: Severity::Retried,
+};
+
+/// The clock of a node jumped.
+pub static CLOCK_JUMP: Cause = Cause {
+    code: "TIM-N110",
+    name: "clock_jump",
+    reason: "ClockJump",
+    what: "The clock of a node jumped.",
+    why: "It was set, or the machine was suspended.",
+    meaning: "Times in a conversation never decrease; nothing is lost.",
+    remedy: "keep clocks in step (NTP)",
+    severity: Severity::Retried,
+};
+
+/// The control group has no leader.
+pub static NO_LEADER: Cause = Cause {
+    code: "TIM-N111",
+    name: "no_control_leader",
+    reason: "NoControlLeader",
+    what: "The control group has no leader.",
+    why: "Fewer than half of its voters answer.",
+    meaning: "Chat goes on; changes of the partition map wait.",
+    remedy: "bring the missing nodes back",
+    severity: Severity::Retried,
+};
+
+/// A node is being drained.
+pub static DRAINING: Cause = Cause {
+    code: "TIM-N112",
+    name: "node_draining",
+    reason: "NodeDraining",
+    what: "A node is being drained.",
+    why: "It was asked to leave.",
+    meaning: "Its users are handed to other nodes.",
+    remedy: "nothing: it ends by itself",
+    severity: Severity::Retried,
+};
+
+/// A node has reached one of its limits.
+pub static OVERLOADED: Cause = Cause {
+    code: "TIM-N113",
+    name: "node_overloaded",
+    reason: "NodeOverloaded",
+    what: "A node has reached one of its limits.",
+    why: "A queue, or the number of connections, is full.",
+    meaning: "New work is refused with a reason, none that was accepted is lost.",
+    remedy: "add replicas, or raise the limit that the message names",
+    severity: Severity::Retried,
+};
+
+/// Every cause of this class, by number.
+pub(crate) static ALL: &[&Cause] = &[
+    &ADDRESS_IN_USE,
+    &WRONG_CLUSTER_SECRET,
+    &WRONG_CLUSTER,
+    &NODE_UNREACHABLE,
+    &UNSUPPORTED_VERSION,
+    &CERTIFICATE_EXPIRED,
+    &CERTIFICATE_UNREADABLE,
+    &CLOCK_JUMP,
+    &NO_LEADER,
+    &DRAINING,
+    &OVERLOADED,
+];
