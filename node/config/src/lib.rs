@@ -1,1 +1,94 @@
-//! The node's configuration: typed, defaulted, validated.
+//! The node's configuration: one typed tree, read from TOML files and the environment, checked before the first socket.
+//!
+//! Both substrates write it (the operator into a ConfigMap, `tim up` into a file) and the node reads it, so the tree lives
+//! in a crate of its own. Later sources win: defaults, then each `--config` file in order, then variables
+//! `TIM_<SECTION>__<KEY>`. An unknown key is refused with its name and the nearest valid one ([`LoadError`]).
+
+mod accounts;
+mod drain;
+mod identity;
+mod limits;
+mod listeners;
+mod load;
+mod membership;
+mod partitioning;
+mod sessions;
+mod storage;
+mod telemetry;
+mod trust;
+
+pub use accounts::{Accounts, Passwords};
+pub use drain::Drain;
+pub use identity::Identity;
+pub use limits::Limits;
+pub use listeners::{Listener, Listeners};
+pub use load::{LoadError, environment_prefix, load, merge, reference};
+pub use membership::Membership;
+pub use partitioning::{Partitioning, RangeStart, SLOT_COUNT};
+pub use sessions::Sessions;
+pub use storage::Storage;
+pub use telemetry::Telemetry;
+pub use trust::Trust;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything a node is told. Sections are independent; [`NodeConfig::validate`] checks each and what spans them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NodeConfig {
+    /// Who the node is.
+    pub node: Identity,
+    /// Where it listens.
+    pub listeners: Listeners,
+    /// Keys and certificates.
+    pub trust: Trust,
+    /// How it finds the others and notices their end.
+    pub membership: Membership,
+    /// The databases.
+    pub storage: Storage,
+    /// The layout that a new cluster begins with.
+    pub partitioning: Partitioning,
+    /// Connections of clients.
+    pub sessions: Sessions,
+    /// Accounts and passwords.
+    pub accounts: Accounts,
+    /// Leaving without loss.
+    pub drain: Drain,
+    /// Upper bounds of queues and batches.
+    pub limits: Limits,
+    /// Logs, metrics, traces.
+    pub telemetry: Telemetry,
+}
+
+impl NodeConfig {
+    /// Checks every section.
+    ///
+    /// # Errors
+    /// The first value outside its valid set, by its full key (`TIM-C102`), or a missing one (`TIM-C105`).
+    pub fn validate(&self) -> Result<(), LoadError> {
+        self.node.validate()?;
+        self.listeners.validate()?;
+        self.trust.validate()?;
+        self.membership.validate()?;
+        self.storage.validate()?;
+        self.partitioning.validate(&self.storage.databases)?;
+        self.sessions.validate()?;
+        self.accounts.validate()?;
+        self.drain.validate()?;
+        self.limits.validate()?;
+        self.telemetry.validate()
+    }
+
+    /// The effective configuration as TOML, secrets replaced by `<hidden>`.
+    ///
+    /// # Errors
+    /// None in practice: the tree is plain data. A failure of the serialiser is passed on.
+    pub fn dump(&self) -> Result<String, toml::ser::Error> {
+        let mut shown = self.clone();
+        shown.accounts.hide_secrets();
+        toml::to_string_pretty(&shown)
+    }
+}
+
+#[cfg(test)]
+mod tests;

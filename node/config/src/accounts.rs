@@ -1,0 +1,97 @@
+//! Accounts and passwords.
+
+use crate::LoadError;
+use serde::{Deserialize, Serialize};
+
+/// Section `[accounts]`: how account ids come from login names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Accounts {
+    /// Salt of the derivation; the default is the reference engine's, so that existing ids stay. Treated as a secret.
+    pub salt: String,
+    /// Seed of the check byte as text (generation 2.1); empty: the default seed.
+    pub mask_seed: String,
+    /// Password hashing.
+    pub passwords: Passwords,
+}
+
+/// Section `[accounts.passwords]`: argon2id, off the I/O threads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Passwords {
+    /// Memory of one hash in KiB (OWASP: 19 MiB with two passes and one lane).
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub iterations: u32,
+    /// Hashes computed at once.
+    pub workers: u32,
+    /// Logins and registrations that may wait for a worker; more are answered 5104.
+    pub queue_max: u32,
+    /// Verified credentials remembered under a keyed hash, so that a reconnect costs no new hash; 0 switches it off.
+    pub remembered_max: u32,
+    /// How long one is remembered, in seconds.
+    pub remembered_seconds: u64,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self {
+            salt: String::from("#@*=+-<>?:|$&()%$#{]aQkLIPM79643028U'TRKF_}"),
+            mask_seed: String::new(),
+            passwords: Passwords::default(),
+        }
+    }
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self {
+            memory_kib: 19_456,
+            iterations: 2,
+            workers: 1,
+            queue_max: 1_024,
+            remembered_max: 20_000,
+            remembered_seconds: 600,
+        }
+    }
+}
+
+impl Accounts {
+    pub(crate) fn hide_secrets(&mut self) {
+        for secret in [&mut self.salt, &mut self.mask_seed] {
+            if !secret.is_empty() {
+                *secret = String::from("<hidden>");
+            }
+        }
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), LoadError> {
+        let passwords = &self.passwords;
+        LoadError::in_range(
+            "accounts.passwords.memory_kib",
+            u64::from(passwords.memory_kib),
+            64..=1_048_576,
+        )?;
+        LoadError::in_range(
+            "accounts.passwords.iterations",
+            u64::from(passwords.iterations),
+            1..=100,
+        )?;
+        LoadError::in_range("accounts.passwords.workers", u64::from(passwords.workers), 1..=64)?;
+        LoadError::in_range(
+            "accounts.passwords.queue_max",
+            u64::from(passwords.queue_max),
+            1..=1_000_000,
+        )?;
+        LoadError::in_range(
+            "accounts.passwords.remembered_max",
+            u64::from(passwords.remembered_max),
+            0..=10_000_000,
+        )?;
+        LoadError::in_range(
+            "accounts.passwords.remembered_seconds",
+            passwords.remembered_seconds,
+            1..=86_400,
+        )
+    }
+}

@@ -1,0 +1,68 @@
+//! Upper bounds of queues, sizes and batches.
+
+use crate::LoadError;
+use serde::{Deserialize, Serialize};
+
+/// Section `[limits]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Connections of clients per node.
+    pub connections_max: u32,
+    /// Connections that have not logged in yet.
+    pub unauthenticated_max: u32,
+    /// Largest frame a client may send, in bytes.
+    pub frame_bytes_max: u32,
+    /// Frames of one connection that may wait while its login runs.
+    pub held_frames_max: u32,
+    /// Messages of one session that may be without an outcome.
+    pub submissions_per_session_max: u32,
+    /// Bytes that may wait to be written to one connection.
+    pub outbound_bytes_max: u32,
+    /// Messages in one transaction of a home.
+    pub batch_messages_max: u32,
+    /// Messages that may wait for a transaction, per database.
+    pub home_queue_max: u32,
+    /// Conversations whose head and version a home keeps in memory.
+    pub home_conversations_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 100_000,
+            unauthenticated_max: 10_000,
+            frame_bytes_max: 1 << 20,
+            held_frames_max: 64,
+            submissions_per_session_max: 256,
+            outbound_bytes_max: 1 << 20,
+            batch_messages_max: 512,
+            home_queue_max: 16_384,
+            home_conversations_max: 200_000,
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn validate(&self) -> Result<(), LoadError> {
+        const MOST: u64 = u32::MAX as u64;
+        let limits = [
+            ("limits.connections_max", self.connections_max, 1),
+            ("limits.unauthenticated_max", self.unauthenticated_max, 1),
+            ("limits.frame_bytes_max", self.frame_bytes_max, 1_024),
+            ("limits.held_frames_max", self.held_frames_max, 1),
+            (
+                "limits.submissions_per_session_max",
+                self.submissions_per_session_max,
+                1,
+            ),
+            ("limits.outbound_bytes_max", self.outbound_bytes_max, 65_536),
+            ("limits.batch_messages_max", self.batch_messages_max, 1),
+            ("limits.home_queue_max", self.home_queue_max, 16),
+            ("limits.home_conversations_max", self.home_conversations_max, 16),
+        ];
+        limits
+            .into_iter()
+            .try_for_each(|(key, value, least)| LoadError::in_range(key, u64::from(value), least..=MOST))
+    }
+}

@@ -1,0 +1,94 @@
+//! Connections of clients.
+
+use crate::LoadError;
+use serde::{Deserialize, Serialize};
+
+/// Section `[sessions]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sessions {
+    /// How long a connection may stay without login, in milliseconds.
+    pub login_timeout_millis: u64,
+    /// A client that sends no ping for this long is dropped, in seconds.
+    pub ping_timeout_seconds: u64,
+    /// How long a delivery waits for its confirmation before it is sent again, in milliseconds.
+    pub confirm_timeout_millis: u64,
+    /// How often a delivery is sent before the session counts as silent.
+    pub confirm_attempts: u32,
+    /// Deliveries without a confirmation that a session may have at once.
+    pub unconfirmed_max: u32,
+    /// How long after login a client may ask for offline messages before they are pushed, in milliseconds.
+    pub offline_grace_millis: u64,
+    /// Messages in one offline batch.
+    pub offline_batch_messages: u32,
+    /// How often every session is checked for messages that it misses, in seconds.
+    pub undelivered_check_seconds: u64,
+    /// How long a login token lives, in seconds.
+    pub token_lifetime_seconds: u64,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self {
+            login_timeout_millis: 5_000,
+            ping_timeout_seconds: 600,
+            confirm_timeout_millis: 10_000,
+            confirm_attempts: 3,
+            unconfirmed_max: 256,
+            offline_grace_millis: 3_000,
+            offline_batch_messages: 10,
+            undelivered_check_seconds: 60,
+            token_lifetime_seconds: 10,
+        }
+    }
+}
+
+impl Sessions {
+    pub(crate) fn validate(&self) -> Result<(), LoadError> {
+        LoadError::in_range(
+            "sessions.login_timeout_millis",
+            self.login_timeout_millis,
+            100..=600_000,
+        )?;
+        LoadError::in_range(
+            "sessions.ping_timeout_seconds",
+            self.ping_timeout_seconds,
+            10..=86_400,
+        )?;
+        LoadError::in_range(
+            "sessions.confirm_timeout_millis",
+            self.confirm_timeout_millis,
+            100..=600_000,
+        )?;
+        LoadError::in_range(
+            "sessions.confirm_attempts",
+            u64::from(self.confirm_attempts),
+            1..=100,
+        )?;
+        LoadError::in_range(
+            "sessions.unconfirmed_max",
+            u64::from(self.unconfirmed_max),
+            1..=100_000,
+        )?;
+        LoadError::in_range(
+            "sessions.offline_grace_millis",
+            self.offline_grace_millis,
+            0..=600_000,
+        )?;
+        LoadError::in_range(
+            "sessions.offline_batch_messages",
+            u64::from(self.offline_batch_messages),
+            1..=1_000,
+        )?;
+        LoadError::in_range(
+            "sessions.undelivered_check_seconds",
+            self.undelivered_check_seconds,
+            1..=90,
+        )?;
+        LoadError::in_range(
+            "sessions.token_lifetime_seconds",
+            self.token_lifetime_seconds,
+            1..=86_400,
+        )
+    }
+}
