@@ -13,6 +13,8 @@ pub mod peer {
         unreachable_pub,
         unused_qualifications,
         clippy::all,
+        clippy::too_many_lines,
+        clippy::allow_attributes_without_reason,
         reason = "generated; the .proto files hold the documentation"
     )]
     pub mod v1 {
@@ -28,6 +30,8 @@ pub mod control {
         unreachable_pub,
         unused_qualifications,
         clippy::all,
+        clippy::too_many_lines,
+        clippy::allow_attributes_without_reason,
         reason = "generated; the .proto files hold the documentation"
     )]
     pub mod v1 {
