@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Section `[accounts]`: how account ids come from login names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Accounts {
     /// Salt of the derivation; the default is the reference engine's, so that existing ids stay. Treated as a secret.
@@ -17,6 +18,7 @@ pub struct Accounts {
 
 /// Section `[accounts.passwords]`: argon2id, off the I/O threads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Passwords {
     /// Memory of one hash in KiB (OWASP: 19 MiB with two passes and one lane).

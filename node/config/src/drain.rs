@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Section `[drain]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Drain {
     /// How long a drain may take before what is left is closed all the same, in seconds.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 /// Section `[node]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Identity {
     /// Name of this node, unique in the cluster and stable over restarts (`chat-0`).

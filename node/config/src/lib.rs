@@ -12,6 +12,8 @@ mod listeners;
 mod load;
 mod membership;
 mod partitioning;
+#[cfg(feature = "schema")]
+pub mod reference;
 mod sessions;
 mod storage;
 mod telemetry;
@@ -22,7 +24,7 @@ pub use drain::Drain;
 pub use identity::Identity;
 pub use limits::Limits;
 pub use listeners::{Listener, Listeners};
-pub use load::{LoadError, environment_prefix, load, merge, reference};
+pub use load::{LoadError, environment_prefix, load, merge};
 pub use membership::Membership;
 pub use partitioning::{Partitioning, RangeStart, SLOT_COUNT};
 pub use sessions::Sessions;
@@ -34,6 +36,7 @@ use serde::{Deserialize, Serialize};
 
 /// Everything a node is told. Sections are independent; [`NodeConfig::validate`] checks each and what spans them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct NodeConfig {
     /// Who the node is.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Section `[limits]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Connections of clients per node.

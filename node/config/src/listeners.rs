@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 /// One listening socket for people or clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Listener {
     /// Address and port; port 0 takes a free one.
@@ -17,6 +18,7 @@ pub struct Listener {
 
 /// Section `[listeners]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Listeners {
     /// tim clients: WebSocket `/tim` and `/`, HTTP `/tim2`.

@@ -190,28 +190,3 @@ fn explain(error: &figment::Error, files: &[PathBuf]) -> LoadError {
         kind => LoadError::new(&configuration::INVALID_VALUE, format!("{place}: {path}: {kind}")),
     }
 }
-
-/// Every key with its default, as `section.key = value` lines in order; the generated reference is made from it.
-///
-/// # Errors
-/// None in practice: the defaults are plain data.
-pub fn reference() -> Result<Vec<(String, String)>, toml::ser::Error> {
-    let table = toml::Table::try_from(NodeConfig::default())?;
-    let mut lines = Vec::new();
-    flatten("", &table, &mut lines);
-    Ok(lines)
-}
-
-fn flatten(prefix: &str, table: &toml::Table, lines: &mut Vec<(String, String)>) {
-    for (key, value) in table {
-        let path = if prefix.is_empty() {
-            key.clone()
-        } else {
-            format!("{prefix}.{key}")
-        };
-        match value {
-            toml::Value::Table(inner) => flatten(&path, inner, lines),
-            other => lines.push((path, other.to_string())),
-        }
-    }
-}

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Section `[membership]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Membership {
     /// Where other nodes may be: `host:port`; a host name is resolved again and again, all its addresses are tried.

@@ -8,6 +8,7 @@ pub const SLOT_COUNT: u32 = 1 << 20;
 
 /// One range of slots, by its lower bound; it ends where the next one begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RangeStart {
     /// First slot.
@@ -18,6 +19,7 @@ pub struct RangeStart {
 
 /// Section `[partitioning]`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Partitioning {
     /// Ranges in any order; empty: the databases share the slots evenly.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Section `[sessions]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Sessions {
     /// How long a connection may stay without login, in milliseconds.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 /// Section `[storage]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Storage {
     /// Names of the databases, as the partition map uses them.

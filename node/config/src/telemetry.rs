@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Section `[telemetry]`. The standard `OTEL_*` variables are honoured where a key is left empty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Telemetry {
     /// OTLP/gRPC endpoint (`http://host:4317`); empty: `OTEL_EXPORTER_OTLP_ENDPOINT`, and without that nothing is sent.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 /// Section `[trust]`. All files are read again when they change; none is ever written by the node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Trust {
     /// The cluster's key ring: TOML with `primary` and `[[key]]` tables of `id` and `secret` (base64, 32 bytes).
