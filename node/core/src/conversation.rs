@@ -1,0 +1,336 @@
+//! Conversations: what is submitted, what is stored, and the pure decision between the two.
+//!
+//! # For the store: one transaction of a batch
+//!
+//! The home hands over [`ConversationBatch`]es of one database. For all of them in **one** transaction:
+//!
+//! 1. Take the fences of their ranges. What a fence refuses becomes [`ConversationOutcome::Fenced`] and leaves the
+//!    transaction; the rest goes on.
+//! 2. Lock the conversation rows in key order (`SELECT … FOR UPDATE`; SQLite has the whole file). A conversation
+//!    without a row is [`ConversationState::default`]; make its row first (insert-or-ignore), so that there is
+//!    something to lock.
+//! 3. Load the [`ConversationState`] and, **under the lock**, every entry whose key is among the batch's
+//!    [`Submission::key`]s or whose (sender, client id, content hash) matches a submission that has a client id.
+//!    Those are the [`KnownEntry`]s.
+//! 4. Call [`decide`]. It compares the version, looks for ids, judges rights, numbers.
+//! 5. Write what it says:
+//!    * [`Decision::Conflict`]: nothing.
+//!    * [`Decision::Apply`] with `changed == false`: nothing (everything was known, or refused for free).
+//!    * [`Decision::Apply`] with `changed == true`: the row becomes `state` (head, version, timestamp, relations),
+//!      and for each [`Verdict::Store`] the entry is inserted. When the verdict's `becomes_friends` is set, both
+//!      accounts' lists of conversations must already be durable in their own partitions (see [`Operation`]).
+//! 6. Read the member rows of the conversation's accounts, for [`ConversationOutcome::Done`]'s cursors; an account
+//!    and class without a row begins at [`starting_cursor`].
+//! 7. Commit. When the commit's fate is not known, say [`BatchResult::Unknown`] and nothing else.
+
+mod judge;
+mod relation;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{
+    AccountId, ContentHash, ConversationId, DatabaseName, DeviceClass, Epoch, MessageKey, Seq, Version,
+};
+
+pub use judge::{Decision, decide, may_send, may_send_between};
+pub use relation::{Relation, Relations, Side};
+
+/// What a session asks of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Operation {
+    /// A message to the other account (tim odType 1). Needs friendship.
+    Message,
+    /// A request for friendship, or the answer to one (tim rtype 4). Before it is submitted, the entry of the
+    /// conversation in the lists of **both** accounts must be durable: the lists are supersets.
+    AddFriend,
+}
+
+/// One thing to be numbered and stored, as it travels from the session's node to the home.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// Identity; the same in every attempt.
+    pub key: MessageKey,
+    /// Where to.
+    pub conversation: ConversationId,
+    /// Who sends.
+    pub sender: AccountId,
+    /// The other account of the conversation.
+    pub peer: AccountId,
+    /// The sending device's class.
+    pub sender_class: DeviceClass,
+    /// What is asked.
+    pub operation: Operation,
+    /// The id the client gave, if it gave one other than 0. A retry of the client is recognised by it together
+    /// with `content_hash`.
+    pub client_id: Option<i64>,
+    /// Hash of what the client sent, over everything that makes the message what it is.
+    pub content_hash: ContentHash,
+    /// How often this message has been sent to a home, this time included; 1 the first time. A refusal of a later
+    /// attempt raises the version, so that an older attempt can no longer commit.
+    pub attempt: u32,
+    /// What is stored; opaque here.
+    pub body: Bytes,
+}
+
+/// What kind of thing an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum EntryKind {
+    /// Shown in history.
+    Message,
+    /// "Somebody wants to be your friend" (tim bnType 4).
+    FriendRequest,
+    /// "You are friends now" (tim bnType 5).
+    FriendAccepted,
+    /// What was here has been revoked; no body. It keeps its place, so that a gap means loss and nothing else.
+    Tombstone,
+}
+
+impl EntryKind {
+    /// tim's `bnType` of a notice.
+    #[must_use]
+    pub fn notice_type(self) -> Option<i32> {
+        match self {
+            Self::FriendRequest => Some(4),
+            Self::FriendAccepted => Some(5),
+            Self::Message | Self::Tombstone => None,
+        }
+    }
+
+    /// The number under which the kind is stored. Never reused.
+    #[must_use]
+    pub fn to_code(self) -> i16 {
+        match self {
+            Self::Message => 1,
+            Self::FriendRequest => 2,
+            Self::FriendAccepted => 3,
+            Self::Tombstone => 4,
+        }
+    }
+
+    /// The kind stored under a number; `None` for one this version does not know.
+    #[must_use]
+    pub fn from_code(code: i16) -> Option<Self> {
+        [
+            Self::Message,
+            Self::FriendRequest,
+            Self::FriendAccepted,
+            Self::Tombstone,
+        ]
+        .into_iter()
+        .find(|kind| kind.to_code() == code)
+    }
+}
+
+/// One numbered entry of a conversation, as stored and as delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its place; tim's `mid`.
+    pub seq: Seq,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Its identity.
+    pub key: MessageKey,
+    /// Who caused it.
+    pub sender: AccountId,
+    /// With which class of device.
+    pub sender_class: DeviceClass,
+    /// The id the client gave.
+    pub client_id: Option<i64>,
+    /// Unix nanoseconds; never decreases within a conversation.
+    pub timestamp_ns: i64,
+    /// Opaque here; empty for a tombstone.
+    pub body: Bytes,
+}
+
+impl Entry {
+    /// tim's `id`: the client's own if it gave one, else derived from the key.
+    #[must_use]
+    pub fn wire_id(&self) -> i64 {
+        self.client_id.unwrap_or_else(|| self.key.wire_id())
+    }
+
+    /// Whether a session of `account` is shown this entry. What is not shown still counts as handed on and
+    /// confirmed: it only keeps the numbers without gap.
+    #[must_use]
+    pub fn shown_to(&self, account: &AccountId) -> bool {
+        match self.kind {
+            EntryKind::Message => true,
+            EntryKind::FriendRequest | EntryKind::FriendAccepted => self.sender != *account,
+            EntryKind::Tombstone => false,
+        }
+    }
+}
+
+/// The locked row of a conversation, as far as decisions need it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationState {
+    /// Number of the newest entry; 0 for none.
+    pub head: Seq,
+    /// Counts the transactions that changed this row.
+    pub version: Version,
+    /// Timestamp of the newest entry in Unix nanoseconds; 0 for none.
+    pub last_timestamp_ns: i64,
+    /// What the two accounts of a direct conversation are to each other.
+    pub relations: Relations,
+}
+
+/// A stored entry that a submission might be, found under the lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownEntry {
+    /// Key of the stored entry.
+    pub key: MessageKey,
+    /// Its sender.
+    pub sender: AccountId,
+    /// Its client id.
+    pub client_id: Option<i64>,
+    /// Its content hash.
+    pub content_hash: ContentHash,
+    /// Its place.
+    pub seq: Seq,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Its timestamp in Unix nanoseconds.
+    pub timestamp_ns: i64,
+}
+
+/// Why an operation is not allowed. Nothing of it is stored, except [`Refusal::AlreadyFriends`], which repeats the
+/// notice to the other side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// Sender and receiver are not mutual friends.
+    #[error("sender and receiver are not friends")]
+    NotFriends,
+    /// The other account has blocked the caller.
+    #[error("the other account has blocked the caller")]
+    Blocked,
+    /// An account cannot befriend itself.
+    #[error("an account cannot be its own friend")]
+    OwnAccount,
+    /// They are friends already.
+    #[error("they are friends already")]
+    AlreadyFriends,
+}
+
+impl Refusal {
+    /// The code clients know (specification of the wire, section 7).
+    #[must_use]
+    pub fn wire_code(self) -> i32 {
+        match self {
+            Self::NotFriends | Self::OwnAccount => 4105,
+            Self::Blocked => 4110,
+            Self::AlreadyFriends => 4117,
+        }
+    }
+}
+
+/// What becomes of one submission.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Insert this entry.
+    Store {
+        /// What to insert, and to deliver after the commit.
+        entry: Arc<Entry>,
+        /// Told to the caller although something was stored (4117).
+        refusal: Option<Refusal>,
+        /// Whether this entry made the two accounts friends.
+        becomes_friends: bool,
+    },
+    /// It is stored already: by an earlier attempt, or the client sent it again under its own id.
+    Known(KnownEntry),
+    /// Not allowed.
+    Refuse(Refusal),
+}
+
+/// Submissions to one conversation that are decided together, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationBatch {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The version the home believes in; another one in the database is a conflict.
+    pub expected_version: Version,
+    /// Epoch of the range the home believes in, for the fence.
+    pub epoch: Epoch,
+    /// In the order in which they are to be numbered.
+    pub submissions: Vec<Arc<Submission>>,
+}
+
+/// How far one class of an account's devices has confirmed a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberCursor {
+    /// Whose.
+    pub account: AccountId,
+    /// Which class of devices.
+    pub class: DeviceClass,
+    /// Everything up to here is confirmed.
+    pub cursor: Seq,
+}
+
+/// Where a class of devices begins: its own cursor, else the highest of the account's other classes, else 0.
+#[must_use]
+pub fn starting_cursor(cursors: &[MemberCursor], account: &AccountId, class: DeviceClass) -> Seq {
+    let own = |cursor: &&MemberCursor| cursor.account == *account;
+    let exact = cursors.iter().filter(own).find(|cursor| cursor.class == class);
+    exact.map_or_else(
+        || {
+            cursors
+                .iter()
+                .filter(own)
+                .map(|cursor| cursor.cursor)
+                .max()
+                .unwrap_or_default()
+        },
+        |cursor| cursor.cursor,
+    )
+}
+
+/// What a fence said instead of letting a transaction pass. Nothing was written for the conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FenceRefusal {
+    /// A cut-over is under way; ask again shortly.
+    Closing,
+    /// The range went to another database; the newer map is needed.
+    Moved {
+        /// Which has it now.
+        to: DatabaseName,
+        /// Its epoch there.
+        epoch: Epoch,
+    },
+    /// Range or epoch differ from what the node believes, or the range is not open here (yet).
+    Stale,
+}
+
+/// What became of one conversation of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConversationOutcome {
+    /// Decided and committed.
+    Done {
+        /// One per submission.
+        verdicts: Vec<Verdict>,
+        /// The version after it.
+        version: Version,
+        /// The cursors of its accounts, read in the transaction.
+        cursors: Vec<MemberCursor>,
+    },
+    /// Another home has changed the conversation; nothing was written.
+    Conflict {
+        /// Per submission the stored entry, if it is there all the same.
+        known: Vec<Option<KnownEntry>>,
+    },
+    /// The fence refused; nothing was written.
+    Fenced(FenceRefusal),
+}
+
+/// What became of a whole transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BatchResult {
+    /// It committed; one outcome per conversation, in the order of the batch.
+    Committed(Vec<ConversationOutcome>),
+    /// It certainly changed nothing (deadlock, no connection, refused by the server). It may be tried again.
+    Failed,
+    /// It may or may not have committed. Nothing may be said to anybody before that is settled, by running the
+    /// same batch with the same expected versions again.
+    Unknown,
+}

@@ -1,0 +1,220 @@
+//! The decision: ids first, then rights, then numbers.
+
+use std::sync::Arc;
+
+use crate::conversation::{
+    ConversationBatch, ConversationState, Entry, EntryKind, KnownEntry, Operation, Refusal, Relation,
+    Relations, Side, Submission, Verdict,
+};
+use crate::id::AccountId;
+
+/// What a transaction has to do for one conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// The version is the expected one.
+    Apply {
+        /// One per submission, in order.
+        verdicts: Vec<Verdict>,
+        /// The row after it.
+        state: ConversationState,
+        /// Whether anything is to be written. The version was raised exactly then.
+        changed: bool,
+    },
+    /// The version is another one: nothing is written. What is there all the same is told, so that an unknown
+    /// outcome can be settled.
+    Conflict {
+        /// Per submission the stored entry, if there is one.
+        known: Vec<Option<KnownEntry>>,
+    },
+}
+
+/// Decides a batch against the locked state of its conversation.
+///
+/// `known` holds the stored entries that any of the submissions might be (read under the lock); `now_ns` is the
+/// wall clock in Unix nanoseconds.
+///
+/// In this order, per submission: is it stored already (by key, then by the client's own id and content)? Is it
+/// allowed? Only then it gets a number. A refusal of something that was sent before (`attempt` > 1) raises the
+/// version: the attempt before may still be on its way to the database and must not commit after "no" was said.
+#[must_use]
+pub fn decide(
+    state: &ConversationState,
+    known: &[KnownEntry],
+    batch: &ConversationBatch,
+    now_ns: i64,
+) -> Decision {
+    if state.version != batch.expected_version {
+        let known = batch
+            .submissions
+            .iter()
+            .map(|submission| find(known, submission).cloned())
+            .collect();
+        return Decision::Conflict { known };
+    }
+    let mut judge = Judge {
+        state: state.clone(),
+        changed: false,
+        fresh: Vec::new(),
+        now_ns,
+    };
+    let verdicts = batch
+        .submissions
+        .iter()
+        .map(|submission| judge.one(known, submission))
+        .collect();
+    if judge.changed {
+        judge.state.version = state.version.next();
+    }
+    Decision::Apply {
+        verdicts,
+        state: judge.state,
+        changed: judge.changed,
+    }
+}
+
+/// Whether `sender` may write to `peer` in their conversation.
+///
+/// # Errors
+/// The reason why not.
+pub fn may_send(relations: Relations, sender: &AccountId, peer: &AccountId) -> Result<(), Refusal> {
+    if sender != peer && relations.are_friends() {
+        Ok(())
+    } else {
+        Err(Refusal::NotFriends)
+    }
+}
+
+/// [`may_send`] over a conversation's state, for what is relayed and not stored (tim odType 5).
+///
+/// # Errors
+/// The reason why not.
+pub fn may_send_between(
+    state: &ConversationState,
+    sender: &AccountId,
+    peer: &AccountId,
+) -> Result<(), Refusal> {
+    may_send(state.relations, sender, peer)
+}
+
+/// The stored entry that a submission is: by key, else by the client's id and content.
+fn find<'a>(known: &'a [KnownEntry], submission: &Submission) -> Option<&'a KnownEntry> {
+    known
+        .iter()
+        .find(|entry| entry.key == submission.key)
+        .or_else(|| {
+            submission.client_id?;
+            known.iter().find(|entry| {
+                entry.client_id == submission.client_id
+                    && entry.sender == submission.sender
+                    && entry.content_hash == submission.content_hash
+            })
+        })
+}
+
+struct Judge {
+    state: ConversationState,
+    changed: bool,
+    /// Stored by this very batch; two attempts of one message may stand in it.
+    fresh: Vec<KnownEntry>,
+    now_ns: i64,
+}
+
+/// What an allowed operation amounts to.
+struct Allowed {
+    kind: EntryKind,
+    relations: Relations,
+    refusal: Option<Refusal>,
+}
+
+impl Judge {
+    fn one(&mut self, known: &[KnownEntry], submission: &Arc<Submission>) -> Verdict {
+        if let Some(entry) = find(known, submission).or_else(|| find(&self.fresh, submission)) {
+            return Verdict::Known(entry.clone());
+        }
+        match self.rights(submission) {
+            Err(refusal) => {
+                self.changed |= submission.attempt > 1;
+                Verdict::Refuse(refusal)
+            }
+            Ok(allowed) => self.store(submission, &allowed),
+        }
+    }
+
+    fn rights(&self, submission: &Submission) -> Result<Allowed, Refusal> {
+        let (sender, peer) = (&submission.sender, &submission.peer);
+        let relations = self.state.relations;
+        match submission.operation {
+            Operation::Message => {
+                may_send(relations, sender, peer)?;
+                Ok(Allowed {
+                    kind: EntryKind::Message,
+                    relations,
+                    refusal: None,
+                })
+            }
+            Operation::AddFriend => add_friend(relations, sender, peer),
+        }
+    }
+
+    fn store(&mut self, submission: &Submission, allowed: &Allowed) -> Verdict {
+        let becomes_friends = allowed.relations.are_friends() && !self.state.relations.are_friends();
+        let entry = Entry {
+            seq: self.state.head.next(),
+            kind: allowed.kind,
+            key: submission.key,
+            sender: submission.sender.clone(),
+            sender_class: submission.sender_class,
+            client_id: submission.client_id,
+            timestamp_ns: self.now_ns.max(self.state.last_timestamp_ns),
+            body: submission.body.clone(),
+        };
+        self.state.head = entry.seq;
+        self.state.last_timestamp_ns = entry.timestamp_ns;
+        self.state.relations = allowed.relations;
+        self.changed = true;
+        self.fresh.push(KnownEntry {
+            key: entry.key,
+            sender: entry.sender.clone(),
+            client_id: entry.client_id,
+            content_hash: submission.content_hash,
+            seq: entry.seq,
+            kind: entry.kind,
+            timestamp_ns: entry.timestamp_ns,
+        });
+        Verdict::Store {
+            entry: Arc::new(entry),
+            refusal: allowed.refusal,
+            becomes_friends,
+        }
+    }
+}
+
+/// The rules of adding a friend (specification of the wire, section 12, rtype 4).
+fn add_friend(relations: Relations, sender: &AccountId, peer: &AccountId) -> Result<Allowed, Refusal> {
+    if sender == peer {
+        return Err(Refusal::OwnAccount);
+    }
+    let side = Side::of(sender, peer);
+    let added = relations.with(side, Relation::Added);
+    match relations.get(side.other()) {
+        Relation::Blocked => Err(Refusal::Blocked),
+        Relation::Added if relations.are_friends() => Ok(Allowed {
+            kind: EntryKind::FriendAccepted,
+            relations,
+            refusal: Some(Refusal::AlreadyFriends),
+        }),
+        Relation::Added => Ok(Allowed {
+            kind: EntryKind::FriendAccepted,
+            relations: added,
+            refusal: None,
+        }),
+        Relation::None => Ok(Allowed {
+            kind: EntryKind::FriendRequest,
+            relations: added,
+            refusal: None,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

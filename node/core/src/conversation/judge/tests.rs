@@ -1,0 +1,335 @@
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+use crate::id::{ContentHash, DeviceClass, Epoch, MessageKey, Seq, Version};
+use crate::placement::direct_conversation;
+
+fn account(name: &str) -> AccountId {
+    AccountId::new(name).unwrap()
+}
+
+fn submission(from: &str, to: &str, number: u8, operation: Operation) -> Submission {
+    Submission {
+        key: MessageKey([number; 16]),
+        conversation: direct_conversation(&account(from), &account(to)),
+        sender: account(from),
+        peer: account(to),
+        sender_class: DeviceClass(1),
+        operation,
+        client_id: None,
+        content_hash: ContentHash([number; 16]),
+        attempt: 1,
+        body: Bytes::from(vec![number]),
+    }
+}
+
+fn message(from: &str, to: &str, number: u8) -> Submission {
+    submission(from, to, number, Operation::Message)
+}
+
+fn friends() -> ConversationState {
+    ConversationState {
+        relations: Relations::FRIENDS,
+        ..ConversationState::default()
+    }
+}
+
+fn batch(expected: u64, submissions: Vec<Submission>) -> ConversationBatch {
+    ConversationBatch {
+        conversation: submissions[0].conversation,
+        expected_version: Version(expected),
+        epoch: Epoch(1),
+        submissions: submissions.into_iter().map(Arc::new).collect(),
+    }
+}
+
+fn apply(
+    state: &ConversationState,
+    known: &[KnownEntry],
+    batch: &ConversationBatch,
+    now: i64,
+) -> (Vec<Verdict>, ConversationState, bool) {
+    match decide(state, known, batch, now) {
+        Decision::Apply {
+            verdicts,
+            state,
+            changed,
+        } => (verdicts, state, changed),
+        Decision::Conflict { .. } => panic!("conflict"),
+    }
+}
+
+fn stored(verdict: &Verdict) -> &Entry {
+    match verdict {
+        Verdict::Store { entry, .. } => entry,
+        other => panic!("not stored: {other:?}"),
+    }
+}
+
+fn known_of(entry: &Entry, submission: &Submission) -> KnownEntry {
+    KnownEntry {
+        key: entry.key,
+        sender: entry.sender.clone(),
+        client_id: entry.client_id,
+        content_hash: submission.content_hash,
+        seq: entry.seq,
+        kind: entry.kind,
+        timestamp_ns: entry.timestamp_ns,
+    }
+}
+
+#[test]
+fn numbers_without_gap_and_raises_the_version_once() {
+    let (verdicts, state, changed) = apply(
+        &friends(),
+        &[],
+        &batch(0, vec![message("a", "b", 1), message("b", "a", 2)]),
+        50,
+    );
+    assert_eq!(stored(&verdicts[0]).seq, Seq(1));
+    assert_eq!(stored(&verdicts[1]).seq, Seq(2));
+    assert_eq!((state.head, state.version, changed), (Seq(2), Version(1), true));
+}
+
+#[test]
+fn time_never_runs_backwards() {
+    let state = ConversationState {
+        last_timestamp_ns: 900,
+        ..friends()
+    };
+    let (verdicts, after, _) = apply(&state, &[], &batch(0, vec![message("a", "b", 1)]), 50);
+    assert_eq!(stored(&verdicts[0]).timestamp_ns, 900);
+    assert_eq!(after.last_timestamp_ns, 900);
+}
+
+#[test]
+fn another_version_is_a_conflict_that_tells_what_is_there() {
+    let state = ConversationState {
+        version: Version(7),
+        ..friends()
+    };
+    let (one, two) = (message("a", "b", 1), message("a", "b", 2));
+    let (verdicts, _, _) = apply(&friends(), &[], &batch(0, vec![one.clone()]), 1);
+    let known = known_of(stored(&verdicts[0]), &one);
+    let decision = decide(&state, std::slice::from_ref(&known), &batch(6, vec![one, two]), 1);
+    assert_eq!(
+        decision,
+        Decision::Conflict {
+            known: vec![Some(known), None]
+        }
+    );
+}
+
+#[test]
+fn ids_are_looked_for_before_rights() {
+    let sent = message("a", "b", 1);
+    let (verdicts, _, _) = apply(&friends(), &[], &batch(0, vec![sent.clone()]), 1);
+    let known = known_of(stored(&verdicts[0]), &sent);
+    let strangers = ConversationState {
+        relations: Relations::default(),
+        ..friends()
+    };
+    let again = Submission { attempt: 2, ..sent };
+    let (verdicts, after, changed) = apply(
+        &strangers,
+        std::slice::from_ref(&known),
+        &batch(0, vec![again]),
+        1,
+    );
+    assert_eq!(verdicts, [Verdict::Known(known)]);
+    assert_eq!((after, changed), (strangers, false));
+}
+
+#[test]
+fn only_a_later_refusal_raises_the_version() {
+    let strangers = ConversationState::default();
+    let first = message("a", "b", 1);
+    let (verdicts, after, changed) = apply(&strangers, &[], &batch(0, vec![first.clone()]), 1);
+    assert_eq!(verdicts, [Verdict::Refuse(Refusal::NotFriends)]);
+    assert_eq!((after.version, changed), (Version(0), false));
+    let again = Submission { attempt: 2, ..first };
+    let (_, after, changed) = apply(&strangers, &[], &batch(0, vec![again]), 1);
+    assert_eq!((after.version, after.head, changed), (Version(1), Seq(0), true));
+}
+
+#[test]
+fn a_client_retry_is_known_only_with_equal_content() {
+    let sent = Submission {
+        client_id: Some(77),
+        ..message("a", "b", 1)
+    };
+    let (verdicts, state, _) = apply(&friends(), &[], &batch(0, vec![sent.clone()]), 1);
+    let known = [known_of(stored(&verdicts[0]), &sent)];
+    let retry = Submission {
+        key: MessageKey([9; 16]),
+        ..sent.clone()
+    };
+    let other_text = Submission {
+        content_hash: ContentHash([8; 16]),
+        key: MessageKey([8; 16]),
+        ..sent.clone()
+    };
+    let other_sender = Submission {
+        sender: account("b"),
+        peer: account("a"),
+        key: MessageKey([7; 16]),
+        ..sent
+    };
+    let (verdicts, _, _) = apply(
+        &state,
+        &known,
+        &batch(1, vec![retry, other_text, other_sender]),
+        1,
+    );
+    assert!(matches!(&verdicts[0], Verdict::Known(entry) if entry.seq == Seq(1)));
+    assert_eq!(stored(&verdicts[1]).seq, Seq(2));
+    assert_eq!(stored(&verdicts[2]).seq, Seq(3));
+}
+
+#[test]
+fn befriending_goes_both_ways() {
+    let ask = submission("a", "b", 1, Operation::AddFriend);
+    let (verdicts, state, _) = apply(&ConversationState::default(), &[], &batch(0, vec![ask]), 1);
+    assert_eq!(stored(&verdicts[0]).kind, EntryKind::FriendRequest);
+    assert!(!state.relations.are_friends());
+    let answer = submission("b", "a", 2, Operation::AddFriend);
+    let (verdicts, state, _) = apply(&state, &[], &batch(1, vec![answer]), 1);
+    assert_eq!(stored(&verdicts[0]).kind, EntryKind::FriendAccepted);
+    assert!(matches!(
+        verdicts[0],
+        Verdict::Store {
+            becomes_friends: true,
+            refusal: None,
+            ..
+        }
+    ));
+    assert!(state.relations.are_friends());
+    let more = submission("a", "b", 3, Operation::AddFriend);
+    let (verdicts, _, _) = apply(&state, &[], &batch(2, vec![more]), 1);
+    assert_eq!(stored(&verdicts[0]).kind, EntryKind::FriendAccepted);
+    let Verdict::Store {
+        refusal,
+        becomes_friends,
+        ..
+    } = &verdicts[0]
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (refusal.map(Refusal::wire_code), *becomes_friends),
+        (Some(4117), false)
+    );
+}
+
+#[test]
+fn the_blocked_and_oneself_are_refused() {
+    let side = Side::of(&account("b"), &account("a"));
+    let blocked = ConversationState {
+        relations: Relations::default().with(side, Relation::Blocked),
+        ..ConversationState::default()
+    };
+    let (verdicts, _, _) = apply(
+        &blocked,
+        &[],
+        &batch(0, vec![submission("a", "b", 1, Operation::AddFriend)]),
+        1,
+    );
+    assert_eq!(verdicts, [Verdict::Refuse(Refusal::Blocked)]);
+    let (verdicts, _, _) = apply(
+        &friends(),
+        &[],
+        &batch(0, vec![submission("a", "a", 1, Operation::AddFriend)]),
+        1,
+    );
+    assert_eq!(verdicts, [Verdict::Refuse(Refusal::OwnAccount)]);
+    let (verdicts, _, _) = apply(&friends(), &[], &batch(0, vec![message("a", "a", 2)]), 1);
+    assert_eq!(verdicts, [Verdict::Refuse(Refusal::NotFriends)]);
+}
+
+#[test]
+fn relations_survive_their_byte() {
+    for byte in 0..=u8::MAX {
+        if let Some(relations) = Relations::from_byte(byte) {
+            assert_eq!(relations.to_byte(), byte);
+        }
+    }
+    assert_eq!(Relations::FRIENDS.to_byte(), 0x11);
+    assert_eq!(Relations::from_byte(0x33), None);
+}
+
+#[test]
+fn a_new_class_begins_where_the_furthest_class_is() {
+    use crate::conversation::{MemberCursor, starting_cursor};
+    let row = |name: &str, class, cursor| MemberCursor {
+        account: account(name),
+        class: DeviceClass(class),
+        cursor: Seq(cursor),
+    };
+    let rows = [row("a", 1, 4), row("a", 2, 6), row("b", 1, 9)];
+    assert_eq!(starting_cursor(&rows, &account("a"), DeviceClass(1)), Seq(4));
+    assert_eq!(starting_cursor(&rows, &account("a"), DeviceClass(3)), Seq(6));
+    assert_eq!(starting_cursor(&rows, &account("c"), DeviceClass(1)), Seq(0));
+}
+
+fn any_submission() -> impl Strategy<Value = Submission> {
+    (
+        0u8..12,
+        any::<bool>(),
+        prop::bool::weighted(0.2),
+        prop::option::of(1i64..4),
+        0u8..3,
+        1u32..3,
+    )
+        .prop_map(|(number, forward, adds, client_id, content, attempt)| {
+            let (from, to) = if forward { ("a", "b") } else { ("b", "a") };
+            let operation = if adds {
+                Operation::AddFriend
+            } else {
+                Operation::Message
+            };
+            Submission {
+                client_id,
+                content_hash: ContentHash([content; 16]),
+                attempt,
+                ..submission(from, to, number, operation)
+            }
+        })
+}
+
+proptest! {
+    /// Whatever is submitted in whatever batches: numbers have no gap, time and version never decrease, a key
+    /// gets one number, and a batch that changes nothing leaves the state alone.
+    #[test]
+    fn laws_of_the_judge(
+        batches in prop::collection::vec((prop::collection::vec(any_submission(), 1..6), 0i64..100), 1..8),
+    ) {
+        let mut state = ConversationState::default();
+        let mut entries: Vec<KnownEntry> = Vec::new();
+        for (submissions, now) in batches {
+            let batch = batch(state.version.0, submissions);
+            let (verdicts, after, changed) = apply(&state, &entries, &batch, now);
+            prop_assert_eq!(verdicts.len(), batch.submissions.len());
+            prop_assert_eq!(after.version.0, state.version.0 + u64::from(changed));
+            if !changed {
+                prop_assert_eq!(&after, &state);
+            }
+            let mut head = state.head;
+            for (verdict, submission) in verdicts.iter().zip(&batch.submissions) {
+                match verdict {
+                    Verdict::Store { entry, .. } => {
+                        prop_assert_eq!(entry.seq, head.next());
+                        prop_assert!(entry.timestamp_ns >= state.last_timestamp_ns);
+                        prop_assert!(entries.iter().all(|known| known.key != entry.key));
+                        head = entry.seq;
+                        entries.push(known_of(entry, submission));
+                    }
+                    Verdict::Known(known) => prop_assert!(entries.contains(known)),
+                    Verdict::Refuse(_) => prop_assert!(changed || submission.attempt == 1),
+                }
+            }
+            prop_assert_eq!(head, after.head);
+            state = after;
+        }
+    }
+}
