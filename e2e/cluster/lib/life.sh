@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# The cluster as a whole: up, down, status.
+
+DEFAULT_NODES=3
+
+up() {                        # up [NODES]: a fresh cluster, whatever an earlier run has left
+  local nodes=${1:-$DEFAULT_NODES} begin=$SECONDS
+  [[ "$nodes" =~ ^[0-9]+$ ]] && [ "$nodes" -ge 1 ] && [ "$nodes" -le $MOST_NODES ] ||
+    fail "the number of nodes is 1 to $MOST_NODES, not \"$nodes\""
+  [ "$(id -u)" = 0 ] || fail "starting a cluster needs root"
+  require_built
+  down
+  install -d -m 0755 "$STATE" "$LOGS" "$RUN"
+  : >"$MARKER"
+  # A start that fails leaves nothing running, but its logs.
+  trap 'stop_processes' EXIT
+  create_namespaces
+  create_identities
+  start_control_plane
+  start_nodes "$nodes"
+  trap - EXIT
+  say "cluster: $nodes nodes are Ready after $((SECONDS - begin)) s; KUBECONFIG=$ADMIN_KUBECONFIG works in \`$0 run\`"
+}
+
+# Ending the namespace's process 1 ends them all: kubelets, containers, whatever a test has started inside.
+stop_processes() {
+  local pid
+  pid=$(init_pid) || return 0
+  kill -9 "$pid"
+  while [ -e "/proc/$pid" ]; do sleep 0.05; done
+}
+
+down() {                      # nothing is left, also after a crash; harmless when there is nothing
+  [ -e "$STATE" ] || return 0
+  [ -e "$MARKER" ] || fail "$STATE was not made by this program, so it is not removed; choose another TIM_TEST_STATE"
+  stop_processes
+  remove_cgroups
+  # What CNI and kubelets write at fixed places of the machine.
+  rm -f /var/lib/cni/results/"$NAME"-node*
+  find /var/log/containers -lname "$STATE/*" -delete 2>/dev/null || true
+  rm -rf "$STATE"
+}
+
+status() {
+  local file name
+  if ! init_pid >/dev/null; then
+    echo "no cluster in $STATE is running"
+    return 1
+  fi
+  printf '%-22s %s\n' PROCESS STATE
+  for file in "$RUN"/*.pid; do
+    name=$(basename "$file" .pid)
+    printf '%-22s %s\n' "$name" "$(is_started "$name" && echo running || echo ended)"
+  done
+  echo
+  kubectl get nodes -o wide
+  echo
+  kubectl get pods --all-namespaces -o wide
+}
