@@ -62,6 +62,18 @@ pub static MISSING_FIELD: Cause = Cause {
     severity: Severity::Stays,
 };
 
+/// A name that other names derive from is too long or malformed.
+pub static INVALID_NAME: Cause = Cause {
+    code: "TIM-C106",
+    name: "invalid_name",
+    reason: "InvalidName",
+    what: "A name that other names derive from is too long or malformed.",
+    why: "Names of pods, Services and Secrets are made from it and end at 63 characters.",
+    meaning: "Nothing was changed.",
+    remedy: "use at most 40 lower-case letters, digits and '-', beginning with a letter",
+    severity: Severity::Stays,
+};
+
 /// A cluster without declared databases has more than one replica.
 pub static SQLITE_ONE_REPLICA: Cause = Cause {
     code: "TIM-C107",
@@ -74,6 +86,30 @@ pub static SQLITE_ONE_REPLICA: Cause = Cause {
     severity: Severity::Stays,
 };
 
+/// The ranges of a partition layout do not add up.
+pub static INVALID_LAYOUT: Cause = Cause {
+    code: "TIM-C108",
+    name: "invalid_layout",
+    reason: "InvalidLayout",
+    what: "The ranges of a partition layout do not add up.",
+    why: "No range begins at slot 0, two begin at the same slot, or one names a database that is not declared.",
+    meaning: "Nothing was changed.",
+    remedy: "let exactly one range begin at 0 and every range name one of spec.databases",
+    severity: Severity::Stays,
+};
+
+/// A node would be killed while it still drains.
+pub static GRACE_TOO_SHORT: Cause = Cause {
+    code: "TIM-C109",
+    name: "grace_too_short",
+    reason: "GraceTooShort",
+    what: "A node would be killed while it still drains.",
+    why: "pod.terminationGracePeriodSeconds leaves less than 30 s beyond drain.timeoutSeconds.",
+    meaning: "Nothing was changed.",
+    remedy: "raise pod.terminationGracePeriodSeconds, or lower drain.timeoutSeconds",
+    severity: Severity::Stays,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &UNKNOWN_FIELD,
@@ -81,5 +117,8 @@ pub(crate) static ALL: &[&Cause] = &[
     &UNREADABLE_FILE,
     &IMMUTABLE_FIELD,
     &MISSING_FIELD,
+    &INVALID_NAME,
     &SQLITE_ONE_REPLICA,
+    &INVALID_LAYOUT,
+    &GRACE_TOO_SHORT,
 ];
