@@ -1,1 +1,12 @@
 //! The substrate that runs the plan with processes of this machine.
+//!
+//! `.tim/` is the API server of a laptop: it holds the same objects that Kubernetes would ([`objects`]). One process per
+//! cluster, the supervisor, observes processes and nodes, asks the planner what has to be done, and does it.
+
+pub mod changes;
+pub mod directory;
+pub mod file;
+pub mod lock;
+pub mod objects;
+pub mod port;
+pub mod process;
