@@ -62,6 +62,198 @@ pub static UNKNOWN_CODE: Cause = Cause {
     severity: Severity::Stays,
 };
 
+/// The command line cannot be carried out as written.
+pub static USAGE: Cause = Cause {
+    code: "TIM-L106",
+    name: "usage",
+    reason: "Usage",
+    what: "The command line cannot be carried out as written.",
+    why: "An option or argument is unknown, missing, or holds a value outside its valid set.",
+    meaning: "Nothing was contacted.",
+    remedy: "run tim help, or the verb with --help",
+    severity: Severity::Stays,
+};
+
+/// Something failed that nobody foresaw.
+pub static UNEXPECTED: Cause = Cause {
+    code: "TIM-L107",
+    name: "unexpected",
+    reason: "Unexpected",
+    what: "Something failed that nobody foresaw.",
+    why: "The message holds what the system or a library said.",
+    meaning: "What was acknowledged before is kept.",
+    remedy: "look into the logs (tim logs), and report it with the message",
+    severity: Severity::Stays,
+};
+
+/// The program tim-node is not there.
+pub static NODE_PROGRAM_MISSING: Cause = Cause {
+    code: "TIM-L108",
+    name: "node_program_missing",
+    reason: "NodeProgramMissing",
+    what: "The program tim-node is not there.",
+    why: "It is looked for beside tim.",
+    meaning: "Nothing was started.",
+    remedy: "install tim-node beside tim, or start through cargo tim up, which builds it",
+    severity: Severity::Stays,
+};
+
+/// cargo could not build tim-node.
+pub static BUILD_FAILED: Cause = Cause {
+    code: "TIM-L109",
+    name: "build_failed",
+    reason: "BuildFailed",
+    what: "cargo could not build tim-node.",
+    why: "The compiler's messages above say why.",
+    meaning: "Nothing was started.",
+    remedy: "mend what the compiler names",
+    severity: Severity::Stays,
+};
+
+/// The documents do not hold exactly one TimCluster.
+pub static NOT_ONE_CLUSTER: Cause = Cause {
+    code: "TIM-L110",
+    name: "not_one_cluster",
+    reason: "NotOneCluster",
+    what: "The documents do not hold exactly one TimCluster.",
+    why: "tim up runs one cluster at a time.",
+    meaning: "Nothing was changed.",
+    remedy: "give each TimCluster a file of its own, and start each with tim up FILE",
+    severity: Severity::Stays,
+};
+
+/// The wait was longer than --timeout allows.
+pub static WAIT_RAN_OUT: Cause = Cause {
+    code: "TIM-L111",
+    name: "wait_ran_out",
+    reason: "WaitRanOut",
+    what: "The wait was longer than --timeout allows.",
+    why: "What was waited for has not come about yet.",
+    meaning: "The work goes on; only the wait ended.",
+    remedy: "look with tim status, or wait again",
+    severity: Severity::Retried,
+};
+
+/// The command destroys or moves data and was not confirmed.
+pub static NEEDS_CONFIRMATION: Cause = Cause {
+    code: "TIM-L112",
+    name: "needs_confirmation",
+    reason: "NeedsConfirmation",
+    what: "The command destroys or moves data and was not confirmed.",
+    why: "Nobody can be asked here, or the name was not typed.",
+    meaning: "Nothing was changed.",
+    remedy: "add --yes",
+    severity: Severity::Stays,
+};
+
+/// A node ends again and again.
+pub static NODE_DOES_NOT_START: Cause = Cause {
+    code: "TIM-L113",
+    name: "node_does_not_start",
+    reason: "NodeDoesNotStart",
+    what: "A node ends again and again.",
+    why: "Its last log lines say why.",
+    meaning: "It is started again with growing pauses; the other nodes go on.",
+    remedy: "read the log that the message names",
+    severity: Severity::Retried,
+};
+
+/// No tim server answers at an address.
+pub static SERVER_UNREACHABLE: Cause = Cause {
+    code: "TIM-L114",
+    name: "server_unreachable",
+    reason: "ServerUnreachable",
+    what: "No tim server answers at an address.",
+    why: "It is down, or the address is another one.",
+    meaning: "Nothing was sent.",
+    remedy: "look at the addresses with tim status",
+    severity: Severity::Retried,
+};
+
+/// The server refused an account of tim chat or tim bench.
+pub static ACCOUNT_REFUSED: Cause = Cause {
+    code: "TIM-L115",
+    name: "account_refused",
+    reason: "AccountRefused",
+    what: "The server refused an account of tim chat or tim bench.",
+    why: "The name is taken with another password, or is not a valid name.",
+    meaning: "Nothing was sent.",
+    remedy: "choose another name with --as",
+    severity: Severity::Stays,
+};
+
+/// The load tool found a message lost, doubled or out of order.
+pub static CHECK_FAILED: Cause = Cause {
+    code: "TIM-L116",
+    name: "check_failed",
+    reason: "CheckFailed",
+    what: "The load tool found a message lost, doubled or out of order.",
+    why: "The counts say how many of which.",
+    meaning: "The server broke a promise, or was not reachable long enough for the tool to see the end.",
+    remedy: "run it again; if it repeats, report it with the JSON output",
+    severity: Severity::Stays,
+};
+
+/// Nobody supervises the local cluster.
+pub static SUPERVISOR_GONE: Cause = Cause {
+    code: "TIM-L117",
+    name: "supervisor_gone",
+    reason: "SupervisorGone",
+    what: "Nobody supervises the local cluster.",
+    why: "The process of tim up was killed; the nodes go on without it.",
+    meaning: "The change is kept and carried out by the next tim up.",
+    remedy: "run tim up, it adopts the nodes",
+    severity: Severity::Stays,
+};
+
+/// The process of tim up in the background ended.
+pub static SUPERVISOR_FAILED: Cause = Cause {
+    code: "TIM-L118",
+    name: "supervisor_failed",
+    reason: "SupervisorFailed",
+    what: "The process of tim up in the background ended.",
+    why: "Its log says why.",
+    meaning: "Nodes it had started go on.",
+    remedy: "read the log that the message names",
+    severity: Severity::Stays,
+};
+
+/// The nodes did not begin to serve in time.
+pub static NOT_STARTED: Cause = Cause {
+    code: "TIM-L119",
+    name: "not_started",
+    reason: "NotStarted",
+    what: "The nodes did not begin to serve in time.",
+    why: "The message says what they wait for.",
+    meaning: "They are still being tried.",
+    remedy: "read the logs, or look with tim status",
+    severity: Severity::Retried,
+};
+
+/// Something in the documents has no meaning on this machine.
+pub static UNSUPPORTED_LOCALLY: Cause = Cause {
+    code: "TIM-L120",
+    name: "unsupported_locally",
+    reason: "UnsupportedLocally",
+    what: "Something in the documents has no meaning on this machine.",
+    why: "It needs Kubernetes.",
+    meaning: "It is left out; the rest is carried out.",
+    remedy: "apply the file to Kubernetes for that part",
+    severity: Severity::Stays,
+};
+
+/// Two objects have the same name.
+pub static NAMES_COLLIDE: Cause = Cause {
+    code: "TIM-L121",
+    name: "names_collide",
+    reason: "NamesCollide",
+    what: "Two objects have the same name.",
+    why: "They are told apart by namespace on Kubernetes; .tim has only one.",
+    meaning: "Nothing was changed.",
+    remedy: "give them different names, or run them in different directories",
+    severity: Severity::Stays,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &NOT_A_CLUSTER_DIRECTORY,
@@ -69,4 +261,20 @@ pub(crate) static ALL: &[&Cause] = &[
     &ALREADY_RUNNING,
     &UNKNOWN_CLUSTER,
     &UNKNOWN_CODE,
+    &USAGE,
+    &UNEXPECTED,
+    &NODE_PROGRAM_MISSING,
+    &BUILD_FAILED,
+    &NOT_ONE_CLUSTER,
+    &WAIT_RAN_OUT,
+    &NEEDS_CONFIRMATION,
+    &NODE_DOES_NOT_START,
+    &SERVER_UNREACHABLE,
+    &ACCOUNT_REFUSED,
+    &CHECK_FAILED,
+    &SUPERVISOR_GONE,
+    &SUPERVISOR_FAILED,
+    &NOT_STARTED,
+    &UNSUPPORTED_LOCALLY,
+    &NAMES_COLLIDE,
 ];
