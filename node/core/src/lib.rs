@@ -22,9 +22,18 @@
 //!
 //! The same machines run in the node and, with virtual time, in `tim-simulator`.
 
+pub mod control;
 pub mod conversation;
+pub mod delivery;
+pub mod drain;
+pub mod home;
 pub mod id;
 pub mod map;
+pub mod mutation;
 pub mod placement;
+pub mod presence;
+pub mod repartition;
+pub mod session;
+pub mod submit;
 pub mod time;
 pub mod view;

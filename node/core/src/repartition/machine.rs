@@ -1,0 +1,28 @@
+//! Driven by [`handle`](Coordinator::handle).
+use super::{Config, Effect, Event};
+use crate::time::Moment;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Coordinator {
+    config: Config,
+}
+
+impl Coordinator {
+    /// A fresh one.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self { config }
+    }
+
+    /// Takes one event and appends what is to be done.
+    pub fn handle(&mut self, _now: Moment, _event: Event, _effects: &mut Vec<Effect>) {
+        let _ = self.config;
+    }
+
+    /// When [`Event::Timer`] is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        None
+    }
+}
