@@ -56,6 +56,7 @@ create_identities() {
 DNS:kubernetes.default.svc.cluster.local,IP:127.0.0.1,IP:$KUBERNETES_SERVICE_IP,IP:$HOST_IP"
   issue kubelet-client kube-apiserver-kubelet-client system:masters
   new_key "$PKI/service-accounts.key"
+  openssl pkey -in "$PKI/service-accounts.key" -pubout -out "$PKI/service-accounts.pub"
   issue_user admin admin system:masters
   issue_user controller-manager system:kube-controller-manager
   issue_user scheduler system:kube-scheduler

@@ -34,7 +34,7 @@ start_apiserver() {
     --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction
     --tls-cert-file="$PKI/apiserver.crt" --tls-private-key-file="$PKI/apiserver.key" --client-ca-file="$PKI/ca.crt"
     --service-account-issuer=https://kubernetes.default.svc
-    --service-account-key-file="$PKI/service-accounts.key"
+    --service-account-key-file="$PKI/service-accounts.pub"
     --service-account-signing-key-file="$PKI/service-accounts.key"
     --kubelet-client-certificate="$PKI/kubelet-client.crt" --kubelet-client-key="$PKI/kubelet-client.key"
     --kubelet-preferred-address-types=InternalIP   # names of nodes are in no DNS

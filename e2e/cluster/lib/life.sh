@@ -18,8 +18,19 @@ up() {                        # up [NODES]: a fresh cluster, whatever an earlier
   create_identities
   start_control_plane
   start_nodes "$nodes"
+  wait_for coredns inside getent hosts kubernetes.default.svc.cluster.local
+  require_all_running
   trap - EXIT
   say "cluster: $nodes nodes are Ready after $((SECONDS - begin)) s; KUBECONFIG=$ADMIN_KUBECONFIG works in \`$0 run\`"
+}
+
+# A part that nobody waited for may have ended meanwhile.
+require_all_running() {
+  local file name
+  for file in "$RUN"/*.pid; do
+    name=$(basename "$file" .pid)
+    is_started "$name" || give_up "$name ended" "$name"
+  done
 }
 
 # Ending the namespace's process 1 ends them all: kubelets, containers, whatever a test has started inside.
