@@ -12,12 +12,18 @@ load_into() {                 # load_into SOCKET ARCHIVE
 }
 
 load() {                      # load ARCHIVE...: onto every node
-  local socket archive
+  local socket archive import importing
   require_running
   [ $# -gt 0 ] || fail "load needs at least one image archive"
   for archive in "$@"; do
     [ -f "$archive" ] || fail "no such image archive: $archive"
-    for socket in "$STATE"/node*/containerd.sock; do load_into "$socket" "$archive"; done
+    importing=()
+    for socket in "$STATE"/node*/containerd.sock; do
+      load_into "$socket" "$archive" &
+      importing+=($!)
+    done
+    # One by one, since `wait` for all of them would hide a failure.
+    for import in "${importing[@]}"; do wait "$import" || fail "a node did not take $archive"; done
   done
 }
 

@@ -46,9 +46,6 @@ down() {                      # nothing is left, also after a crash; harmless wh
   [ -e "$MARKER" ] || fail "$STATE was not made by this program, so it is not removed; choose another TIM_TEST_STATE"
   stop_processes
   remove_cgroups
-  # What CNI and kubelets write at fixed places of the machine.
-  rm -f /var/lib/cni/results/"$NAME"-node*
-  find /var/log/containers -lname "$STATE/*" -delete 2>/dev/null || true
   rm -rf "$STATE"
 }
 

@@ -54,6 +54,16 @@ give_up() {                   # give_up REASON NAME: with the last words of the 
   fail "$1; its log is $LOGS/$2.log"
 }
 
+# Kubelets, runc and CNI keep things at places that cannot be configured: they get empty folders there,
+# seen by this cluster only, and the machine's stay as they are.
+hide_fixed_folders() {
+  local folder
+  for folder in /run/containerd /var/lib/cni /var/lib/kubelet /var/log/containers; do
+    mkdir -p "$folder"
+    inside mount -t tmpfs -o mode=0755 "$NAME" "$folder"
+  done
+}
+
 # Makes the namespaces, held by a process 1 that only waits and reaps.
 create_namespaces() {
   local holder pid
@@ -71,6 +81,7 @@ create_namespaces() {
   echo "$pid $(start_time "$pid")" >"$INIT_FILE"
 
   inside mount --make-rshared /          # pods' mounts have to reach containers
+  hide_fixed_folders
   # Names of the cluster resolve for whatever is run inside; the machine's own resolver is out of reach.
   printf 'nameserver %s\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n' \
     "$HOST_IP" >"$STATE/resolv.conf"

@@ -19,6 +19,7 @@ create() {
   initdb --username "$user" --auth-local trust --auth-host scram-sha-256 \
     --encoding UTF8 --locale C.UTF-8 --data-checksums
   echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
+  echo "listen_addresses = '*'" >>"$PGDATA/postgresql.conf"
   pg_ctl --wait --options "-c listen_addresses=''" start
   sql --dbname postgres <<'S'
 \getenv user POSTGRES_USER
