@@ -74,6 +74,30 @@ pub static TARGET_UNREACHABLE: Cause = Cause {
     severity: Severity::Retried,
 };
 
+/// A step of a repartition came from a coordinator that has been replaced.
+pub static STALE_TERM: Cause = Cause {
+    code: "TIM-R107",
+    name: "repartition_stale_term",
+    reason: "StaleTerm",
+    what: "A step of a repartition came from a coordinator that has been replaced.",
+    why: "Another node leads the control group since.",
+    meaning: "Nothing was changed; the new coordinator goes on.",
+    remedy: "nothing",
+    severity: Severity::Retried,
+};
+
+/// A step of a repartition does not fit the state of a database.
+pub static STEP_REFUSED: Cause = Cause {
+    code: "TIM-R108",
+    name: "repartition_step_refused",
+    reason: "StepRefused",
+    what: "A step of a repartition does not fit the state of a database.",
+    why: "Another step came first, or the range belongs to another repartition.",
+    meaning: "Nothing was changed; the coordinator looks at the states and goes on from there.",
+    remedy: "nothing, unless it lasts; then look at the running repartition",
+    severity: Severity::Retried,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &TARGET_INVALID,
@@ -82,4 +106,6 @@ pub(crate) static ALL: &[&Cause] = &[
     &VERIFY_MISMATCH,
     &PAUSE_EXCEEDED,
     &TARGET_UNREACHABLE,
+    &STALE_TERM,
+    &STEP_REFUSED,
 ];

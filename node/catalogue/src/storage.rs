@@ -110,6 +110,90 @@ pub static TIMEOUT: Cause = Cause {
     severity: Severity::Retried,
 };
 
+/// A DSN cannot be understood.
+pub static MALFORMED_DSN: Cause = Cause {
+    code: "TIM-S110",
+    name: "database_dsn_malformed",
+    reason: "DatabaseDsnMalformed",
+    what: "A DSN cannot be understood.",
+    why: "Its scheme is known, but file, host, port or database name is missing or wrong.",
+    meaning: "Nothing was changed. It will not change by itself.",
+    remedy: "write sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/DATABASE or mysql://USER:PASSWORD@HOST:PORT/DATABASE",
+    severity: Severity::Stays,
+};
+
+/// The partition map names a database that the configuration does not have.
+pub static UNKNOWN_DATABASE: Cause = Cause {
+    code: "TIM-S111",
+    name: "database_not_configured",
+    reason: "DatabaseNotConfigured",
+    what: "The partition map names a database that the configuration does not have.",
+    why: "Its entry or its Secret was removed, or has not arrived at this node yet.",
+    meaning: "Messages for its slots wait at the sender, none that was acknowledged is lost.",
+    remedy: "declare the database and its DSN again",
+    severity: Severity::Retried,
+};
+
+/// The outcome of a commit is unknown.
+pub static COMMIT_IN_DOUBT: Cause = Cause {
+    code: "TIM-S112",
+    name: "database_commit_in_doubt",
+    reason: "DatabaseCommitInDoubt",
+    what: "The outcome of a commit is unknown.",
+    why: "The connection to the database broke while it committed.",
+    meaning: "Messages are looked for before anything is said to their senders; none is lost or doubled.",
+    remedy: "check the database and the network to it if this repeats",
+    severity: Severity::Retried,
+};
+
+/// Two DSNs lead to one database.
+pub static DATABASE_TWICE: Cause = Cause {
+    code: "TIM-S113",
+    name: "database_used_twice",
+    reason: "DatabaseUsedTwice",
+    what: "Two DSNs lead to one database.",
+    why: "A database is bound to the name it was first used under, and the specification gives it another.",
+    meaning: "Nothing was changed; it is not used under the second name.",
+    remedy: "give each entry of databases a database of its own",
+    severity: Severity::Stays,
+};
+
+/// A row of a database is damaged.
+pub static DAMAGED_ROW: Cause = Cause {
+    code: "TIM-S114",
+    name: "database_row_damaged",
+    reason: "DatabaseRowDamaged",
+    what: "A row of a database is damaged.",
+    why: "Its seal does not open with the storage key, or it stands where it does not belong.",
+    meaning: "The row is not used; nothing was changed.",
+    remedy: "restore the database from a backup, or find out who else writes to it",
+    severity: Severity::Stays,
+};
+
+/// The fence of a range does not agree with a node's map.
+pub static FENCE_REFUSED: Cause = Cause {
+    code: "TIM-S115",
+    name: "fence_refused",
+    reason: "FenceRefused",
+    what: "The fence of a range does not agree with a node's map.",
+    why: "The range was moved, or is about to be; the node has an older map.",
+    meaning: "Nothing was changed; the node takes the newer map and tries again.",
+    remedy: "nothing, unless it lasts; then look at the running repartition",
+    severity: Severity::Retried,
+};
+
+/// A database refused a statement.
+pub static ENGINE: Cause = Cause {
+    code: "TIM-S116",
+    name: "database_error",
+    reason: "DatabaseError",
+    what: "A database refused a statement.",
+    why: "The reason is in the log of the node and of the database.",
+    meaning: "The transaction was rolled back; nothing acknowledged is lost. It is tried again.",
+    remedy: "look at the log of the database",
+    severity: Severity::Retried,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &UNKNOWN_SCHEME,
@@ -121,4 +205,11 @@ pub(crate) static ALL: &[&Cause] = &[
     &DISK_FULL,
     &WRONG_STORAGE_KEY,
     &TIMEOUT,
+    &MALFORMED_DSN,
+    &UNKNOWN_DATABASE,
+    &COMMIT_IN_DOUBT,
+    &DATABASE_TWICE,
+    &DAMAGED_ROW,
+    &FENCE_REFUSED,
+    &ENGINE,
 ];

@@ -1,1 +1,45 @@
 //! Partition databases: schema, fence, sealed rows, repartition steps.
+//!
+//! A [`Store`] holds the databases of the cluster by name. Every use of a slot carries the epoch the caller believes
+//! its range to have; the fence in the database decides whether that is so.
+//!
+//! ```text
+//! store.configure(...)          names and DSNs
+//! database.prepare()            connect, migrate, bind to the cluster; repeat until it works
+//! database.create_fences(...)   once, when the cluster is founded
+//! database.append(...)          the group commit of a home
+//! database.open_conversations, entries_after, history, positions, advance_cursors, …
+//! store.…(&Move)                the steps of a repartition
+//! ```
+
+pub mod account;
+pub mod append;
+pub mod connection;
+pub mod cursor;
+pub mod dsn;
+mod entry;
+pub mod error;
+pub mod fence;
+pub mod keys;
+pub mod load;
+pub mod migration;
+mod read;
+pub mod roster;
+mod schema;
+pub mod seal;
+mod statement;
+pub mod store;
+pub mod token;
+mod transaction;
+
+pub use account::{Account, AccountChange, Created};
+pub use append::batch_result;
+pub use cursor::{Advanced, CursorAdvance};
+pub use dsn::{Dsn, Engine};
+pub use error::{Changed, Retry, StoreError};
+pub use fence::{Access, Fence, FenceState, Moving};
+pub use keys::StorageKeys;
+pub use load::{Admitted, EntriesAfter, HistoryQuery, Position, PositionQuery};
+pub use migration::Bootstrap;
+pub use roster::{ListEntry, ListedConversation};
+pub use store::{Database, Store, StoreConfig};

@@ -1,0 +1,284 @@
+//! Accounts: made once, found by their keyed id, with a sealed credential and a sealed profile.
+
+use sea_orm::QueryResult;
+use serde::{Deserialize, Serialize};
+use tim_core::id::{AccountId, Epoch};
+use tim_core::placement;
+
+use crate::dsn::Engine;
+use crate::error::StoreError;
+use crate::fence::Access;
+use crate::load::Admitted;
+use crate::read;
+use crate::schema::ACCOUNT;
+use crate::seal::Place;
+use crate::statement::{Cell, KeyColumn, KeyRows, Row, join, key_rows};
+use crate::store::Database;
+use crate::transaction::{Transaction, summary};
+
+/// An account as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// The hash of its password in the form of the hash function (PHC string).
+    pub password_hash: String,
+    /// When it was made, in Unix nanoseconds.
+    pub created_ns: i64,
+    /// The profile in the caller's own form; empty for a fresh account.
+    pub profile: Vec<u8>,
+}
+
+/// What became of the making of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It is new.
+    New,
+    /// There is one of that id already; nothing was changed.
+    Exists,
+}
+
+/// What is changed about an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountChange {
+    /// Another password, by its hash.
+    PasswordHash(String),
+    /// Another profile.
+    Profile(Vec<u8>),
+}
+
+/// The sealed form of the credential. New fields go to the end, with a default.
+#[derive(Serialize, Deserialize)]
+struct Credential {
+    id: AccountId,
+    password_hash: String,
+    created_ns: i64,
+}
+
+impl Database {
+    /// Makes an account; of two that try, one succeeds.
+    ///
+    /// # Errors
+    /// [`StoreError::FenceRefused`], or any of the database. After [`StoreError::CommitInDoubt`] it may be there.
+    pub async fn create_account(&self, epoch: Epoch, account: &Account) -> Result<Created, StoreError> {
+        let row = &self.account_row(account, 1)?;
+        self.transact(Access::Write, &move |mut transaction| {
+            Box::pin(async move {
+                transaction
+                    .admit_one(account.id.as_bytes(), epoch, Access::Write)
+                    .await?;
+                let made = transaction.insert_absent(&ACCOUNT, vec![row.clone()]).await?;
+                Ok((
+                    transaction,
+                    if made == 1 { Created::New } else { Created::Exists },
+                ))
+            })
+        })
+        .await
+    }
+
+    /// Finds an account.
+    ///
+    /// # Errors
+    /// [`StoreError::FenceRefused`], or any of the database.
+    pub async fn find_account(
+        &self,
+        epoch: Epoch,
+        account: &AccountId,
+    ) -> Result<Option<Account>, StoreError> {
+        self.transact(Access::Read, &move |mut transaction| {
+            Box::pin(async move {
+                transaction
+                    .admit_one(account.as_bytes(), epoch, Access::Read)
+                    .await?;
+                let found = transaction.account(account, "").await?;
+                Ok((transaction, found.map(|(account, _)| account)))
+            })
+        })
+        .await
+    }
+
+    /// Whether accounts exist, in one query however many are asked.
+    ///
+    /// # Errors
+    /// Any of the database.
+    pub async fn accounts_exist(
+        &self,
+        accounts: &[(AccountId, Epoch)],
+    ) -> Result<Vec<Admitted<bool>>, StoreError> {
+        self.transact(Access::Read, &|mut transaction| {
+            Box::pin(async move {
+                let exist = transaction.accounts_exist(accounts).await?;
+                Ok((transaction, exist))
+            })
+        })
+        .await
+    }
+
+    /// Changes an account; false if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::FenceRefused`], or any of the database. After [`StoreError::CommitInDoubt`] it may be changed.
+    pub async fn change_account(
+        &self,
+        epoch: Epoch,
+        account: &AccountId,
+        change: &AccountChange,
+    ) -> Result<bool, StoreError> {
+        self.transact(Access::Write, &move |mut transaction| {
+            Box::pin(async move {
+                transaction
+                    .admit_one(account.as_bytes(), epoch, Access::Write)
+                    .await?;
+                let suffix = if transaction.engine() == Engine::Sqlite {
+                    ""
+                } else {
+                    " FOR UPDATE"
+                };
+                let Some((mut found, version)) = transaction.account(account, suffix).await? else {
+                    return Ok((transaction, false));
+                };
+                match change {
+                    AccountChange::PasswordHash(hash) => found.password_hash.clone_from(hash),
+                    AccountChange::Profile(profile) => found.profile.clone_from(profile),
+                }
+                let row = transaction.database.account_row(&found, version + 1)?;
+                transaction.upsert(&ACCOUNT, vec![row]).await?;
+                Ok((transaction, true))
+            })
+        })
+        .await
+    }
+
+    fn account_row(&self, account: &Account, version: i64) -> Result<Row, StoreError> {
+        let key = self.keys().account(&account.id);
+        let credential = Credential {
+            id: account.id.clone(),
+            password_hash: account.password_hash.clone(),
+            created_ns: account.created_ns,
+        };
+        let credential =
+            postcard::to_stdvec(&credential).map_err(|_| self.damaged_account("it cannot be encoded"))?;
+        let seal = |column, plain: &[u8]| {
+            let place = Place {
+                table: &ACCOUNT,
+                column,
+                keys: &[&key],
+            };
+            self.keys()
+                .seal
+                .seal(place, plain)
+                .map_err(|error| self.damaged_account(error.reason()))
+        };
+        Ok(vec![
+            Cell::Number(i64::from(placement::slot(account.id.as_bytes()).0)),
+            Cell::bytes(&key),
+            Cell::Bytes(seal("credential", &credential)?),
+            Cell::Bytes(seal("profile", &account.profile)?),
+            Cell::Number(version),
+        ])
+    }
+
+    fn opened_account(&self, id: &AccountId, row: &QueryResult) -> Result<(Account, i64), StoreError> {
+        let key = self.keys().account(id);
+        let open = |column, place| {
+            let sealed = row
+                .try_get_by_index::<Vec<u8>>(place)
+                .map_err(|error| self.error(error))?;
+            let place = Place {
+                table: &ACCOUNT,
+                column,
+                keys: &[&key],
+            };
+            self.keys()
+                .seal
+                .open(place, sealed)
+                .map_err(|error| self.damaged_account(error.reason()))
+        };
+        let credential: Credential = postcard::from_bytes(&open("credential", 0)?)
+            .map_err(|_| self.damaged_account("its sealed part is not understood"))?;
+        let account = Account {
+            id: credential.id,
+            password_hash: credential.password_hash,
+            created_ns: credential.created_ns,
+            profile: open("profile", 1)?,
+        };
+        Ok((
+            account,
+            row.try_get_by_index(2).map_err(|error| self.error(error))?,
+        ))
+    }
+
+    fn damaged_account(&self, reason: &'static str) -> StoreError {
+        StoreError::DamagedRow {
+            database: self.name().clone(),
+            table: ACCOUNT.name,
+            reason,
+        }
+    }
+}
+
+impl Transaction {
+    /// The account and the version of its row.
+    async fn account(&self, id: &AccountId, suffix: &str) -> Result<Option<(Account, i64)>, StoreError> {
+        let text = format!(
+            "SELECT credential, profile, version FROM tim_account WHERE slot = ? AND account = ?{suffix}"
+        );
+        let values = vec![
+            (placement::slot(id.as_bytes()).0 as i32).into(),
+            self.database.keys().account(id).to_vec().into(),
+        ];
+        let rows = self.rows(summary("SELECT", "tim_account"), &text, values).await?;
+        rows.first()
+            .map(|row| self.database.opened_account(id, row))
+            .transpose()
+    }
+
+    async fn accounts_exist(
+        &mut self,
+        accounts: &[(AccountId, Epoch)],
+    ) -> Result<Vec<Admitted<bool>>, StoreError> {
+        let uses: Vec<_> = accounts
+            .iter()
+            .map(|(id, epoch)| (placement::slot(id.as_bytes()), *epoch))
+            .collect();
+        let admitted = self.admit(&uses, Access::Read).await?;
+        let mut keys = KeyRows::new();
+        for (place, (id, _)) in accounts
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| admitted[*place].is_ok())
+        {
+            let key = self.database.keys().account(id);
+            keys.row()
+                .number(place as i64)
+                .number(i64::from(uses[place].0.0))
+                .bytes(&key);
+        }
+        let mut exist: Vec<Admitted<bool>> = admitted
+            .into_iter()
+            .map(|admitted| admitted.map(|()| false))
+            .collect();
+        if keys.is_empty() {
+            return Ok(exist);
+        }
+        let engine = self.engine();
+        let columns = [
+            KeyColumn::Number("place"),
+            KeyColumn::Number("slot"),
+            KeyColumn::Bytes("account"),
+        ];
+        let text = format!(
+            "SELECT k.place FROM {keys} {join} tim_account a ON a.slot = k.slot AND a.account = k.account",
+            keys = key_rows(engine, &columns),
+            join = join(engine),
+        );
+        for row in self
+            .rows(summary("SELECT", "tim_account"), &text, vec![keys.finish()])
+            .await?
+        {
+            exist[read::place(&row, 0).map_err(|error| self.database.error(error))?] = Ok(true);
+        }
+        Ok(exist)
+    }
+}

@@ -1,0 +1,199 @@
+//! What a group commit reads, under the locks it takes.
+
+use std::collections::HashMap;
+
+use sea_orm::QueryResult;
+use tim_core::conversation::{ConversationState, KnownEntry, MemberCursor};
+use tim_core::id::{AccountId, DeviceClass, Seq};
+
+use super::Prepared;
+use crate::dsn::Engine;
+use crate::error::StoreError;
+use crate::keys::RowKey;
+use crate::read;
+use crate::statement::{KeyColumn, KeyRows, join, key_rows};
+use crate::transaction::{Transaction, summary};
+
+/// Values of conversations by their place in the call.
+type ByPlace<T> = HashMap<usize, T>;
+
+const BY_CONVERSATION: [KeyColumn; 3] = [
+    KeyColumn::Number("place"),
+    KeyColumn::Number("slot"),
+    KeyColumn::Bytes("conversation"),
+];
+
+impl Transaction {
+    /// Locks the rows of conversations in key order and reads them; those without a row are left out.
+    pub(super) async fn lock_conversations(
+        &self,
+        prepared: &[Prepared<'_>],
+        places: &[usize],
+    ) -> Result<ByPlace<ConversationState>, StoreError> {
+        let mut order: Vec<usize> = places.to_vec();
+        order.sort_unstable_by_key(|place| (prepared[*place].slot, prepared[*place].conversation));
+        let mut keys = KeyRows::new();
+        for place in order {
+            let one = &prepared[place];
+            keys.row()
+                .number(place as i64)
+                .number(i64::from(one.slot.0))
+                .bytes(&one.conversation);
+        }
+        if keys.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let engine = self.engine();
+        // MySQL reads, and so locks, in the order of the key rows; PostgreSQL sorts before it locks.
+        let suffix = match engine {
+            Engine::Sqlite => "",
+            Engine::Postgres => " ORDER BY c.slot, c.conversation FOR UPDATE OF c",
+            Engine::MySql => " FOR UPDATE",
+        };
+        let text = format!(
+            "SELECT k.place, c.head, c.version, c.last_timestamp_ns, c.relations FROM {keys} \
+             {join} tim_conversation c ON c.slot = k.slot AND c.conversation = k.conversation{suffix}",
+            keys = key_rows(engine, &BY_CONVERSATION),
+            join = join(engine),
+        );
+        let rows = self
+            .rows(summary("SELECT", "tim_conversation"), &text, vec![keys.finish()])
+            .await?;
+        rows.iter()
+            .map(|row| Ok((read::place(row, 0)?, read::conversation_state(row, 1)?)))
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.database.error(error))
+    }
+
+    /// The stored entries that submissions might be: by message key, or by the client's own id.
+    pub(super) async fn known_entries(
+        &self,
+        prepared: &[Prepared<'_>],
+        states: &ByPlace<ConversationState>,
+    ) -> Result<ByPlace<Vec<KnownEntry>>, StoreError> {
+        let mut by_message = KeyRows::new();
+        let mut by_client = KeyRows::new();
+        for (place, one) in prepared
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| states.contains_key(place))
+        {
+            for (submission, message) in one.batch.submissions.iter().zip(&one.messages) {
+                let slot = i64::from(one.slot.0);
+                by_message
+                    .row()
+                    .number(place as i64)
+                    .number(slot)
+                    .bytes(&one.conversation)
+                    .bytes(&submission.key.0);
+                if let Some(client) = &message.client_key {
+                    by_client
+                        .row()
+                        .number(place as i64)
+                        .number(slot)
+                        .bytes(&one.conversation)
+                        .bytes(client);
+                }
+            }
+        }
+        let mut known: ByPlace<Vec<KnownEntry>> = HashMap::new();
+        for (column, keys) in [("message", by_message), ("client_key", by_client)] {
+            if keys.is_empty() {
+                continue;
+            }
+            for row in self.entries_by(column, keys).await? {
+                let place = read::place(&row, 0).map_err(|error| self.database.error(error))?;
+                let entry = self
+                    .database
+                    .known_entry(&prepared[place].conversation, &row, 1)?;
+                let of_conversation = known.entry(place).or_default();
+                if !of_conversation.contains(&entry) {
+                    of_conversation.push(entry);
+                }
+            }
+        }
+        Ok(known)
+    }
+
+    async fn entries_by(&self, column: &'static str, keys: KeyRows) -> Result<Vec<QueryResult>, StoreError> {
+        let engine = self.engine();
+        let columns = [
+            KeyColumn::Number("place"),
+            KeyColumn::Number("slot"),
+            KeyColumn::Bytes("conversation"),
+            KeyColumn::Bytes("wanted"),
+        ];
+        let text = format!(
+            "SELECT k.place, {entry} FROM {keys} {join} tim_message m \
+             ON m.slot = k.slot AND m.conversation = k.conversation AND m.{column} = k.wanted",
+            entry = read::ENTRY_COLUMNS,
+            keys = key_rows(engine, &columns),
+            join = join(engine),
+        );
+        self.rows(summary("SELECT", "tim_message"), &text, vec![keys.finish()])
+            .await
+    }
+
+    /// The cursors of the accounts that the submissions name.
+    pub(super) async fn cursors_of(
+        &self,
+        prepared: &[Prepared<'_>],
+        states: &ByPlace<ConversationState>,
+    ) -> Result<ByPlace<Vec<MemberCursor>>, StoreError> {
+        let mut keys = KeyRows::new();
+        for (place, one) in prepared
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| states.contains_key(place))
+        {
+            keys.row()
+                .number(place as i64)
+                .number(i64::from(one.slot.0))
+                .bytes(&one.conversation);
+        }
+        if keys.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let engine = self.engine();
+        let text = format!(
+            "SELECT k.place, m.account, m.class, m.position FROM {keys} {join} tim_member m \
+             ON m.slot = k.slot AND m.conversation = k.conversation",
+            keys = key_rows(engine, &BY_CONVERSATION),
+            join = join(engine),
+        );
+        let rows = self
+            .rows(summary("SELECT", "tim_member"), &text, vec![keys.finish()])
+            .await?;
+        let mut names: ByPlace<HashMap<RowKey, AccountId>> = HashMap::new();
+        let mut cursors: ByPlace<Vec<MemberCursor>> = HashMap::new();
+        for row in &rows {
+            let error = |error| self.database.error(error);
+            let place = read::place(row, 0).map_err(error)?;
+            let names = names
+                .entry(place)
+                .or_insert_with(|| self.names_in(&prepared[place]));
+            let Some(account) = names.get(&read::key(row, 1).map_err(error)?) else {
+                continue;
+            };
+            cursors.entry(place).or_default().push(MemberCursor {
+                account: account.clone(),
+                class: DeviceClass(read::small(row, 2).map_err(error)?),
+                cursor: Seq(read::number(row, 3).map_err(error)?),
+            });
+        }
+        Ok(cursors)
+    }
+
+    /// Accounts stand in the rows as keys; who they are is known from the submissions.
+    fn names_in(&self, one: &Prepared<'_>) -> HashMap<RowKey, AccountId> {
+        let mut names = HashMap::new();
+        for submission in &one.batch.submissions {
+            for account in [&submission.sender, &submission.peer] {
+                if !names.values().any(|known| known == account) {
+                    names.insert(self.database.keys().account(account), account.clone());
+                }
+            }
+        }
+        names
+    }
+}

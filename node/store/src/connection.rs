@@ -1,0 +1,178 @@
+//! Connections to a database: pools with limits, and the session settings that our transactions rely on.
+//!
+//! Pools are made without connecting, so a database that is down stops nobody from starting.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sea_orm::{DatabaseConnection, SqlxMySqlConnector, SqlxPostgresConnector, SqlxSqliteConnector};
+use sqlx::mysql::{MySqlConnection, MySqlPoolOptions};
+use sqlx::pool::{PoolConnectionMetadata, PoolOptions};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, Database, Executor, Row};
+
+use crate::dsn::Target;
+
+/// Most connections of one node to one database server.
+pub const MAX_SERVER_CONNECTIONS: u32 = 8;
+
+/// Connections that read a SQLite file; one more writes. Each is a thread.
+pub const MAX_SQLITE_READERS: u32 = 4;
+
+/// Longest wait for a connection, making one included.
+pub const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+
+/// A connection that was idle for longer is tried before it is used.
+const TRY_AFTER_IDLE: Duration = Duration::from_secs(2);
+
+/// A connection that was idle for longer is closed, so that an idle node holds few.
+const CLOSE_AFTER_IDLE: Duration = Duration::from_secs(60);
+
+/// Longest time a server spends on one statement.
+pub const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Longest time a server waits for a lock before it gives up.
+pub const LOCK_LIMIT: Duration = Duration::from_secs(2);
+
+/// After so long without a statement a server ends a transaction: a node that was stopped blocks nobody for longer.
+pub const IDLE_TRANSACTION_LIMIT: Duration = Duration::from_secs(3);
+
+/// SQLite's own waiting for a busy file, short, since we wait ourselves with jitter and without holding a thread.
+const SQLITE_BUSY_WAIT: Duration = Duration::from_millis(2);
+
+/// Prepared statements kept per connection: about twelve sizes for seven tables and fifty other statements.
+const STATEMENT_CACHE: usize = 192;
+
+/// Size to which SQLite cuts its write-ahead log after a checkpoint.
+const SQLITE_LOG_BYTES: &str = "67108864";
+
+/// Pages of the write-ahead log after which SQLite copies them into the file. Larger than its default of 1,000: a
+/// checkpoint under load costs syncs of its own.
+const SQLITE_CHECKPOINT_PAGES: &str = "4000";
+
+/// Connections for writing and for reading; the same pool where the engine makes no difference.
+#[derive(Clone, Debug)]
+pub(crate) struct Pools {
+    pub(crate) writer: DatabaseConnection,
+    pub(crate) reader: DatabaseConnection,
+}
+
+pub(crate) fn open(target: &Target) -> Pools {
+    match target {
+        Target::Sqlite(path) => Pools {
+            writer: sqlite(path, true),
+            reader: sqlite(path, false),
+        },
+        Target::Postgres(options) => {
+            let options = options
+                .as_ref()
+                .clone()
+                .application_name("tim-node")
+                .statement_cache_capacity(STATEMENT_CACHE)
+                .disable_statement_logging();
+            let settings = postgres_settings();
+            let pool = limits::<sqlx::Postgres>(PgPoolOptions::new(), MAX_SERVER_CONNECTIONS)
+                .after_connect(move |connection, _| {
+                    let settings = settings.clone();
+                    Box::pin(async move {
+                        connection.execute(sqlx::AssertSqlSafe(settings)).await?;
+                        Ok(())
+                    })
+                })
+                .connect_lazy_with(options);
+            let pool = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
+            Pools {
+                writer: pool.clone(),
+                reader: pool,
+            }
+        }
+        Target::MySql(options) => {
+            let options = options
+                .as_ref()
+                .clone()
+                .statement_cache_capacity(STATEMENT_CACHE)
+                .disable_statement_logging();
+            let pool = limits::<sqlx::MySql>(MySqlPoolOptions::new(), MAX_SERVER_CONNECTIONS)
+                .after_connect(|connection, _| Box::pin(mysql_settings(connection)))
+                .connect_lazy_with(options);
+            let pool = SqlxMySqlConnector::from_sqlx_mysql_pool(pool);
+            Pools {
+                writer: pool.clone(),
+                reader: pool,
+            }
+        }
+    }
+}
+
+fn limits<D: Database>(options: PoolOptions<D>, connections: u32) -> PoolOptions<D> {
+    options
+        .max_connections(connections)
+        .acquire_timeout(CONNECT_LIMIT)
+        .idle_timeout(CLOSE_AFTER_IDLE)
+        .test_before_acquire(false)
+        .before_acquire(|connection, metadata: PoolConnectionMetadata| {
+            Box::pin(async move {
+                if metadata.idle_for < TRY_AFTER_IDLE {
+                    return Ok(true);
+                }
+                Ok(connection.ping().await.is_ok())
+            })
+        })
+}
+
+fn sqlite(path: &Path, writes: bool) -> DatabaseConnection {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(writes)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(SQLITE_BUSY_WAIT)
+        .statement_cache_capacity(STATEMENT_CACHE)
+        .pragma("journal_size_limit", SQLITE_LOG_BYTES)
+        .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES)
+        .pragma("query_only", if writes { "OFF" } else { "ON" })
+        .disable_statement_logging();
+    let connections = if writes { 1 } else { MAX_SQLITE_READERS };
+    let pool = limits::<sqlx::Sqlite>(SqlitePoolOptions::new(), connections).connect_lazy_with(options);
+    SqlxSqliteConnector::from_sqlx_sqlite_pool(pool)
+}
+
+/// One text, so that it costs one round trip. A commit that is acknowledged before it is durable is switched off.
+fn postgres_settings() -> String {
+    format!(
+        "SET idle_in_transaction_session_timeout = {idle}; SET statement_timeout = {statement}; \
+         SET lock_timeout = {lock}; SET default_transaction_isolation = 'read committed'; \
+         SELECT set_config('synchronous_commit', 'on', false) \
+         WHERE current_setting('synchronous_commit') = 'off'",
+        idle = IDLE_TRANSACTION_LIMIT.as_millis(),
+        statement = STATEMENT_LIMIT.as_millis(),
+        lock = LOCK_LIMIT.as_millis(),
+    )
+}
+
+/// MariaDB ends idle transactions; MySQL can only end idle connections, so there the pool makes new ones more often.
+async fn mysql_settings(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+    let version: String = connection.fetch_one("SELECT VERSION()").await?.try_get(0)?;
+    let idle = IDLE_TRANSACTION_LIMIT.as_secs();
+    let own = if version.contains("MariaDB") {
+        format!(
+            "idle_transaction_timeout = {idle}, max_statement_time = {}",
+            STATEMENT_LIMIT.as_secs()
+        )
+    } else {
+        format!(
+            "wait_timeout = {idle}, max_execution_time = {}",
+            STATEMENT_LIMIT.as_millis()
+        )
+    };
+    let settings = format!(
+        "SET SESSION {own}, innodb_lock_wait_timeout = {}, sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+        LOCK_LIMIT.as_secs()
+    );
+    connection.execute(sqlx::AssertSqlSafe(settings)).await?;
+    connection
+        .execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! Entries in their stored form: what is in columns, and what is sealed.
+
+use bytes::Bytes;
+use sea_orm::QueryResult;
+use serde::{Deserialize, Serialize};
+use tim_core::conversation::{Entry, EntryKind, KnownEntry, Submission};
+use tim_core::id::{AccountId, ContentHash, DeviceClass, MessageKey, Seq};
+
+use crate::error::StoreError;
+use crate::keys::RowKey;
+use crate::read;
+use crate::schema::MESSAGE;
+use crate::seal::Place;
+use crate::store::Database;
+
+/// What of an entry nobody reads without the storage key. New fields go to the end, with a default.
+#[derive(Debug, Serialize, Deserialize)]
+struct Secret<'a> {
+    sender: &'a str,
+    sender_class: i8,
+    client_id: Option<i64>,
+    content_hash: [u8; 16],
+    body: &'a [u8],
+}
+
+/// An entry and what a retry is recognised by.
+struct Opened {
+    entry: Entry,
+    content_hash: ContentHash,
+}
+
+impl Database {
+    /// Seals what is secret of a submission, bound to its conversation and message key.
+    pub(crate) fn seal_entry(
+        &self,
+        conversation: &RowKey,
+        submission: &Submission,
+    ) -> Result<Vec<u8>, StoreError> {
+        let secret = Secret {
+            sender: submission.sender.as_str(),
+            sender_class: submission.sender_class.0,
+            client_id: submission.client_id,
+            content_hash: submission.content_hash.0,
+            body: &submission.body,
+        };
+        let plain = postcard::to_stdvec(&secret).map_err(|_| self.damaged_entry("it cannot be encoded"))?;
+        self.keys()
+            .seal
+            .seal(place(&[conversation, &submission.key.0]), &plain)
+            .map_err(|error| self.damaged_entry(error.reason()))
+    }
+
+    /// Reads an entry from the columns of [`read::ENTRY_COLUMNS`].
+    pub(crate) fn entry(
+        &self,
+        conversation: &RowKey,
+        row: &QueryResult,
+        column: usize,
+    ) -> Result<Entry, StoreError> {
+        Ok(self.opened(conversation, row, column)?.entry)
+    }
+
+    /// Reads of an entry what decides whether a submission is it.
+    pub(crate) fn known_entry(
+        &self,
+        conversation: &RowKey,
+        row: &QueryResult,
+        column: usize,
+    ) -> Result<KnownEntry, StoreError> {
+        let Opened { entry, content_hash } = self.opened(conversation, row, column)?;
+        Ok(KnownEntry {
+            key: entry.key,
+            sender: entry.sender,
+            client_id: entry.client_id,
+            content_hash,
+            seq: entry.seq,
+            kind: entry.kind,
+            timestamp_ns: entry.timestamp_ns,
+        })
+    }
+
+    fn opened(&self, conversation: &RowKey, row: &QueryResult, column: usize) -> Result<Opened, StoreError> {
+        let error = |error| self.error(error);
+        let key = read::key(row, column + 1).map_err(error)?;
+        let kind = row.try_get_by_index::<i16>(column + 2).map_err(error)?;
+        let kind = EntryKind::from_code(kind).ok_or_else(|| self.damaged_entry("its kind is not known"))?;
+        let sealed: Vec<u8> = row.try_get_by_index(column + 4).map_err(error)?;
+        let plain = self
+            .keys()
+            .seal
+            .open(place(&[conversation, &key]), sealed)
+            .map_err(|error| self.damaged_entry(error.reason()))?;
+        let secret: Secret<'_> = postcard::from_bytes(&plain)
+            .map_err(|_| self.damaged_entry("its sealed part is not understood"))?;
+        let sender =
+            AccountId::new(secret.sender).map_err(|_| self.damaged_entry("its sender is not a name"))?;
+        Ok(Opened {
+            content_hash: ContentHash(secret.content_hash),
+            entry: Entry {
+                seq: Seq(read::number(row, column).map_err(error)?),
+                kind,
+                key: MessageKey(key),
+                sender,
+                sender_class: DeviceClass(secret.sender_class),
+                client_id: secret.client_id,
+                timestamp_ns: row.try_get_by_index(column + 3).map_err(error)?,
+                body: Bytes::copy_from_slice(secret.body),
+            },
+        })
+    }
+
+    fn damaged_entry(&self, reason: &'static str) -> StoreError {
+        StoreError::DamagedRow {
+            database: self.name().clone(),
+            table: MESSAGE.name,
+            reason,
+        }
+    }
+}
+
+fn place<'a>(keys: &'a [&'a RowKey]) -> Place<'a> {
+    Place {
+        table: &MESSAGE,
+        column: "sealed",
+        keys,
+    }
+}

@@ -1,0 +1,191 @@
+//! Taking fences inside a transaction.
+
+use std::collections::BTreeSet;
+
+use sea_orm::Value;
+use tim_core::conversation::FenceRefusal;
+use tim_core::id::{Epoch, Slot};
+
+use super::{ADVISORY_NAMESPACE, Access, COLUMNS, Fence, read};
+use crate::dsn::Engine;
+use crate::error::StoreError;
+use crate::statement::{KeyColumn, KeyRows, join, key_rows};
+use crate::transaction::{Transaction, summary};
+
+/// How often the layout is read anew because ranges were split meanwhile, before the caller is called stale.
+const MAX_LAYOUT_READS: u32 = 3;
+
+const FENCE: &str = "tim_fence";
+
+impl Transaction {
+    /// Takes the fences of all slots, shared and until the end of the transaction, and judges each use.
+    ///
+    /// One answer per use, in order. A refused use must leave the transaction; the others go on.
+    pub(crate) async fn admit(
+        &mut self,
+        uses: &[(Slot, Epoch)],
+        access: Access,
+    ) -> Result<Vec<Result<(), FenceRefusal>>, StoreError> {
+        let mut layout_reads = 0;
+        loop {
+            let layout = self.database.layout();
+            let start_of = |slot: Slot| {
+                let place = layout.partition_point(|(from, _)| *from <= slot).checked_sub(1)?;
+                layout
+                    .get(place)
+                    .filter(|(_, to)| slot < *to)
+                    .map(|(from, _)| *from)
+            };
+            let starts: BTreeSet<Slot> = uses.iter().filter_map(|(slot, _)| start_of(*slot)).collect();
+            let missing: Vec<Slot> = starts
+                .into_iter()
+                .filter(|start| !self.fences.iter().any(|fence| fence.from == *start))
+                .collect();
+            if !missing.is_empty() {
+                self.hold_shared(&missing).await?;
+                let taken = self.read_fences(&missing, access).await?;
+                self.fences.extend(taken);
+            }
+            let uncovered = uses
+                .iter()
+                .any(|(slot, _)| !self.fences.iter().any(|fence| fence.covers(*slot)));
+            if !uncovered || layout_reads == MAX_LAYOUT_READS {
+                break;
+            }
+            // Which range a slot is in is only a guess kept in memory; the rows read under the lock decide.
+            layout_reads += 1;
+            self.fences
+                .retain(|fence| uses.iter().any(|(slot, _)| fence.covers(*slot)));
+            let before = layout.clone();
+            if *self.read_layout().await? == *before {
+                break;
+            }
+        }
+        Ok(uses
+            .iter()
+            .map(|(slot, epoch)| {
+                let fence = self.fences.iter().find(|fence| fence.covers(*slot));
+                fence.map_or(Err(FenceRefusal::Stale), |fence| {
+                    fence.admits(*slot, *epoch, access)
+                })
+            })
+            .collect())
+    }
+
+    /// Takes one fence exclusively; `None` if there is none that begins at `from`.
+    pub(crate) async fn raise(&mut self, from: Slot) -> Result<Option<Fence>, StoreError> {
+        let suffix = match self.engine() {
+            Engine::Postgres => {
+                let text = "SELECT pg_advisory_xact_lock(?, ?)";
+                let values = vec![Value::from(ADVISORY_NAMESPACE), Value::from(from.0 as i32)];
+                self.rows(summary("SELECT", FENCE), text, values).await?;
+                ""
+            }
+            Engine::MySql => " FOR UPDATE",
+            Engine::Sqlite => "",
+        };
+        let text = format!("SELECT {COLUMNS} FROM tim_fence WHERE from_slot = ?{suffix}");
+        let rows = self
+            .rows(summary("SELECT", FENCE), &text, vec![Value::from(from.0 as i32)])
+            .await?;
+        rows.first()
+            .map(|row| read(row).map_err(|error| self.database.error(error)))
+            .transpose()
+    }
+
+    /// All fences of the database, read without taking them.
+    pub(crate) async fn all_fences(&self) -> Result<Vec<Fence>, StoreError> {
+        let text = format!("SELECT {COLUMNS} FROM tim_fence ORDER BY from_slot");
+        let rows = self.rows(summary("SELECT", FENCE), &text, Vec::new()).await?;
+        rows.iter()
+            .map(|row| read(row).map_err(|error| self.database.error(error)))
+            .collect()
+    }
+
+    /// Writes a fence that was raised, or is new. Fences are few: one statement each is enough.
+    pub(crate) async fn write_fence(&mut self, fence: &Fence) -> Result<(), StoreError> {
+        let columns: Vec<&str> = COLUMNS.split(", ").collect();
+        let marks = vec!["?"; columns.len()].join(", ");
+        let values = super::values(fence);
+        let set = |old: fn(&str) -> String| {
+            columns[1..]
+                .iter()
+                .map(|column| old(column))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let suffix = match self.engine() {
+            Engine::MySql => {
+                format!(
+                    "ON DUPLICATE KEY UPDATE {}",
+                    set(|column| format!("{column} = VALUES({column})"))
+                )
+            }
+            Engine::Sqlite | Engine::Postgres => {
+                format!(
+                    "ON CONFLICT (from_slot) DO UPDATE SET {}",
+                    set(|column| format!("{column} = excluded.{column}"))
+                )
+            }
+        };
+        let text = format!("INSERT INTO tim_fence ({COLUMNS}) VALUES ({marks}) {suffix}");
+        self.run(summary("INSERT", FENCE), &text, values).await?;
+        Ok(())
+    }
+
+    /// PostgreSQL locks by advisory locks; the other engines with the reading of the rows.
+    async fn hold_shared(&self, starts: &[Slot]) -> Result<(), StoreError> {
+        if self.engine() != Engine::Postgres {
+            return Ok(());
+        }
+        let mut keys = KeyRows::new();
+        for start in starts {
+            keys.row().number(i64::from(start.0));
+        }
+        let text = format!(
+            "SELECT pg_advisory_xact_lock_shared(?, k.start::int) FROM {}",
+            key_rows(Engine::Postgres, &[KeyColumn::Number("start")])
+        );
+        self.rows(
+            summary("SELECT", FENCE),
+            &text,
+            vec![ADVISORY_NAMESPACE.into(), keys.finish()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn read_fences(&self, starts: &[Slot], access: Access) -> Result<Vec<Fence>, StoreError> {
+        let engine = self.engine();
+        let mut keys = KeyRows::new();
+        for start in starts {
+            keys.row().number(i64::from(start.0));
+        }
+        // Reading transactions hold the row as well: what they read must stay true until they end.
+        let suffix = match (engine, access) {
+            (Engine::MySql, _) => " LOCK IN SHARE MODE",
+            (Engine::Sqlite | Engine::Postgres, _) => "",
+        };
+        let text = format!(
+            "SELECT {COLUMNS} FROM {keys} {join} tim_fence ON from_slot = k.start{suffix}",
+            keys = key_rows(engine, &[KeyColumn::Number("start")]),
+            join = join(engine),
+        );
+        let rows = self
+            .rows(summary("SELECT", FENCE), &text, vec![keys.finish()])
+            .await?;
+        rows.iter()
+            .map(|row| read(row).map_err(|error| self.database.error(error)))
+            .collect()
+    }
+
+    async fn read_layout(&self) -> Result<crate::store::Layout, StoreError> {
+        let layout = self
+            .all_fences()
+            .await?
+            .iter()
+            .map(|fence| (fence.from, fence.to))
+            .collect();
+        Ok(self.database.set_layout(layout))
+    }
+}

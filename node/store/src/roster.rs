@@ -1,0 +1,199 @@
+//! The list of conversations of an account, in the account's own partition.
+//!
+//! A superset of what the account takes part in: an entry is durable before a relation commits, and goes only after it
+//! has ended. Whether two accounts are friends is asked of their conversation.
+
+use serde::{Deserialize, Serialize};
+use tim_core::id::{AccountId, ConversationId, Epoch};
+use tim_core::placement;
+
+use crate::error::StoreError;
+use crate::fence::Access;
+use crate::load::Admitted;
+use crate::read;
+use crate::schema::ACCOUNT_CONVERSATION;
+use crate::seal::Place;
+use crate::statement::{Cell, KeyColumn, KeyRows, Row, join, key_rows};
+use crate::store::Database;
+use crate::transaction::{Transaction, summary};
+
+/// One entry of an account's list.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ListedConversation {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The other account of a direct conversation.
+    pub peer: AccountId,
+}
+
+/// An entry that is to be in an account's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListEntry {
+    /// Whose list.
+    pub account: AccountId,
+    /// Epoch of the account's range, as the caller believes.
+    pub epoch: Epoch,
+    /// What is to be in it.
+    pub listed: ListedConversation,
+}
+
+impl Database {
+    /// Puts conversations into lists; those that are in them already stay.
+    ///
+    /// # Errors
+    /// Any of the database. After [`StoreError::CommitInDoubt`] it is done again.
+    pub async fn list_conversations(&self, entries: &[ListEntry]) -> Result<Vec<Admitted<()>>, StoreError> {
+        let rows: &Vec<Row> = &entries
+            .iter()
+            .map(|entry| self.list_row(entry))
+            .collect::<Result<_, StoreError>>()?;
+        self.transact(Access::Write, &move |mut transaction| {
+            Box::pin(async move {
+                let uses: Vec<_> = entries
+                    .iter()
+                    .map(|entry| (placement::slot(entry.account.as_bytes()), entry.epoch))
+                    .collect();
+                let admitted = transaction.admit(&uses, Access::Write).await?;
+                let mut admitted_rows: Vec<Row> = rows
+                    .iter()
+                    .zip(&admitted)
+                    .filter(|(_, ok)| ok.is_ok())
+                    .map(|(row, _)| row.clone())
+                    .collect();
+                admitted_rows.sort_by_key(|row| (row[0].as_number(), ACCOUNT_CONVERSATION.row_key(row)));
+                admitted_rows.dedup_by(|one, other| one[..3] == other[..3]);
+                transaction
+                    .insert_absent(&ACCOUNT_CONVERSATION, admitted_rows)
+                    .await?;
+                Ok((transaction, admitted))
+            })
+        })
+        .await
+    }
+
+    /// The lists of accounts, in one query however many are asked.
+    ///
+    /// # Errors
+    /// Any of the database.
+    pub async fn conversations_of(
+        &self,
+        accounts: &[(AccountId, Epoch)],
+    ) -> Result<Vec<Admitted<Vec<ListedConversation>>>, StoreError> {
+        self.transact(Access::Read, &|mut transaction| {
+            Box::pin(async move {
+                let lists = transaction.conversations_of(accounts).await?;
+                Ok((transaction, lists))
+            })
+        })
+        .await
+    }
+
+    fn list_row(&self, entry: &ListEntry) -> Result<Row, StoreError> {
+        let account = self.keys().account(&entry.account);
+        let conversation = self.keys().conversation(&entry.listed.conversation);
+        let plain =
+            postcard::to_stdvec(&entry.listed).map_err(|_| self.damaged_list("it cannot be encoded"))?;
+        let place = Place {
+            table: &ACCOUNT_CONVERSATION,
+            column: "sealed",
+            keys: &[&account, &conversation],
+        };
+        let sealed = self
+            .keys()
+            .seal
+            .seal(place, &plain)
+            .map_err(|error| self.damaged_list(error.reason()))?;
+        Ok(vec![
+            Cell::Number(i64::from(placement::slot(entry.account.as_bytes()).0)),
+            Cell::bytes(&account),
+            Cell::bytes(&conversation),
+            Cell::Number(1),
+            Cell::Bytes(sealed),
+            Cell::Number(1),
+        ])
+    }
+
+    fn damaged_list(&self, reason: &'static str) -> StoreError {
+        StoreError::DamagedRow {
+            database: self.name().clone(),
+            table: ACCOUNT_CONVERSATION.name,
+            reason,
+        }
+    }
+}
+
+impl Transaction {
+    async fn conversations_of(
+        &mut self,
+        accounts: &[(AccountId, Epoch)],
+    ) -> Result<Vec<Admitted<Vec<ListedConversation>>>, StoreError> {
+        let uses: Vec<_> = accounts
+            .iter()
+            .map(|(id, epoch)| (placement::slot(id.as_bytes()), *epoch))
+            .collect();
+        let admitted = self.admit(&uses, Access::Read).await?;
+        let account_keys: Vec<_> = accounts
+            .iter()
+            .map(|(id, _)| self.database.keys().account(id))
+            .collect();
+        let mut keys = KeyRows::new();
+        for place in (0..accounts.len()).filter(|place| admitted[*place].is_ok()) {
+            keys.row()
+                .number(place as i64)
+                .number(i64::from(uses[place].0.0))
+                .bytes(&account_keys[place]);
+        }
+        let mut lists: Vec<Admitted<Vec<ListedConversation>>> = admitted
+            .into_iter()
+            .map(|admitted| admitted.map(|()| Vec::new()))
+            .collect();
+        if keys.is_empty() {
+            return Ok(lists);
+        }
+        let engine = self.engine();
+        let columns = [
+            KeyColumn::Number("place"),
+            KeyColumn::Number("slot"),
+            KeyColumn::Bytes("account"),
+        ];
+        let text = format!(
+            "SELECT k.place, l.conversation, l.sealed FROM {keys} {join} tim_account_conversation l \
+             ON l.slot = k.slot AND l.account = k.account AND l.listed = 1",
+            keys = key_rows(engine, &columns),
+            join = join(engine),
+        );
+        for row in self
+            .rows(
+                summary("SELECT", ACCOUNT_CONVERSATION.name),
+                &text,
+                vec![keys.finish()],
+            )
+            .await?
+        {
+            let error = |error| self.database.error(error);
+            let place = read::place(&row, 0).map_err(error)?;
+            let conversation = read::key(&row, 1).map_err(error)?;
+            let sealed = row.try_get_by_index::<Vec<u8>>(2).map_err(error)?;
+            let seal_place = Place {
+                table: &ACCOUNT_CONVERSATION,
+                column: "sealed",
+                keys: &[&account_keys[place], &conversation],
+            };
+            let plain = self
+                .database
+                .keys()
+                .seal
+                .open(seal_place, sealed)
+                .map_err(|error| self.database.damaged_list(error.reason()))?;
+            let listed = postcard::from_bytes(&plain)
+                .map_err(|_| self.database.damaged_list("its sealed part is not understood"))?;
+            if let Ok(list) = &mut lists[place] {
+                list.push(listed);
+            }
+        }
+        for list in lists.iter_mut().flatten() {
+            list.sort();
+        }
+        Ok(lists)
+    }
+}
