@@ -1,3 +1,7 @@
-//! The command line `tim`.
+//! The binary `tim`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tim_cli::main()
+}

@@ -1,0 +1,298 @@
+//! The verbs and what each takes.
+
+use crate::quantity::parse_duration;
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Start a cluster on this machine
+    #[command(before_help = "\
+Examples
+  tim up                               the file of last time, else examples/chat.yaml
+  tim up my.yaml --port 6000           this file; the first node's clients on port 6000
+  tim up --detach                      return when it is ready; tim down stops it
+  tim up --fresh                       begin with empty databases")]
+    Up(UpArguments),
+    /// Stop a cluster of this machine; its data are kept
+    #[command(before_help = "\
+Examples
+  tim down                             stop the cluster of this directory
+  tim down chat --dir ~/work           the cluster chat of another one")]
+    Down(DownArguments),
+    /// Show nodes, partitions, and whether all is well
+    #[command(before_help = "\
+Examples
+  tim status                           one screen
+  tim status -w                        again and again, until Ctrl-C
+  tim status --wait-for healthy --timeout 5m
+  tim status --output json             for scripts
+  kubectl tim status chat -n chat      the same on Kubernetes")]
+    Status(StatusArguments),
+    /// Change the number of nodes
+    #[command(before_help = "\
+Examples
+  tim scale chat --replicas 5          two more; clients notice nothing
+  tim scale chat --replicas 2          nodes are emptied before they stop")]
+    Scale(ScaleArguments),
+    /// Move a part of the data to another database while people chat
+    #[command(before_help = "\
+Examples
+  tim split chat --at 262144           on a laptop: to a new SQLite database
+  tim split chat --at 262144 --to d2   to a database that spec.databases names
+  tim split chat --at 262144 --wait --yes        for scripts")]
+    Split(SplitArguments),
+    /// Talk to someone
+    #[command(before_help = "\
+Examples
+  tim chat --as alice bob              registers alice if she is new, befriends bob, chats
+  tim chat --as bob alice              the other side, in a second terminal
+  tim chat --as alice bob --url ws://127.0.0.1:5080/tim
+Lines you type are sent; Ctrl-D ends it.")]
+    Chat(ChatArguments),
+    /// Measure a server, and check that nothing is lost, doubled or reordered
+    #[command(before_help = "\
+Examples
+  tim bench                            8 pairs, as fast as it goes, 10 s, the local cluster
+  tim bench direct --pairs 32 --rate 4000 --duration 1m
+  tim bench idle --sessions 5000       memory per connected client
+  tim bench relay --url ws://127.0.0.1:5080/tim --output json")]
+    Bench(BenchArguments),
+    /// Show the logs of nodes of this machine
+    #[command(before_help = "\
+Examples
+  tim logs                             the end of every node's log
+  tim logs chat-1 -f                   one node's, and what follows")]
+    Logs(LogsArguments),
+    /// Explain a code such as TIM-N104 or 4104
+    #[command(before_help = "\
+Examples
+  tim explain TIM-S103                 what, why, what it means, what to do
+  tim explain 4104                     a code that a client was sent
+  tim explain                          all of them")]
+    Explain(ExplainArguments),
+    /// Print the version
+    #[command(before_help = "\
+Examples
+  tim version
+  tim version --output json")]
+    Version,
+    /// Print completions for a shell
+    #[command(before_help = "\
+Examples
+  source <(tim completion bash)
+  tim completion fish > ~/.config/fish/completions/tim.fish")]
+    Completion(CompletionArguments),
+    /// Help on a verb or topic
+    #[command(before_help = "\
+Examples
+  tim help up
+  tim help exit-codes")]
+    Help(HelpArguments),
+}
+
+/// `tim up`.
+#[derive(Debug, Clone, Args)]
+pub struct UpArguments {
+    /// Files with a TimCluster and what belongs to it
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Return when the cluster is ready
+    #[arg(long)]
+    pub detach: bool,
+    /// Throw the cluster's data away first
+    #[arg(long)]
+    pub fresh: bool,
+    /// Client port of the first node; without it 5080, or another one if that is taken
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// Number of nodes, instead of the file's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..=1000))]
+    pub replicas: Option<i32>,
+    /// Do not ask before data are thrown away
+    #[arg(long)]
+    pub yes: bool,
+    /// Run without a terminal, as the background half of --detach
+    #[arg(long, hide = true)]
+    pub background: bool,
+}
+
+/// `tim down`.
+#[derive(Debug, Clone, Args)]
+pub struct DownArguments {
+    /// Name of the cluster; needed where there are several
+    #[arg(value_name = "CLUSTER")]
+    pub cluster: Option<String>,
+}
+
+/// What `tim status` waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WaitFor {
+    /// The verdict is HEALTHY.
+    Healthy,
+}
+
+/// `tim status`.
+#[derive(Debug, Clone, Args)]
+pub struct StatusArguments {
+    /// Name of the cluster; needed where there are several
+    #[arg(value_name = "CLUSTER")]
+    pub cluster: Option<String>,
+    /// Show it again and again
+    #[arg(long, short)]
+    pub watch: bool,
+    /// Show conditions, certificates and databases too
+    #[arg(long, short)]
+    pub verbose: bool,
+    /// Wait until the cluster is so
+    #[arg(long, value_enum, value_name = "STATE")]
+    pub wait_for: Option<WaitFor>,
+}
+
+/// `tim scale`.
+#[derive(Debug, Clone, Args)]
+pub struct ScaleArguments {
+    /// Name of the cluster
+    #[arg(value_name = "CLUSTER")]
+    pub cluster: String,
+    /// Number of nodes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..=1000))]
+    pub replicas: i32,
+    /// Return when all of them serve
+    #[arg(long)]
+    pub wait: bool,
+    /// Only say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `tim split`.
+#[derive(Debug, Clone, Args)]
+pub struct SplitArguments {
+    /// Name of the cluster
+    #[arg(value_name = "CLUSTER")]
+    pub cluster: String,
+    /// First slot that moves; all above it up to the end of its range go along
+    #[arg(long, value_name = "SLOT", value_parser = clap::value_parser!(u32).range(1..=1_048_575))]
+    pub at: u32,
+    /// Database that takes it; on a laptop a new SQLite database if left out
+    #[arg(long, value_name = "DATABASE")]
+    pub to: Option<String>,
+    /// Return when it is done
+    #[arg(long)]
+    pub wait: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Only say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `tim chat`.
+#[derive(Debug, Clone, Args)]
+pub struct ChatArguments {
+    /// Whom to talk to
+    #[arg(value_name = "PEER")]
+    pub peer: String,
+    /// Your name
+    #[arg(long = "as", value_name = "NAME")]
+    pub account: String,
+    /// Address of a server; without it the nodes of the local cluster
+    #[arg(long, value_name = "URL")]
+    pub url: Vec<String>,
+    /// Name of the local cluster; needed where there are several
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
+}
+
+/// Kinds of load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BenchLoad {
+    /// One-to-one messages: stored, echoed, delivered, confirmed
+    Direct,
+    /// One-to-one messages that are not stored (odType 5)
+    Relay,
+    /// Clients that are connected and do nothing
+    Idle,
+    /// Logins
+    Logins,
+}
+
+/// `tim bench`.
+#[derive(Debug, Clone, Args)]
+pub struct BenchArguments {
+    /// Kind of load
+    #[arg(value_enum, default_value = "direct", value_name = "LOAD")]
+    pub load: BenchLoad,
+    /// Pairs of accounts that write to each other
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub pairs: u32,
+    /// Sessions, for idle and logins
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub sessions: u32,
+    /// Messages (or logins) per second over all pairs, whether answered or not; without it as fast as answers come
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub rate: Option<u32>,
+    /// Messages of one sender under way at once, without --rate
+    #[arg(long, default_value_t = 32, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub window: u32,
+    /// How long to measure
+    #[arg(long, default_value = "10s", value_parser = parse_duration, value_name = "DURATION")]
+    pub duration: Duration,
+    /// Bytes of text in each message
+    #[arg(long, default_value_t = 64, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(16..=65_536))]
+    pub payload: u32,
+    /// Address of a server; may be given several times; without it the nodes of the local cluster
+    #[arg(long, value_name = "URL")]
+    pub url: Vec<String>,
+    /// Process of a server whose memory and processor time are measured; those of the local cluster are known
+    #[arg(long, value_name = "PID")]
+    pub server_pid: Vec<u32>,
+    /// Name of the local cluster; needed where there are several
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
+}
+
+/// `tim logs`.
+#[derive(Debug, Clone, Args)]
+pub struct LogsArguments {
+    /// A node; without it all of them
+    #[arg(value_name = "NODE")]
+    pub node: Option<String>,
+    /// Go on with what is written from now on
+    #[arg(long, short)]
+    pub follow: bool,
+    /// How many of the last lines of each log
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub lines: usize,
+    /// Name of the cluster; needed where there are several
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
+}
+
+/// `tim explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArguments {
+    /// The code; without it all of them
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
+}
+
+/// `tim completion`.
+#[derive(Debug, Clone, Args)]
+pub struct CompletionArguments {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// `tim help`.
+#[derive(Debug, Clone, Args)]
+pub struct HelpArguments {
+    /// A verb, or exit-codes
+    #[arg(value_name = "TOPIC")]
+    pub topic: Option<String>,
+}

@@ -1,0 +1,252 @@
+//! The screen of `tim status`.
+
+use super::document::{NodeRow, StatusDocument, Verdict};
+use crate::quantity::{bytes, count, long_duration};
+use crate::table::{Align, Table, WIDTH_MAX, cut, wrap};
+use crate::terminal::{Colour, Painted};
+use jiff::Timestamp;
+
+/// How much to show.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Detail {
+    /// Addresses of the nodes too.
+    pub wide: bool,
+    /// Conditions and certificates too.
+    pub verbose: bool,
+}
+
+/// The lines, none wider than the limit.
+pub fn lines(status: &StatusDocument, detail: Detail, now: Timestamp) -> Vec<String> {
+    let mut lines = headline(status);
+    lines.push(String::new());
+    lines.extend(nodes(status, detail));
+    lines.push(String::new());
+    lines.extend(partitions(status));
+    lines.push(String::new());
+    lines.extend(footer(status, now));
+    if detail.verbose {
+        lines.extend(conditions(status));
+    }
+    lines
+}
+
+/// The colour of a verdict.
+pub fn colour(verdict: Verdict) -> Colour {
+    match verdict {
+        Verdict::Healthy => Colour::Good,
+        Verdict::Progressing | Verdict::Paused => Colour::Caution,
+        Verdict::Degraded | Verdict::Unavailable | Verdict::Unknown => Colour::Bad,
+    }
+}
+
+fn headline(status: &StatusDocument) -> Vec<String> {
+    let code = status
+        .code
+        .as_ref()
+        .map_or_else(String::new, |code| format!("   [{code}, tim explain {code}]"));
+    let word = Painted::new(status.verdict.word(), colour(status.verdict));
+    let indent = status.cluster.chars().count() + 3;
+    let taken = indent + status.verdict.word().len() + 3 + code.chars().count();
+    let reason = cut(&status.reason, WIDTH_MAX.saturating_sub(taken));
+    let mut lines = vec![format!("{}   {word}   {reason}{code}", status.cluster)];
+    if reason != status.reason {
+        lines.extend(
+            wrap(&status.reason, WIDTH_MAX - indent)
+                .into_iter()
+                .map(|line| format!("{:indent$}{line}", "")),
+        );
+    }
+    lines.extend(
+        wrap(&status.meaning, WIDTH_MAX - indent)
+            .into_iter()
+            .map(|line| format!("{:indent$}{line}", "")),
+    );
+    let about = format!(
+        "{} · clusterId {} · as of {}",
+        status.target,
+        status.cluster_id,
+        clock_time(&status.observed_at)
+    );
+    lines.extend(
+        wrap(&about, WIDTH_MAX)
+            .into_iter()
+            .map(|line| Painted::new(line, Colour::Quiet).to_string()),
+    );
+    lines
+}
+
+fn clock_time(rfc3339: &str) -> String {
+    rfc3339
+        .parse::<Timestamp>()
+        .map(|time| {
+            time.to_zoned(jiff::tz::TimeZone::system())
+                .strftime("%H:%M:%S")
+                .to_string()
+        })
+        .unwrap_or_default()
+}
+
+fn nodes(status: &StatusDocument, detail: Detail) -> Vec<String> {
+    let local = status.nodes.iter().any(|node| node.pid.is_some());
+    let place = if local {
+        ("PID", Align::Right)
+    } else {
+        ("ZONE", Align::Left)
+    };
+    let mut table = Table::new(&[
+        ("NODE", Align::Left),
+        place,
+        ("STATE", Align::Left),
+        ("VERSION", Align::Left),
+        ("SESSIONS", Align::Right),
+        ("MEM", Align::Right),
+        ("UP", Align::Left),
+        ("NOTE", Align::Left),
+    ]);
+    for node in &status.nodes {
+        let place = if local {
+            or_dash(node.pid)
+        } else {
+            node.zone.clone().unwrap_or_else(dash)
+        };
+        table.row([
+            node.name.clone(),
+            place,
+            Painted::new(node.state.clone(), state_colour(node)).to_string(),
+            node.version.clone().unwrap_or_else(dash),
+            node.sessions.map_or_else(dash, count),
+            node.resident_bytes.map_or_else(dash, bytes),
+            node.uptime_seconds.map_or_else(dash, long_duration),
+            node.note.clone(),
+        ]);
+    }
+    let mut lines = table.lines();
+    if detail.wide {
+        lines.push(String::new());
+        lines.extend(addresses(status));
+    }
+    lines
+}
+
+fn addresses(status: &StatusDocument) -> Vec<String> {
+    let mut table = Table::new(&[
+        ("NODE", Align::Left),
+        ("CLIENTS CONNECT TO", Align::Left),
+        ("ADMIN", Align::Left),
+    ]);
+    for node in &status.nodes {
+        table.row([
+            node.name.clone(),
+            node.client_url.clone().unwrap_or_else(dash),
+            node.admin_url.clone().unwrap_or_else(dash),
+        ]);
+    }
+    table.lines()
+}
+
+fn state_colour(node: &NodeRow) -> Colour {
+    match node.state.as_str() {
+        "serving" => Colour::Good,
+        "joining" | "draining" | "left" => Colour::Caution,
+        _ => Colour::Bad,
+    }
+}
+
+fn partitions(status: &StatusDocument) -> Vec<String> {
+    if status.partitions.is_empty() {
+        return vec!["No node has told the partition map yet.".into()];
+    }
+    let mut table = Table::new(&[
+        ("PARTITION", Align::Left),
+        ("SLOTS", Align::Right),
+        ("DATABASE", Align::Left),
+        ("KIND", Align::Left),
+        ("STATE", Align::Left),
+        ("EPOCH", Align::Right),
+    ]);
+    for range in &status.partitions {
+        let colour = if range.state == "ok" {
+            Colour::Good
+        } else {
+            Colour::Bad
+        };
+        table.row([
+            format!("{} … {}", range.from, range.to),
+            count(u64::from(range.to - range.from) + 1),
+            range.database.clone(),
+            range.kind.clone(),
+            Painted::new(range.state.clone(), colour).to_string(),
+            range.epoch.to_string(),
+        ]);
+    }
+    table.lines()
+}
+
+fn footer(status: &StatusDocument, now: Timestamp) -> Vec<String> {
+    let room = if status.room_to_lose_a_node { "yes" } else { "no" };
+    let certificates = status
+        .certificates_not_after
+        .as_ref()
+        .and_then(|time| time.parse::<Timestamp>().ok())
+        .map_or_else(String::new, |end| {
+            format!(
+                "   Certificates: {} d.",
+                (end.as_second() - now.as_second()) / 86_400
+            )
+        });
+    let repartition = status.repartitions.first().map_or_else(
+        || "none".to_owned(),
+        |running| {
+            let percent = if running.percent >= 0 {
+                format!(" {} %", running.percent)
+            } else {
+                String::new()
+            };
+            format!("{} {}{percent}", running.name, running.phase)
+        },
+    );
+    let mut lines = vec![format!(
+        "Room to lose a node: {room}.{certificates}   Repartition: {repartition}."
+    )];
+    if let Some(reason) = status
+        .repartitions
+        .first()
+        .and_then(|running| running.reason.as_ref())
+    {
+        lines.extend(
+            wrap(reason, WIDTH_MAX - 2)
+                .into_iter()
+                .map(|line| format!("  {line}")),
+        );
+    }
+    lines
+}
+
+fn conditions(status: &StatusDocument) -> Vec<String> {
+    let mut table = Table::new(&[
+        ("CONDITION", Align::Left),
+        ("STATUS", Align::Left),
+        ("REASON", Align::Left),
+        ("MESSAGE", Align::Left),
+    ]);
+    for condition in &status.conditions {
+        table.row([
+            condition.kind.clone(),
+            condition.status.clone(),
+            condition.reason.clone(),
+            condition.message.clone(),
+        ]);
+    }
+    std::iter::once(String::new()).chain(table.lines()).collect()
+}
+
+fn dash() -> String {
+    "-".into()
+}
+
+fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(dash, |value| value.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+use super::*;
+use crate::status::document::{ConditionRow, PartitionRow, RepartitionRow};
+use crate::terminal::width;
+
+fn document() -> StatusDocument {
+    let node = |name: &str, state: &str, note: &str| NodeRow {
+        name: name.into(),
+        pid: Some(41_220),
+        state: state.into(),
+        sessions: (state != "silent").then_some(5_203),
+        client_url: Some("ws://127.0.0.1:5080/tim".into()),
+        admin_url: Some("http://127.0.0.1:5082".into()),
+        zone: None,
+        version: Some("0.1.0".into()),
+        resident_bytes: Some(222_298_112),
+        uptime_seconds: Some(525_600),
+        control_leader: false,
+        note: note.into(),
+    };
+    StatusDocument {
+        schema_version: 1,
+        cluster: "chat".into(),
+        cluster_id: "default.chat".into(),
+        target: "local cluster chat in .tim/".into(),
+        verdict: Verdict::Degraded,
+        reason: "1 of 3 nodes does not answer: chat-2".into(),
+        meaning: "Chat goes on; no message is at risk.".into(),
+        code: Some("TIM-N104".into()),
+        observed_at: "2026-11-20T14:07:22Z".into(),
+        replicas: 3,
+        serving: 2,
+        epoch: 41,
+        partitions: vec![PartitionRow {
+            from: 0,
+            to: 524_287,
+            database: "d0".into(),
+            kind: "SQLite".into(),
+            state: "ok".into(),
+            epoch: 41,
+        }],
+        nodes: vec![
+            node("chat-0", "serving", "control leader"),
+            node("chat-2", "silent", &"no answer; ".repeat(20)),
+        ],
+        room_to_lose_a_node: false,
+        certificates_not_after: Some("2027-01-20T00:00:00Z".into()),
+        repartitions: vec![RepartitionRow {
+            name: "chat-split-1".into(),
+            phase: "Copying".into(),
+            percent: 42,
+            reason: Some("copying rows".into()),
+        }],
+        conditions: vec![ConditionRow {
+            kind: "Degraded".into(),
+            status: "True".into(),
+            reason: "NodeUnreachable".into(),
+            message: "chat-2 does not answer ".repeat(10),
+        }],
+    }
+}
+
+fn shown(detail: Detail) -> Vec<String> {
+    lines(&document(), detail, "2026-11-20T00:00:00Z".parse().unwrap())
+}
+
+#[test]
+fn one_line_says_verdict_reason_and_code() {
+    let first = &shown(Detail::default())[0];
+    for part in [
+        "chat",
+        "DEGRADED",
+        "does not answer: chat-2",
+        "tim explain TIM-N104",
+    ] {
+        assert!(first.contains(part), "{first}");
+    }
+}
+
+#[test]
+fn no_line_is_wider_than_the_limit() {
+    for line in shown(Detail {
+        wide: true,
+        verbose: true,
+    }) {
+        assert!(width(&line) <= WIDTH_MAX, "{} columns: {line}", width(&line));
+    }
+}
+
+#[test]
+fn a_long_reason_is_cut_in_the_first_line_and_told_in_full_below() {
+    let mut document = document();
+    document.reason = "database d0: it refuses connections ".repeat(6);
+    let lines = lines(&document, Detail::default(), Timestamp::UNIX_EPOCH);
+    assert!(lines.iter().all(|line| width(line) <= WIDTH_MAX));
+    assert!(lines[0].contains('…'));
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let told: Vec<String> = lines[1..4].iter().flat_map(|line| words(line)).collect();
+    assert!(told.starts_with(&words(&document.reason)[..10]));
+}
+
+#[test]
+fn the_footer_names_certificates_and_the_running_repartition() {
+    let text = shown(Detail::default()).join("\n");
+    assert!(text.contains("Certificates: 61 d."), "{text}");
+    assert!(text.contains("Repartition: chat-split-1 Copying 42 %."), "{text}");
+    assert!(text.contains("Room to lose a node: no."));
+}
+
+#[test]
+fn conditions_are_for_those_who_ask() {
+    assert!(!shown(Detail::default()).join("\n").contains("NodeUnreachable"));
+    assert!(
+        shown(Detail {
+            verbose: true,
+            wide: false
+        })
+        .join("\n")
+        .contains("NodeUnreachable")
+    );
+}
