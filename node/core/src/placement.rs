@@ -76,6 +76,31 @@ pub fn shard_owners(shard: ShardId, view: &View) -> SmallVec<[NodeName; SHARD_RE
     owners
 }
 
+/// The two owners of an account's presence shard, by what they are for this account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountOwners<'a> {
+    /// Is written and asked; `None` only for an empty view.
+    pub primary: Option<&'a NodeName>,
+    /// Follows and stands in; `None` when the view has one node.
+    pub follower: Option<&'a NodeName>,
+}
+
+/// The owners of an account's presence shard; read from the view's table, so cheap.
+#[must_use]
+pub fn shard_owners_of<'a>(account: &AccountId, view: &'a View) -> AccountOwners<'a> {
+    let owners = view.owners(shard(account));
+    match owners {
+        [first, Some(second)] if writer(account) == 1 => AccountOwners {
+            primary: Some(second),
+            follower: first,
+        },
+        [first, second] => AccountOwners {
+            primary: first,
+            follower: second,
+        },
+    }
+}
+
 /// The conversation of two accounts: the first 16 bytes of SHA-256 of "d" ‖ 0 ‖ smaller id ‖ 0 ‖ larger id.
 #[must_use]
 pub fn direct_conversation(one: &AccountId, other: &AccountId) -> ConversationId {

@@ -21,6 +21,7 @@ use crate::id::{ConversationId, MessageKey, NodeName, Seq, SessionId, Tenure};
 use crate::map::PartitionMap;
 use crate::view::View;
 
+pub use lane::rebuild;
 pub use machine::Submitter;
 
 /// One session's messages to one conversation.
@@ -63,8 +64,8 @@ pub enum Answer {
         entry: Arc<Entry>,
         /// Told to the sender although something was stored (4117).
         refusal: Option<Refusal>,
-        /// The delivered cursor of the sending device's class.
-        cursor: Seq,
+        /// The delivered cursor of the sending device's class, where the home knows it.
+        cursor: Option<Seq>,
     },
     /// It had been stored before.
     Known {

@@ -2,10 +2,13 @@
 //!
 //! Gossip has no total order, so two views are compared by a hash of the set and by nothing else.
 
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::id::{Generation, NodeName, ViewHash};
+use crate::id::{Generation, NodeName, ShardId, ViewHash};
+use crate::placement::{self, SHARD_COUNT, SHARD_REPLICAS};
 
 /// One serving node.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -19,11 +22,22 @@ pub struct NodeInfo {
 }
 
 /// The set of serving nodes, sorted by name, one entry per name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct View {
     nodes: Vec<NodeInfo>,
     hash: ViewHash,
+    /// Owners of every presence shard, as places in `nodes`; made when first asked for.
+    #[serde(skip)]
+    owners: OnceLock<Vec<[Option<u16>; SHARD_REPLICAS]>>,
 }
+
+impl PartialEq for View {
+    fn eq(&self, other: &Self) -> bool {
+        self.nodes == other.nodes
+    }
+}
+
+impl Eq for View {}
 
 impl View {
     /// Builds a view. Of two entries with one name the higher boot generation stays.
@@ -36,7 +50,11 @@ impl View {
         });
         nodes.dedup_by(|later, earlier| later.name == earlier.name);
         let hash = hash_of(&nodes);
-        Self { nodes, hash }
+        Self {
+            nodes,
+            hash,
+            owners: OnceLock::new(),
+        }
     }
 
     /// The nodes, sorted by name.
@@ -62,6 +80,32 @@ impl View {
     #[must_use]
     pub fn contains(&self, name: &NodeName) -> bool {
         self.get(name).is_some()
+    }
+
+    /// The owners of a presence shard, best first ([`placement::shard_owners`], remembered).
+    #[must_use]
+    pub fn owners(&self, shard: ShardId) -> [Option<&NodeName>; SHARD_REPLICAS] {
+        let table = self
+            .owners
+            .get_or_init(|| (0..SHARD_COUNT).map(|shard| self.places(shard)).collect());
+        let places = table.get(usize::from(shard.0)).copied().unwrap_or_default();
+        places.map(|place| {
+            place
+                .and_then(|place| self.nodes.get(usize::from(place)))
+                .map(|node| &node.name)
+        })
+    }
+
+    fn places(&self, shard: u16) -> [Option<u16>; SHARD_REPLICAS] {
+        let mut places = [None; SHARD_REPLICAS];
+        for (place, owner) in places
+            .iter_mut()
+            .zip(placement::shard_owners(ShardId(shard), self))
+        {
+            let found = self.nodes.binary_search_by(|node| node.name.cmp(&owner));
+            *place = found.ok().and_then(|found| u16::try_from(found).ok());
+        }
+        places
     }
 
     /// Whether nobody serves.
