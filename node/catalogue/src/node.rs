@@ -134,6 +134,30 @@ pub static OVERLOADED: Cause = Cause {
     severity: Severity::Retried,
 };
 
+/// The cluster's key ring cannot be used.
+pub static KEY_RING_UNREADABLE: Cause = Cause {
+    code: "TIM-N114",
+    name: "key_ring_unreadable",
+    reason: "KeyRingUnreadable",
+    what: "The cluster's key ring cannot be used.",
+    why: "The file is missing or damaged, or its primary names no key.",
+    meaning: "The last good ring stays in use; a node without one does not start.",
+    remedy: "restore the Secret with the cluster's key ring",
+    severity: Severity::Retried,
+};
+
+/// A node was stopped, or cut off, for longer than the others wait.
+pub static DECLARED_DEAD: Cause = Cause {
+    code: "TIM-N115",
+    name: "declared_dead",
+    reason: "DeclaredDead",
+    what: "A node was stopped, or cut off, for longer than the others wait.",
+    why: "The process or the machine was suspended or starved, or the network failed.",
+    meaning: "It gave up what it held and joined anew; its users reconnect, nothing is lost.",
+    remedy: "see that the node gets processor time and reaches the others",
+    severity: Severity::Retried,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &ADDRESS_IN_USE,
@@ -147,4 +171,6 @@ pub(crate) static ALL: &[&Cause] = &[
     &NO_LEADER,
     &DRAINING,
     &OVERLOADED,
+    &KEY_RING_UNREADABLE,
+    &DECLARED_DEAD,
 ];

@@ -1,1 +1,13 @@
 //! Membership, trust and agreement: gossip, peer links, control group.
+//!
+//! * [`keyring`], [`seal`]: the cluster secret, and datagrams that only its holders read or write.
+//! * [`membership`]: who is alive and serves.
+//! * [`tls`]: mutual TLS with the cluster's certificates, replaced while in use.
+//! * [`links`]: connections between nodes.
+
+pub mod keyring;
+pub mod links;
+pub mod membership;
+mod metrics;
+pub mod seal;
+pub mod tls;

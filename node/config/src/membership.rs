@@ -26,8 +26,8 @@ impl Default for Membership {
     fn default() -> Self {
         Self {
             seeds: Vec::new(),
-            probe_interval_millis: 500,
-            probe_timeout_millis: 200,
+            probe_interval_millis: 250,
+            probe_timeout_millis: 100,
             suspicion_millis: 1_500,
             late_tick_millis: 2_000,
             announce_interval_millis: 500,
