@@ -1,0 +1,191 @@
+//! Fresh databases of every engine, and shorthand for what the tests talk about.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use bytes::Bytes;
+use tempfile::TempDir;
+use tim_core::conversation::{ConversationBatch, ConversationOutcome, Operation, Submission, Verdict};
+use tim_core::id::{
+    AccountId, ContentHash, ConversationId, DatabaseName, DeviceClass, Epoch, MessageKey, Seq, Version,
+};
+use tim_core::map::PartitionMap;
+use tim_core::placement;
+use tim_store::{Database, StorageKeys, Store, StoreConfig};
+
+use crate::database::{Kind, Server};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+    MariaDb,
+}
+
+/// Makes one test per engine out of an asynchronous function that takes the engine.
+macro_rules! on_every_engine {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite { $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() { super::$test(crate::support::Engine::Sqlite).await; })+ }
+        mod postgres { $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() { super::$test(crate::support::Engine::Postgres).await; })+ }
+        mod mariadb { $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() { super::$test(crate::support::Engine::MariaDb).await; })+ }
+    };
+}
+pub(crate) use on_every_engine;
+
+pub const CLUSTER: &str = "cluster-1";
+pub const KEY: [u8; 32] = [0x5a; 32];
+
+static POSTGRES: LazyLock<Mutex<Server>> = LazyLock::new(|| Mutex::new(Server::start(Kind::Postgres).unwrap()));
+static MARIADB: LazyLock<Mutex<Server>> = LazyLock::new(|| Mutex::new(Server::start(Kind::MariaDb).unwrap()));
+
+/// An empty database of one engine; several stores may be opened on it, as several nodes would.
+pub struct Fresh {
+    pub engine: Engine,
+    pub dsn: String,
+    pub directory: TempDir,
+}
+
+impl Fresh {
+    pub async fn new(engine: Engine) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("d0.db");
+        let dsn = tokio::task::spawn_blocking(move || match engine {
+            Engine::Sqlite => format!("sqlite:{}", file.display()),
+            Engine::Postgres => on_server(&POSTGRES),
+            Engine::MariaDb => on_server(&MARIADB),
+        })
+        .await
+        .unwrap();
+        Self { engine, dsn, directory }
+    }
+
+    /// A node's view of the database, not prepared.
+    pub fn raw_node(&self) -> (Store, Database) {
+        node_with(CLUSTER, KEY, "d0", &self.dsn)
+    }
+
+    /// A node's view of the database, migrated and with one fence over all slots.
+    pub async fn node(&self) -> Database {
+        let (_, database) = self.raw_node();
+        database.prepare().await.unwrap();
+        database.create_fences(&whole("d0")).await.unwrap();
+        database
+    }
+}
+
+fn on_server(server: &LazyLock<Mutex<Server>>) -> String {
+    let server = server.lock().unwrap();
+    server.dsn(&server.create_database().unwrap())
+}
+
+pub fn node_with(cluster: &str, key: [u8; 32], name: &str, dsn: &str) -> (Store, Database) {
+    let keys = StorageKeys::single(key.into()).unwrap();
+    let store = Store::new(StoreConfig { cluster: cluster.to_owned(), keys });
+    store.configure([(database_name(name), dsn)]).unwrap();
+    let database = store.database(&database_name(name)).unwrap();
+    (store, database)
+}
+
+pub fn database_name(name: &str) -> DatabaseName {
+    DatabaseName::new(name).unwrap()
+}
+
+/// One range over all slots at epoch 1.
+pub fn whole(name: &str) -> PartitionMap {
+    PartitionMap::even(&[(database_name(name), tim_core::map::HomePlacement::PerConversation)]).unwrap()
+}
+
+pub fn account(name: &str) -> AccountId {
+    AccountId::new(name).unwrap()
+}
+
+pub const EPOCH: Epoch = Epoch(1);
+
+/// Two accounts and their conversation.
+#[derive(Debug, Clone)]
+pub struct Pair {
+    pub one: AccountId,
+    pub other: AccountId,
+    pub id: ConversationId,
+}
+
+impl Pair {
+    pub fn new(one: &str, other: &str) -> Self {
+        let (one, other) = (account(one), account(other));
+        let id = placement::direct_conversation(&one, &other);
+        Self { one, other, id }
+    }
+
+    /// Makes the two friends: versions 1 and 2, entries 1 and 2.
+    pub async fn befriend(&self, database: &Database) {
+        for (place, (sender, peer)) in [(&self.one, &self.other), (&self.other, &self.one)].into_iter().enumerate() {
+            let submission = submission(self, sender, peer, Operation::AddFriend, b"hello");
+            let outcome = append_one(database, self.batch(place as u64, vec![submission])).await;
+            assert!(matches!(outcome, ConversationOutcome::Done { .. }), "{outcome:?}");
+        }
+    }
+
+    pub fn message(&self, text: &[u8]) -> Submission {
+        submission(self, &self.one, &self.other, Operation::Message, text)
+    }
+
+    pub fn batch(&self, version: u64, submissions: Vec<Submission>) -> ConversationBatch {
+        ConversationBatch {
+            conversation: self.id,
+            expected_version: Version(version),
+            epoch: EPOCH,
+            submissions: submissions.into_iter().map(Arc::new).collect(),
+        }
+    }
+}
+
+pub fn submission(
+    pair: &Pair,
+    sender: &AccountId,
+    peer: &AccountId,
+    operation: Operation,
+    text: &[u8],
+) -> Submission {
+    Submission {
+        key: next_key(),
+        conversation: pair.id,
+        sender: sender.clone(),
+        peer: peer.clone(),
+        sender_class: DeviceClass(1),
+        operation,
+        client_id: None,
+        content_hash: ContentHash([7; 16]),
+        attempt: 1,
+        body: Bytes::copy_from_slice(text),
+    }
+}
+
+/// Different in every call, so that no test depends on chance.
+pub fn next_key() -> MessageKey {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    MessageKey((u128::from(number) | u128::from(std::process::id()) << 64).to_be_bytes())
+}
+
+pub const NOW_NS: i64 = 1_700_000_000_000_000_000;
+
+pub async fn append_one(database: &Database, batch: ConversationBatch) -> ConversationOutcome {
+    database.append(&[batch], NOW_NS).await.unwrap().remove(0)
+}
+
+/// The places of what was stored; panics on anything else.
+pub fn stored(outcome: &ConversationOutcome) -> Vec<Seq> {
+    let ConversationOutcome::Done { verdicts, .. } = outcome else {
+        panic!("not done: {outcome:?}");
+    };
+    verdicts
+        .iter()
+        .map(|verdict| match verdict {
+            Verdict::Store { entry, .. } => entry.seq,
+            other => panic!("not stored: {other:?}"),
+        })
+        .collect()
+}
