@@ -4,9 +4,12 @@
 //! cluster, the supervisor, observes processes and nodes, asks the planner what has to be done, and does it.
 
 pub mod changes;
+pub mod control;
 pub mod directory;
+pub mod documents;
 pub mod file;
 pub mod lock;
+pub mod node_record;
 pub mod objects;
 pub mod port;
 pub mod process;

@@ -245,7 +245,7 @@ impl ObjectStore {
         metadata.resource_version = Some("1".into());
         metadata.uid = Some(format!("{:032x}", rand::random::<u128>()));
         metadata.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
-            k8s_openapi::jiff::Timestamp::now(),
+            jiff::Timestamp::now(),
         ));
         self.write(&name, &object)?;
         Ok(object)
