@@ -62,6 +62,18 @@ pub static IMAGE_UNAVAILABLE: Cause = Cause {
     severity: Severity::Retried,
 };
 
+/// A node finds no place in the Kubernetes cluster.
+pub static UNSCHEDULABLE: Cause = Cause {
+    code: "TIM-K106",
+    name: "node_unschedulable",
+    reason: "NodeUnschedulable",
+    what: "A node finds no place in the Kubernetes cluster.",
+    why: "No Kubernetes node has the room, or the volume, that it asks for.",
+    meaning: "The other nodes go on; it starts as soon as there is room.",
+    remedy: "add Kubernetes nodes, or lower spec.pod.resources",
+    severity: Severity::Retried,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &API_UNREACHABLE,
@@ -69,4 +81,5 @@ pub(crate) static ALL: &[&Cause] = &[
     &FORBIDDEN,
     &NAME_TAKEN,
     &IMAGE_UNAVAILABLE,
+    &UNSCHEDULABLE,
 ];
