@@ -19,7 +19,7 @@ use crate::view::View;
 
 pub use owner::Owner;
 pub use registrar::Registrar;
-pub use shard::{Role, Shard};
+pub use shard::Shard;
 
 /// One session of an account, as the registry knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,11 +57,9 @@ pub enum Lookup {
     },
 }
 
-/// Between two owners of a shard.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Writes that one owner passes on to the other owner of their shards.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replication {
-    /// The shard.
-    pub shard: ShardId,
     /// Sessions registered or registered again.
     pub upserts: Vec<Registration>,
     /// Sessions that ended.
@@ -75,10 +73,10 @@ pub struct Replication {
 pub struct Snapshot {
     /// The shard.
     pub shard: ShardId,
-    /// Whether the sender itself was complete.
+    /// Whether the sender was certain about the accounts whose primary the asker is now.
     pub complete: bool,
-    /// Its entries.
-    pub registrations: Vec<Registration>,
+    /// Its entries, each with the milliseconds since it was renewed.
+    pub entries: Vec<(Registration, u64)>,
 }
 
 /// What happens to a node as owner of shards.
@@ -125,7 +123,7 @@ pub enum OwnerEvent {
         /// Which node.
         from: NodeName,
         /// The writes.
-        changes: Vec<Replication>,
+        changes: Replication,
     },
     /// The other owner has become one and asks for the shards.
     SnapshotAsked {
@@ -184,7 +182,7 @@ pub enum OwnerEffect {
         /// To whom.
         to: NodeName,
         /// The writes.
-        changes: Vec<Replication>,
+        changes: Replication,
     },
     /// Ask the other owner for shards.
     AskSnapshot {
