@@ -74,6 +74,42 @@ pub static UNSCHEDULABLE: Cause = Cause {
     severity: Severity::Retried,
 };
 
+/// A Secret with additions to the configuration does not exist.
+pub static CONFIG_SECRET_MISSING: Cause = Cause {
+    code: "TIM-K107",
+    name: "config_secret_missing",
+    reason: "ConfigSecretMissing",
+    what: "A Secret with additions to the configuration, or its key, does not exist.",
+    why: "spec.config.secretRefs names a Secret or key that nobody has made yet.",
+    meaning: "Running nodes go on; no node is added or replaced. It heals as soon as the Secret is there.",
+    remedy: "create the Secret that the message names, or take the reference out",
+    severity: Severity::Retried,
+};
+
+/// The Secret with the storage key is gone.
+pub static STORAGE_KEY_MISSING: Cause = Cause {
+    code: "TIM-K108",
+    name: "storage_key_missing",
+    reason: "StorageKeyMissing",
+    what: "The Secret with the storage key is gone.",
+    why: "Somebody deleted it; it is made once and never again, since no other key opens what is stored.",
+    meaning: "Running nodes go on with the key they have; no node is added or replaced.",
+    remedy: "restore the Secret from a backup",
+    severity: Severity::Stays,
+};
+
+/// The API server refuses a write of the operator.
+pub static REFUSED: Cause = Cause {
+    code: "TIM-K107",
+    name: "api_server_refused",
+    reason: "Refused",
+    what: "The API server refuses a write of the operator.",
+    why: "Admission, a quota, or a rule of the object does not allow it.",
+    meaning: "What was applied before stays; it is tried again.",
+    remedy: "read what the API server said, and change quota, policy or spec",
+    severity: Severity::Retried,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &API_UNREACHABLE,
@@ -82,4 +118,6 @@ pub(crate) static ALL: &[&Cause] = &[
     &NAME_TAKEN,
     &IMAGE_UNAVAILABLE,
     &UNSCHEDULABLE,
+    &CONFIG_SECRET_MISSING,
+    &STORAGE_KEY_MISSING,
 ];

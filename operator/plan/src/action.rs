@@ -81,13 +81,6 @@ pub enum Action {
         /// Of the observed workload.
         uid: String,
     },
-    /// Delete the volume of a node that does not exist any more.
-    DeleteVolume {
-        /// Name of the node.
-        node: String,
-        /// Of the observed volume.
-        uid: String,
-    },
     /// Delete a Secret of the cluster.
     DeleteSecret(SecretKind),
     /// Take the finalizer off: nothing is left but what the spec retains.

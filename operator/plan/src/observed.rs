@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use tim_catalogue::Report;
 use tim_crds::TimCluster;
 
 use crate::action::{ObjectId, SecretKind};
@@ -14,8 +15,12 @@ pub struct Observed {
     pub now: Timestamp,
     /// The object, with metadata and the status as it was written last.
     pub cluster: TimCluster,
-    /// Image for clusters that name none; a laptop has one too: the path of the program.
+    /// Image for clusters that name none; on a laptop something that changes when the program does.
     pub default_image: String,
+    /// Whether all nodes can open the same SQLite file, as on a laptop.
+    pub shared_disk: bool,
+    /// Why node.toml cannot be made of the spec ([`crate::node_config::render`]); then it is not among `desired`.
+    pub config_problem: Option<Report>,
     /// Secrets that the operator makes.
     pub secrets: Secrets,
     /// What the `dsnSecretRef` of each database leads to, by the database's name.
@@ -110,15 +115,11 @@ pub struct Workload {
     pub deleting: bool,
 }
 
-/// The volume of a node.
+/// The volume of a node. Whether it is deleted is decided by `storage.retain`, which the workload carries out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Volume {
-    /// Identity.
-    pub uid: String,
     /// The size asked for.
     pub requested_size: String,
-    /// Whether it is being deleted.
-    pub deleting: bool,
 }
 
 /// A pod or process.
@@ -142,6 +143,8 @@ pub struct Node {
     pub trouble: Option<Trouble>,
     /// What it says of itself; none: it does not answer.
     pub report: Option<NodeReport>,
+    /// Since when it has not answered; the substrate remembers this between two observations.
+    pub silent_since: Option<Timestamp>,
 }
 
 /// Where a pod or process is in its life.

@@ -65,7 +65,10 @@ pub fn key_file(node: &str) -> String {
 /// When a certificate is to be renewed: after two thirds of its time.
 pub fn renew_at(certificate: Certificate) -> Timestamp {
     let lifetime = certificate.not_after.duration_since(certificate.not_before);
-    certificate.not_before.checked_add(lifetime * 2 / 3).unwrap_or(certificate.not_after)
+    certificate
+        .not_before
+        .checked_add(lifetime * 2 / 3)
+        .unwrap_or(certificate.not_after)
 }
 
 /// When an authority is to be renewed.

@@ -4,8 +4,8 @@ use std::{fmt, net::IpAddr};
 
 use jiff::Timestamp;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, SanType,
 };
 use time::OffsetDateTime;
 use x509_parser::{extensions::ParsedExtension, pem::Pem, prelude::X509Certificate};
@@ -89,7 +89,10 @@ impl Authority {
         params.distinguished_name = name(&format!("tim {cluster_id}"));
         let key = KeyPair::generate()?;
         let certificate = params.self_signed(&key)?;
-        Ok(Self { bundle: certificate.pem(), key: Zeroizing::new(key.serialize_pem()) })
+        Ok(Self {
+            bundle: certificate.pem(),
+            key: Zeroizing::new(key.serialize_pem()),
+        })
     }
 
     /// A new authority that keeps the certificates of this one, so that both generations of leaves are believed.
@@ -114,11 +117,16 @@ impl Authority {
     /// # Errors
     /// The texts are not PEM, or certificate and key do not belong together.
     pub fn from_pem(bundle: &str, key: &str) -> Result<Self, TrustError> {
-        let authority = Self { bundle: bundle.to_owned(), key: Zeroizing::new(key.to_owned()) };
+        let authority = Self {
+            bundle: bundle.to_owned(),
+            key: Zeroizing::new(key.to_owned()),
+        };
         let pair = KeyPair::from_pem(key)?;
         let first = first_block(bundle)?;
         if parse(&first)?.public_key().subject_public_key.data.as_ref() != pair.public_key_raw() {
-            return Err(TrustError::Read("certificate and key of the authority do not belong together".into()));
+            return Err(TrustError::Read(
+                "certificate and key of the authority do not belong together".into(),
+            ));
         }
         Ok(authority)
     }
@@ -158,19 +166,32 @@ impl Authority {
         (params.not_before, params.not_after) = validity(now, LEAF_VALIDITY);
         params.distinguished_name = name(holder.common_name());
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
         params.use_authority_key_identifier_extension = true;
         params.subject_alt_names = vec![SanType::URI(holder.uri(cluster_id).try_into()?)];
-        if let Holder::Node { dns_names, addresses, .. } = holder {
+        if let Holder::Node {
+            dns_names, addresses, ..
+        } = holder
+        {
             for dns_name in dns_names {
-                params.subject_alt_names.push(SanType::DnsName(dns_name.as_str().try_into()?));
+                params
+                    .subject_alt_names
+                    .push(SanType::DnsName(dns_name.as_str().try_into()?));
             }
-            params.subject_alt_names.extend(addresses.iter().copied().map(SanType::IpAddress));
+            params
+                .subject_alt_names
+                .extend(addresses.iter().copied().map(SanType::IpAddress));
         }
         let issuer = Issuer::from_ca_cert_pem(&self.bundle, KeyPair::from_pem(&self.key)?)?;
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &issuer)?;
-        Ok(Leaf { certificate: certificate.pem(), key: Zeroizing::new(key.serialize_pem()) })
+        Ok(Leaf {
+            certificate: certificate.pem(),
+            key: Zeroizing::new(key.serialize_pem()),
+        })
     }
 
     /// Whether a stored certificate is this authority's, for this holder; a false one is made anew.
@@ -181,14 +202,20 @@ impl Authority {
     fn judge(&self, cluster_id: &str, holder: &Holder, certificate: &str) -> Result<bool, TrustError> {
         let (own, leaf) = (first_block(&self.bundle)?, first_block(certificate)?);
         let (own, leaf) = (parse(&own)?, parse(&leaf)?);
-        let own_key = own.extensions().iter().find_map(|extension| match extension.parsed_extension() {
-            ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0),
-            _ => None,
-        });
-        let issuer_key = leaf.extensions().iter().find_map(|extension| match extension.parsed_extension() {
-            ParsedExtension::AuthorityKeyIdentifier(id) => id.key_identifier.as_ref().map(|id| id.0),
-            _ => None,
-        });
+        let own_key = own
+            .extensions()
+            .iter()
+            .find_map(|extension| match extension.parsed_extension() {
+                ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0),
+                _ => None,
+            });
+        let issuer_key = leaf
+            .extensions()
+            .iter()
+            .find_map(|extension| match extension.parsed_extension() {
+                ParsedExtension::AuthorityKeyIdentifier(id) => id.key_identifier.as_ref().map(|id| id.0),
+                _ => None,
+            });
         let mut wanted = vec![holder.uri(cluster_id)];
         if let Holder::Node { dns_names, .. } = holder {
             wanted.extend(dns_names.iter().cloned());
@@ -214,7 +241,9 @@ pub fn inspect(certificate: &str) -> Result<Certificate, TrustError> {
 
 fn names_of(certificate: &X509Certificate<'_>) -> Vec<String> {
     use x509_parser::extensions::GeneralName;
-    let Ok(Some(names)) = certificate.subject_alternative_name() else { return Vec::new() };
+    let Ok(Some(names)) = certificate.subject_alternative_name() else {
+        return Vec::new();
+    };
     names
         .value
         .general_names
@@ -235,18 +264,23 @@ fn name(common_name: &str) -> DistinguishedName {
 
 fn validity(now: Timestamp, length: jiff::SignedDuration) -> (OffsetDateTime, OffsetDateTime) {
     let at = |offset: jiff::SignedDuration| {
-        OffsetDateTime::from_unix_timestamp(now.as_second() + offset.as_secs()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        OffsetDateTime::from_unix_timestamp(now.as_second() + offset.as_secs())
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH)
     };
     (at(-CLOCK_SKEW), at(length))
 }
 
 fn first_block(text: &str) -> Result<Pem, TrustError> {
     let first = Pem::iter_from_buffer(text.as_bytes()).next();
-    first.ok_or_else(|| TrustError::Read("it is empty".into()))?.map_err(|error| TrustError::Read(error.to_string()))
+    first
+        .ok_or_else(|| TrustError::Read("it is empty".into()))?
+        .map_err(|error| TrustError::Read(error.to_string()))
 }
 
 fn parse(block: &Pem) -> Result<X509Certificate<'_>, TrustError> {
-    block.parse_x509().map_err(|error| TrustError::Read(error.to_string()))
+    block
+        .parse_x509()
+        .map_err(|error| TrustError::Read(error.to_string()))
 }
 
 fn pem_text(der: &[u8]) -> String {

@@ -33,6 +33,8 @@ pub fn new_storage_key() -> Result<Zeroizing<String>, TrustError> {
 
 fn random_base64() -> Result<Zeroizing<String>, TrustError> {
     let mut bytes = Zeroizing::new([0_u8; KEY_BYTES]);
-    OsRng.try_fill_bytes(bytes.as_mut_slice()).map_err(|_| TrustError::Random)?;
+    OsRng
+        .try_fill_bytes(bytes.as_mut_slice())
+        .map_err(|_| TrustError::Random)?;
     Ok(Zeroizing::new(STANDARD.encode(bytes.as_slice())))
 }

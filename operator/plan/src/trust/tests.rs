@@ -1,6 +1,5 @@
 use std::net::{IpAddr, Ipv4Addr};
 
-
 use super::*;
 
 fn now() -> Timestamp {
@@ -20,11 +19,23 @@ fn an_authority_vouches_for_what_it_issued_and_for_nothing_else() -> anyhow::Res
     let authority = Authority::new("chat-eu", now())?;
     let leaf = authority.issue("chat-eu", &node("chat-0"), now())?;
     assert!(authority.vouches_for("chat-eu", &node("chat-0"), &leaf.certificate));
-    assert!(!authority.vouches_for("chat-eu", &node("chat-1"), &leaf.certificate), "another node");
-    assert!(!authority.vouches_for("other", &node("chat-0"), &leaf.certificate), "another cluster");
-    assert!(!authority.vouches_for("chat-eu", &Holder::Operator, &leaf.certificate), "another role");
+    assert!(
+        !authority.vouches_for("chat-eu", &node("chat-1"), &leaf.certificate),
+        "another node"
+    );
+    assert!(
+        !authority.vouches_for("other", &node("chat-0"), &leaf.certificate),
+        "another cluster"
+    );
+    assert!(
+        !authority.vouches_for("chat-eu", &Holder::Operator, &leaf.certificate),
+        "another role"
+    );
     let stranger = Authority::new("chat-eu", now())?;
-    assert!(!stranger.vouches_for("chat-eu", &node("chat-0"), &leaf.certificate), "another authority");
+    assert!(
+        !stranger.vouches_for("chat-eu", &node("chat-0"), &leaf.certificate),
+        "another authority"
+    );
     assert!(!authority.vouches_for("chat-eu", &node("chat-0"), "rubbish"));
     Ok(())
 }
@@ -36,7 +47,10 @@ fn a_stored_authority_goes_on_issuing() -> anyhow::Result<()> {
     let leaf = stored.issue("chat-eu", &Holder::Operator, now())?;
     assert!(made.vouches_for("chat-eu", &Holder::Operator, &leaf.certificate));
     let other = Authority::new("chat-eu", now())?;
-    assert!(Authority::from_pem(made.bundle(), other.key()).is_err(), "key of another");
+    assert!(
+        Authority::from_pem(made.bundle(), other.key()).is_err(),
+        "key of another"
+    );
     Ok(())
 }
 
@@ -51,7 +65,14 @@ fn renewal_keeps_the_old_certificate_until_it_ends() -> anyhow::Result<()> {
     assert!(new.bundle().contains(old.bundle().trim()), "written as it was");
     assert!(!new.needs_renewal(later)?);
     let much_later = new.not_after()? - SignedDuration::from_hours(24);
-    assert_eq!(new.renewed("chat-eu", much_later)?.bundle().matches("BEGIN CERTIFICATE").count(), 2, "the ended one is gone");
+    assert_eq!(
+        new.renewed("chat-eu", much_later)?
+            .bundle()
+            .matches("BEGIN CERTIFICATE")
+            .count(),
+        2,
+        "the ended one is gone"
+    );
     Ok(())
 }
 
@@ -73,7 +94,12 @@ fn keys_are_32_random_bytes_and_never_displayed() -> anyhow::Result<()> {
     assert_eq!(STANDARD.decode(first.trim())?.len(), 32);
     let ring: toml::Table = toml::from_str(&new_key_ring()?)?;
     assert_eq!(ring["primary"].as_str(), Some("k1"));
-    assert_eq!(STANDARD.decode(ring["key"][0]["secret"].as_str().unwrap_or_default())?.len(), 32);
+    assert_eq!(
+        STANDARD
+            .decode(ring["key"][0]["secret"].as_str().unwrap_or_default())?
+            .len(),
+        32
+    );
     let authority = Authority::new("c", now())?;
     assert!(!format!("{authority:?}").contains("KEY"));
     Ok(())
