@@ -28,6 +28,8 @@ pub const LAYOUT_RANGES_MAX: usize = 64;
 /// Most nodes of one cluster.
 pub const REPLICAS_MAX: i32 = 1000;
 
+// Numbers get into messages by `format`: an API server takes the length of `string(number)` for unlimited, and refuses the
+// whole definition for what joining it may cost.
 /// A cluster of tim nodes: how many, of which image, on which databases.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[kube(
@@ -58,9 +60,9 @@ pub const REPLICAS_MAX: i32 = 1000;
     )
 )]
 #[x_kube(
-    validation = Rule::new("self.replicas >= 0").message(Message::Expression("'TIM-C102 replicas must be 0 or more (is ' + string(self.replicas) + ')'".into())),
+    validation = Rule::new("self.replicas >= 0").message(Message::Expression("'TIM-C102 replicas must be 0 or more (is %d)'.format([self.replicas])".into())),
     validation = Rule::new("has(self.databases) && size(self.databases) > 0 || self.replicas <= 1").message(Message::Expression(
-        "\"TIM-C107 databases: SQLite lives on one node's disk, so replicas must be 1 (is \" + string(self.replicas) + \"). try: replicas: 1, or give databases a PostgreSQL or MySQL DSN\"".into()
+        "\"TIM-C107 databases: SQLite lives on one node's disk, so replicas must be 1 (is %d). try: replicas: 1, or give databases a PostgreSQL or MySQL DSN\".format([self.replicas])".into()
     )),
     validation = Rule::new("has(self.clusterId) == has(oldSelf.clusterId) && (!has(self.clusterId) || self.clusterId == oldSelf.clusterId)").message(
         "TIM-C104 clusterId cannot be changed, added or removed: databases and certificates are bound to it. try: a new TimCluster"
@@ -69,7 +71,7 @@ pub const REPLICAS_MAX: i32 = 1000;
         "TIM-C108 partitioning.layout: every range must name one of spec.databases"
     ),
     validation = Rule::new("self.drain.timeoutSeconds + 30 <= self.pod.terminationGracePeriodSeconds").message(Message::Expression(
-        "'TIM-C109 drain.timeoutSeconds + 30 must be at most pod.terminationGracePeriodSeconds (' + string(self.drain.timeoutSeconds) + ' + 30 > ' + string(self.pod.terminationGracePeriodSeconds) + '), else Kubernetes kills a node that still drains'".into()
+        "'TIM-C109 drain.timeoutSeconds + 30 must be at most pod.terminationGracePeriodSeconds (%d + 30 > %d), else Kubernetes kills a node that still drains'.format([self.drain.timeoutSeconds, self.pod.terminationGracePeriodSeconds])".into()
     ))
 )]
 #[serde(rename_all = "camelCase")]

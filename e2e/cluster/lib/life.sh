@@ -42,6 +42,7 @@ stop_processes() {
 }
 
 down() {                      # nothing is left, also after a crash; harmless when there is nothing
+  [ -z "${TIM_TEST_INSIDE:-}" ] || fail "up and down work from outside the cluster only"
   [ -e "$STATE" ] || return 0
   [ -e "$MARKER" ] || fail "$STATE was not made by this program, so it is not removed; choose another TIM_TEST_STATE"
   stop_processes
