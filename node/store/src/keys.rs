@@ -92,9 +92,9 @@ impl StorageKeys {
         self.keyed(b"conversation", &[&conversation.0])
     }
 
-    /// The key of a login token; the account is part of it, so a token is worth nothing for another one.
-    pub(crate) fn token(&self, account: &AccountId, token: &[u8]) -> RowKey {
-        self.keyed(b"token", &[account.as_bytes(), token])
+    /// The key of a login token.
+    pub(crate) fn token(&self, token: &[u8]) -> RowKey {
+        self.keyed(b"token", &[token])
     }
 
     /// What recognises a client's own retry: conversation, sender, client id and content together.
@@ -154,9 +154,14 @@ mod tests {
         let alice = AccountId::new("alice").unwrap();
         assert_eq!(keys(1).account(&alice), keys(1).account(&alice));
         assert_ne!(keys(1).account(&alice), keys(2).account(&alice));
-        assert_ne!(keys(1).account(&alice), keys(1).token(&alice, b""));
+        assert_ne!(keys(1).account(&alice), keys(1).token(b"alice"));
         let (ab, a) = (AccountId::new("ab").unwrap(), AccountId::new("a").unwrap());
-        assert_ne!(keys(1).token(&ab, b"c"), keys(1).token(&a, b"bc"));
+        let conversation = ConversationId([1; 16]);
+        let hash = ContentHash([2; 16]);
+        assert_ne!(
+            keys(1).client(&conversation, &ab, 1, &hash),
+            keys(1).client(&conversation, &a, 1, &hash)
+        );
     }
 
     #[test]

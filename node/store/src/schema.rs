@@ -104,19 +104,20 @@ pub(crate) static ACCOUNT: Table = Table {
     unique: &[],
 };
 
-/// Login tokens. `used` turns from 0 to 1 once; rows go when they have expired.
+/// Login tokens, found by their value alone: one generation of clients presents nothing else. `used` turns from 0 to 1
+/// once; rows go when they have expired.
 pub(crate) static TOKEN: Table = Table {
     name: "tim_token",
     code: 2,
     columns: &[
         column("slot", Kind::Int),
-        column("account", Kind::Key),
         column("token", Kind::Key),
         column("expires_ms", Kind::Big),
         column("used", Kind::Small),
+        column("owner", Kind::Sealed),
         column("version", Kind::Big),
     ],
-    key_columns: 3,
+    key_columns: 2,
     unique: &[],
 };
 

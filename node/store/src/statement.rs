@@ -199,7 +199,7 @@ impl Cell {
         }
     }
 
-    fn into_value(self, kind: Kind) -> Value {
+    pub(crate) fn into_value(self, kind: Kind) -> Value {
         match (self, kind) {
             (Self::Number(number), Kind::Int) => Value::Int(i32::try_from(number).ok()),
             (Self::Number(number), Kind::Small) => Value::SmallInt(i16::try_from(number).ok()),

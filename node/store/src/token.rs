@@ -1,4 +1,6 @@
-//! Login tokens: stored by a keyed hash of their value, taken exactly once in the whole cluster, until they expire.
+//! Login tokens: made by one node, taken by any other, once.
+//!
+//! A token stands in the partition of its own hash and is found by its value alone; whose it is, is sealed in its row.
 
 use tim_core::id::{AccountId, Epoch};
 use tim_core::placement;
@@ -6,36 +8,46 @@ use tim_core::placement;
 use crate::error::StoreError;
 use crate::fence::{Access, FenceState};
 use crate::schema::TOKEN;
+use crate::seal::Place;
 use crate::statement::Cell;
 use crate::store::Database;
 use crate::transaction::summary;
 
 impl Database {
-    /// Stores a token of an account; it can be taken until `expires_ms` (Unix milliseconds).
+    /// Stores a token of an account; it can be taken until `expires_ms` (Unix milliseconds). The epoch is that of the
+    /// token's own range.
     ///
     /// # Errors
     /// [`StoreError::FenceRefused`], or any of the database.
     pub async fn put_token(
         &self,
         epoch: Epoch,
-        account: &AccountId,
         token: &[u8],
+        owner: &AccountId,
         expires_ms: i64,
     ) -> Result<(), StoreError> {
-        let slot = placement::slot(account.as_bytes());
+        let key = self.keys().token(token);
+        let place = Place {
+            table: &TOKEN,
+            column: "owner",
+            keys: &[&key],
+        };
+        let sealed = self
+            .keys()
+            .seal
+            .seal(place, owner.as_bytes())
+            .map_err(|error| self.damaged_token(error.reason()))?;
         let row = &vec![
-            Cell::Number(i64::from(slot.0)),
-            Cell::bytes(&self.keys().account(account)),
-            Cell::bytes(&self.keys().token(account, token)),
+            Cell::Number(i64::from(placement::slot(token).0)),
+            Cell::bytes(&key),
             Cell::Number(expires_ms),
             Cell::Number(0),
+            Cell::Bytes(sealed),
             Cell::Number(1),
         ];
         self.transact(Access::Write, &move |mut transaction| {
             Box::pin(async move {
-                transaction
-                    .admit_one(account.as_bytes(), epoch, Access::Write)
-                    .await?;
+                transaction.admit_one(token, epoch, Access::Write).await?;
                 transaction.insert_absent(&TOKEN, vec![row.clone()]).await?;
                 Ok((transaction, ()))
             })
@@ -43,7 +55,7 @@ impl Database {
         .await
     }
 
-    /// Takes a token: true for the first caller who has the right account and comes in time, false for all others.
+    /// Takes a token: its owner for the first caller who comes in time, nobody for all others.
     ///
     /// # Errors
     /// [`StoreError::FenceRefused`], or any of the database. After [`StoreError::CommitInDoubt`] the token may be
@@ -51,42 +63,63 @@ impl Database {
     pub async fn take_token(
         &self,
         epoch: Epoch,
-        account: &AccountId,
         token: &[u8],
         now_ms: i64,
-    ) -> Result<bool, StoreError> {
-        let slot = placement::slot(account.as_bytes());
-        let key = self.keys().account(account);
-        let token = self.keys().token(account, token);
-        self.transact(Access::Write, &move |mut transaction| {
-            Box::pin(async move {
-                transaction
-                    .admit_one(account.as_bytes(), epoch, Access::Write)
-                    .await?;
-                let text = "UPDATE tim_token SET used = 1, version = 2 WHERE slot = ? AND account = ? \
-                            AND token = ? AND used = 0 AND expires_ms > ?";
-                let values = vec![
-                    (slot.0 as i32).into(),
-                    key.to_vec().into(),
-                    token.to_vec().into(),
-                    now_ms.into(),
-                ];
-                let taken = transaction
-                    .run(summary("UPDATE", TOKEN.name), text, values)
-                    .await?
-                    == 1;
-                if taken {
-                    let row = [
-                        Cell::Number(i64::from(slot.0)),
-                        Cell::bytes(&key),
-                        Cell::bytes(&token),
-                    ];
-                    transaction.note_change(&TOKEN, &row, 2);
-                }
-                Ok((transaction, taken))
+    ) -> Result<Option<AccountId>, StoreError> {
+        let slot = placement::slot(token).0 as i32;
+        let key = self.keys().token(token);
+        let owner = self
+            .transact(Access::Write, &move |mut transaction| {
+                Box::pin(async move {
+                    transaction.admit_one(token, epoch, Access::Write).await?;
+                    let text = "UPDATE tim_token SET used = 1, version = 2 WHERE slot = ? AND token = ? \
+                                AND used = 0 AND expires_ms > ?";
+                    let values = vec![slot.into(), key.to_vec().into(), now_ms.into()];
+                    let taken = transaction
+                        .run(summary("UPDATE", TOKEN.name), text, values)
+                        .await?;
+                    if taken != 1 {
+                        return Ok((transaction, None));
+                    }
+                    transaction.note_change(&TOKEN, &[Cell::Number(i64::from(slot)), Cell::bytes(&key)], 2);
+                    let text = "SELECT owner FROM tim_token WHERE slot = ? AND token = ?";
+                    let values = vec![slot.into(), key.to_vec().into()];
+                    let rows = transaction
+                        .rows(summary("SELECT", TOKEN.name), text, values)
+                        .await?;
+                    let sealed = rows
+                        .first()
+                        .and_then(|row| row.try_get_by_index::<Vec<u8>>(0).ok());
+                    Ok((transaction, sealed))
+                })
             })
-        })
-        .await
+            .await?;
+        owner.map(|sealed| self.token_owner(&key, sealed)).transpose()
+    }
+
+    fn token_owner(&self, key: &crate::keys::RowKey, sealed: Vec<u8>) -> Result<AccountId, StoreError> {
+        let place = Place {
+            table: &TOKEN,
+            column: "owner",
+            keys: &[key],
+        };
+        let plain = self
+            .keys()
+            .seal
+            .open(place, sealed)
+            .map_err(|error| self.damaged_token(error.reason()))?;
+        std::str::from_utf8(&plain)
+            .ok()
+            .and_then(|text| AccountId::new(text).ok())
+            .ok_or_else(|| self.damaged_token("its sealed part is not understood"))
+    }
+
+    fn damaged_token(&self, reason: &'static str) -> StoreError {
+        StoreError::DamagedRow {
+            database: self.name().clone(),
+            table: TOKEN.name,
+            reason,
+        }
     }
 
     /// Removes tokens that have expired, wherever no repartition is under way; how many ranges were swept.

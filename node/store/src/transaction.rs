@@ -243,13 +243,22 @@ pub(crate) type Work<'a, T> =
 impl Database {
     /// Begins a transaction: for writing with SQLite's file held at once, for reading as one snapshot there.
     pub(crate) async fn begin(&self, access: Access) -> Result<Transaction, StoreError> {
+        self.begin_with(access, TransactionOptions::default()).await
+    }
+
+    /// [`Self::begin`] at another isolation level.
+    pub(crate) async fn begin_with(
+        &self,
+        access: Access,
+        options: TransactionOptions,
+    ) -> Result<Transaction, StoreError> {
         let (pool, mode) = match access {
             Access::Write => (&self.inner.pools.writer, SqliteTransactionMode::Immediate),
             Access::Read => (&self.inner.pools.reader, SqliteTransactionMode::Deferred),
         };
         let options = TransactionOptions {
             sqlite_transaction_mode: (self.engine() == Engine::Sqlite).then_some(mode),
-            ..TransactionOptions::default()
+            ..options
         };
         self.count_statement();
         let span = self.statement_span(summary("BEGIN", ""));

@@ -1,7 +1,11 @@
 //! One suite for every engine: what the store promises holds on SQLite, PostgreSQL and MariaDB alike.
 
 #[path = "../../../e2e/src/database.rs"]
-#[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests, which use all of it")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "shared with the end-to-end tests, which use all of it"
+)]
 mod database;
 
 #[path = "suite/support.rs"]

@@ -1,6 +1,7 @@
 //! Taking fences inside a transaction.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use sea_orm::Value;
 use tim_core::conversation::FenceRefusal;
@@ -15,6 +16,10 @@ use crate::transaction::{Transaction, summary};
 /// How often the layout is read anew because ranges were split meanwhile, before the caller is called stale.
 const MAX_LAYOUT_READS: u32 = 3;
 
+/// Longest wait for a fence to become free where the engine can limit it for one transaction; MySQL waits as long as
+/// for any lock.
+const RAISE_LIMIT: Duration = Duration::from_millis(500);
+
 const FENCE: &str = "tim_fence";
 
 impl Transaction {
@@ -26,50 +31,59 @@ impl Transaction {
         uses: &[(Slot, Epoch)],
         access: Access,
     ) -> Result<Vec<Result<(), FenceRefusal>>, StoreError> {
-        let mut layout_reads = 0;
-        loop {
+        let slots: Vec<Slot> = uses.iter().map(|(slot, _)| *slot).collect();
+        self.take(&slots).await?;
+        let judge = |(slot, epoch): &(Slot, Epoch)| {
+            let fence = self.fences.iter().find(|fence| fence.covers(*slot));
+            fence.map_or(Err(FenceRefusal::Stale), |fence| {
+                fence.admits(*slot, *epoch, access)
+            })
+        };
+        Ok(uses.iter().map(judge).collect())
+    }
+
+    /// Takes the fences over slots, shared and until the end of the transaction. Slots without one stay without.
+    pub(crate) async fn take(&mut self, slots: &[Slot]) -> Result<(), StoreError> {
+        for _ in 0..=MAX_LAYOUT_READS {
             let layout = self.database.layout();
-            let start_of = |slot: Slot| {
-                let place = layout.partition_point(|(from, _)| *from <= slot).checked_sub(1)?;
+            let start_of = |slot: &Slot| {
+                let place = layout.partition_point(|(from, _)| from <= slot).checked_sub(1)?;
                 layout
                     .get(place)
-                    .filter(|(_, to)| slot < *to)
+                    .filter(|(_, to)| slot < to)
                     .map(|(from, _)| *from)
             };
-            let starts: BTreeSet<Slot> = uses.iter().filter_map(|(slot, _)| start_of(*slot)).collect();
+            let starts: BTreeSet<Slot> = slots.iter().filter_map(start_of).collect();
             let missing: Vec<Slot> = starts
                 .into_iter()
                 .filter(|start| !self.fences.iter().any(|fence| fence.from == *start))
                 .collect();
             if !missing.is_empty() {
                 self.hold_shared(&missing).await?;
-                let taken = self.read_fences(&missing, access).await?;
+                let taken = self.read_fences(&missing).await?;
                 self.fences.extend(taken);
             }
-            let uncovered = uses
+            if slots
                 .iter()
-                .any(|(slot, _)| !self.fences.iter().any(|fence| fence.covers(*slot)));
-            if !uncovered || layout_reads == MAX_LAYOUT_READS {
+                .all(|slot| self.fences.iter().any(|fence| fence.covers(*slot)))
+            {
                 break;
             }
             // Which range a slot is in is only a guess kept in memory; the rows read under the lock decide.
-            layout_reads += 1;
-            self.fences
-                .retain(|fence| uses.iter().any(|(slot, _)| fence.covers(*slot)));
-            let before = layout.clone();
-            if *self.read_layout().await? == *before {
+            if *self.read_layout().await? == *layout {
                 break;
             }
         }
-        Ok(uses
-            .iter()
-            .map(|(slot, epoch)| {
-                let fence = self.fences.iter().find(|fence| fence.covers(*slot));
-                fence.map_or(Err(FenceRefusal::Stale), |fence| {
-                    fence.admits(*slot, *epoch, access)
-                })
-            })
-            .collect())
+        Ok(())
+    }
+
+    /// Limits the wait of the raise that follows: while it waits, others wait behind it.
+    pub(crate) async fn limit_raise(&self) -> Result<(), StoreError> {
+        if self.engine() == Engine::Postgres {
+            let text = format!("SET LOCAL lock_timeout = {}", RAISE_LIMIT.as_millis());
+            self.run_plain(summary("SET", ""), &text).await?;
+        }
+        Ok(())
     }
 
     /// Takes one fence exclusively; `None` if there is none that begins at `from`.
@@ -155,16 +169,16 @@ impl Transaction {
         Ok(())
     }
 
-    async fn read_fences(&self, starts: &[Slot], access: Access) -> Result<Vec<Fence>, StoreError> {
+    async fn read_fences(&self, starts: &[Slot]) -> Result<Vec<Fence>, StoreError> {
         let engine = self.engine();
         let mut keys = KeyRows::new();
         for start in starts {
             keys.row().number(i64::from(start.0));
         }
         // Reading transactions hold the row as well: what they read must stay true until they end.
-        let suffix = match (engine, access) {
-            (Engine::MySql, _) => " LOCK IN SHARE MODE",
-            (Engine::Sqlite | Engine::Postgres, _) => "",
+        let suffix = match engine {
+            Engine::MySql => " LOCK IN SHARE MODE",
+            Engine::Sqlite | Engine::Postgres => "",
         };
         let text = format!(
             "SELECT {COLUMNS} FROM {keys} {join} tim_fence ON from_slot = k.start{suffix}",

@@ -4,9 +4,7 @@ use tim_core::conversation::{ConversationOutcome, KnownEntry, Operation, Refusal
 use tim_core::id::{ConversationId, Seq, Version};
 use tim_store::{CursorAdvance, EntriesAfter};
 
-use crate::support::{
-    EPOCH, Engine, Fresh, NOW_NS, Pair, append_one, on_every_engine, stored, submission,
-};
+use crate::support::{EPOCH, Engine, Fresh, NOW_NS, Pair, append_one, on_every_engine, stored, submission};
 
 on_every_engine!(
     messages_are_numbered_in_order_and_read_back,
@@ -19,9 +17,17 @@ on_every_engine!(
     cursors_come_with_the_outcome,
 );
 
-async fn entries(database: &tim_store::Database, conversation: ConversationId) -> Vec<tim_core::conversation::Entry> {
-    let query =
-        EntriesAfter { conversation, epoch: EPOCH, after: Seq(0), limit: 500, max_bytes: usize::MAX };
+async fn entries(
+    database: &tim_store::Database,
+    conversation: ConversationId,
+) -> Vec<tim_core::conversation::Entry> {
+    let query = EntriesAfter {
+        conversation,
+        epoch: EPOCH,
+        after: Seq(0),
+        limit: 500,
+        max_bytes: usize::MAX,
+    };
     database.entries_after(query).await.unwrap()
 }
 
@@ -36,14 +42,28 @@ async fn messages_are_numbered_in_order_and_read_back(engine: Engine) {
     let outcome = append_one(&database, batch).await;
     assert_eq!(stored(&outcome), [3, 4, 5, 6].map(Seq));
     let read = entries(&database, pair.id).await;
-    assert_eq!(read.iter().map(|entry| entry.seq.0).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(
+        read.iter().map(|entry| entry.seq.0).collect::<Vec<_>>(),
+        [1, 2, 3, 4, 5, 6]
+    );
     for (entry, submission) in read[2..].iter().zip(&sent) {
         assert_eq!((entry.key, &entry.body), (submission.key, &submission.body));
-        assert_eq!((&entry.sender, entry.sender_class), (&submission.sender, submission.sender_class));
+        assert_eq!(
+            (&entry.sender, entry.sender_class),
+            (&submission.sender, submission.sender_class)
+        );
         assert_eq!((entry.timestamp_ns, entry.client_id), (NOW_NS, None));
     }
-    let state = database.open_conversations(&[(pair.id, EPOCH)]).await.unwrap().remove(0).unwrap();
-    assert_eq!((state.head, state.version, state.last_timestamp_ns), (Seq(6), Version(3), NOW_NS));
+    let state = database
+        .open_conversations(&[(pair.id, EPOCH)])
+        .await
+        .unwrap()
+        .remove(0)
+        .unwrap();
+    assert_eq!(
+        (state.head, state.version, state.last_timestamp_ns),
+        (Seq(6), Version(3), NOW_NS)
+    );
     assert!(state.relations.are_friends());
 }
 
@@ -58,7 +78,12 @@ async fn a_second_attempt_finds_what_the_first_stored(engine: Engine) {
     again.attempt = 2;
     let fresh_message = pair.message(b"new");
     let outcome = append_one(&database, pair.batch(3, vec![again, fresh_message])).await;
-    let ConversationOutcome::Done { verdicts, version, .. } = outcome else { panic!("{outcome:?}") };
+    let ConversationOutcome::Done {
+        verdicts, version, ..
+    } = outcome
+    else {
+        panic!("{outcome:?}")
+    };
     assert!(matches!(&verdicts[0], Verdict::Known(KnownEntry { seq: Seq(3), key, .. }) if *key == first.key));
     assert!(matches!(&verdicts[1], Verdict::Store { entry, .. } if entry.seq == Seq(4)));
     assert_eq!(version, Version(4));
@@ -81,8 +106,13 @@ async fn a_clients_own_retry_is_recognised_by_id_and_content(engine: Engine) {
     let mut other_sender = submission(&pair, &pair.other, &pair.one, Operation::Message, b"once");
     other_sender.client_id = Some(-42);
     let outcome = append_one(&database, pair.batch(3, vec![same, other_content, other_sender])).await;
-    let ConversationOutcome::Done { verdicts, .. } = outcome else { panic!("{outcome:?}") };
-    assert!(matches!(&verdicts[0], Verdict::Known(known) if known.key == first.key), "{verdicts:?}");
+    let ConversationOutcome::Done { verdicts, .. } = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(
+        matches!(&verdicts[0], Verdict::Known(known) if known.key == first.key),
+        "{verdicts:?}"
+    );
     assert!(matches!(&verdicts[1], Verdict::Store { .. }), "{verdicts:?}");
     assert!(matches!(&verdicts[2], Verdict::Store { .. }), "{verdicts:?}");
 }
@@ -100,11 +130,16 @@ async fn another_version_is_a_conflict_and_writes_nothing(engine: Engine) {
         quiet.batch(2, vec![quiet.message(b"goes on")]),
     ];
     let outcomes = other_home.append(&batches, NOW_NS).await.unwrap();
-    let ConversationOutcome::Conflict { known } = &outcomes[0] else { panic!("{outcomes:?}") };
-    assert_eq!(known.iter().map(|known| known.as_ref().map(|known| known.seq)).collect::<Vec<_>>(), [
-        Some(Seq(3)),
-        None
-    ]);
+    let ConversationOutcome::Conflict { known } = &outcomes[0] else {
+        panic!("{outcomes:?}")
+    };
+    assert_eq!(
+        known
+            .iter()
+            .map(|known| known.as_ref().map(|known| known.seq))
+            .collect::<Vec<_>>(),
+        [Some(Seq(3)), None]
+    );
     assert_eq!(stored(&outcomes[1]), [Seq(3)]);
     assert_eq!(entries(&home, pair.id).await.len(), 3);
 }
@@ -116,12 +151,22 @@ async fn a_refused_retry_raises_the_version(engine: Engine) {
     let first = pair.message(b"may I");
     let outcome = append_one(&database, pair.batch(0, vec![first.clone()])).await;
     let refused = Verdict::Refuse(Refusal::NotFriends);
-    let ConversationOutcome::Done { verdicts, version, .. } = outcome else { panic!("{outcome:?}") };
+    let ConversationOutcome::Done {
+        verdicts, version, ..
+    } = outcome
+    else {
+        panic!("{outcome:?}")
+    };
     assert_eq!((verdicts, version), (vec![refused.clone()], Version(0)));
     let mut second = first;
     second.attempt = 2;
     let outcome = append_one(&database, pair.batch(0, vec![second])).await;
-    let ConversationOutcome::Done { verdicts, version, .. } = outcome else { panic!("{outcome:?}") };
+    let ConversationOutcome::Done {
+        verdicts, version, ..
+    } = outcome
+    else {
+        panic!("{outcome:?}")
+    };
     assert_eq!((verdicts, version), (vec![refused], Version(1)));
     // An attempt that still believes in the version before cannot commit any more.
     let late = append_one(&database, pair.batch(0, vec![pair.message(b"late")])).await;
@@ -131,14 +176,22 @@ async fn a_refused_retry_raises_the_version(engine: Engine) {
 async fn the_number_of_statements_does_not_grow_with_the_batch(engine: Engine) {
     let fresh = Fresh::new(engine).await;
     let database = fresh.node().await;
-    let pairs: Vec<Pair> = (0..64).map(|number| Pair::new(&format!("a{number}"), &format!("b{number}"))).collect();
+    let pairs: Vec<Pair> = (0..64)
+        .map(|number| Pair::new(&format!("a{number}"), &format!("b{number}")))
+        .collect();
     for round in 0..2 {
         let batches: Vec<_> = pairs
             .iter()
             .map(|pair| {
-                let (sender, peer) =
-                    if round == 0 { (&pair.one, &pair.other) } else { (&pair.other, &pair.one) };
-                pair.batch(round, vec![submission(pair, sender, peer, Operation::AddFriend, b"")])
+                let (sender, peer) = if round == 0 {
+                    (&pair.one, &pair.other)
+                } else {
+                    (&pair.other, &pair.one)
+                };
+                pair.batch(
+                    round,
+                    vec![submission(pair, sender, peer, Operation::AddFriend, b"")],
+                )
             })
             .collect();
         database.append(&batches, NOW_NS).await.unwrap();
@@ -167,11 +220,18 @@ async fn a_large_batch_is_stored_whole(engine: Engine) {
     let database = fresh.node().await;
     let pair = Pair::new("alice", "bob");
     pair.befriend(&database).await;
-    let messages: Vec<_> = (0..1_111).map(|number: u32| pair.message(&number.to_be_bytes())).collect();
+    let messages: Vec<_> = (0..1_111)
+        .map(|number: u32| pair.message(&number.to_be_bytes()))
+        .collect();
     let outcome = append_one(&database, pair.batch(2, messages)).await;
     assert_eq!(stored(&outcome), (3..1_114).map(Seq).collect::<Vec<_>>());
-    let query =
-        EntriesAfter { conversation: pair.id, epoch: EPOCH, after: Seq(613), limit: 500, max_bytes: usize::MAX };
+    let query = EntriesAfter {
+        conversation: pair.id,
+        epoch: EPOCH,
+        after: Seq(613),
+        limit: 500,
+        max_bytes: usize::MAX,
+    };
     let last = database.entries_after(query).await.unwrap();
     assert_eq!(last.len(), 500);
     assert_eq!(last[499].body.as_ref(), 1_110_u32.to_be_bytes());
@@ -192,7 +252,12 @@ async fn cursors_come_with_the_outcome(engine: Engine) {
     };
     database.advance_cursors(&[advance]).await.unwrap();
     let outcome = append_one(&database, pair.batch(2, vec![pair.message(b"text")])).await;
-    let ConversationOutcome::Done { cursors, .. } = outcome else { panic!("{outcome:?}") };
+    let ConversationOutcome::Done { cursors, .. } = outcome else {
+        panic!("{outcome:?}")
+    };
     assert_eq!(cursors.len(), 1);
-    assert_eq!((&cursors[0].account, cursors[0].class.0, cursors[0].cursor), (&pair.other, -3, Seq(2)));
+    assert_eq!(
+        (&cursors[0].account, cursors[0].class.0, cursors[0].cursor),
+        (&pair.other, -3, Seq(2))
+    );
 }

@@ -38,7 +38,8 @@ pub(crate) use on_every_engine;
 pub const CLUSTER: &str = "cluster-1";
 pub const KEY: [u8; 32] = [0x5a; 32];
 
-static POSTGRES: LazyLock<Mutex<Server>> = LazyLock::new(|| Mutex::new(Server::start(Kind::Postgres).unwrap()));
+static POSTGRES: LazyLock<Mutex<Server>> =
+    LazyLock::new(|| Mutex::new(Server::start(Kind::Postgres).unwrap()));
 static MARIADB: LazyLock<Mutex<Server>> = LazyLock::new(|| Mutex::new(Server::start(Kind::MariaDb).unwrap()));
 
 /// An empty database of one engine; several stores may be opened on it, as several nodes would.
@@ -59,7 +60,11 @@ impl Fresh {
         })
         .await
         .unwrap();
-        Self { engine, dsn, directory }
+        Self {
+            engine,
+            dsn,
+            directory,
+        }
     }
 
     /// A node's view of the database, not prepared.
@@ -83,7 +88,10 @@ fn on_server(server: &LazyLock<Mutex<Server>>) -> String {
 
 pub fn node_with(cluster: &str, key: [u8; 32], name: &str, dsn: &str) -> (Store, Database) {
     let keys = StorageKeys::single(key.into()).unwrap();
-    let store = Store::new(StoreConfig { cluster: cluster.to_owned(), keys });
+    let store = Store::new(StoreConfig {
+        cluster: cluster.to_owned(),
+        keys,
+    });
     store.configure([(database_name(name), dsn)]).unwrap();
     let database = store.database(&database_name(name)).unwrap();
     (store, database)
@@ -121,7 +129,10 @@ impl Pair {
 
     /// Makes the two friends: versions 1 and 2, entries 1 and 2.
     pub async fn befriend(&self, database: &Database) {
-        for (place, (sender, peer)) in [(&self.one, &self.other), (&self.other, &self.one)].into_iter().enumerate() {
+        for (place, (sender, peer)) in [(&self.one, &self.other), (&self.other, &self.one)]
+            .into_iter()
+            .enumerate()
+        {
             let submission = submission(self, sender, peer, Operation::AddFriend, b"hello");
             let outcome = append_one(database, self.batch(place as u64, vec![submission])).await;
             assert!(matches!(outcome, ConversationOutcome::Done { .. }), "{outcome:?}");
