@@ -7,7 +7,6 @@ use crate::port;
 use crate::process::{ProcessId, start_detached};
 use crate::trust::TrustFiles;
 use jiff::Timestamp;
-use kube::ResourceExt;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -167,12 +166,8 @@ impl Launcher {
         ))
     }
 
-    /// A hash of everything that nodes get from spec and program, and that is not their own: when it changes, they are
-    /// started anew, one by one.
-    ///
-    /// # Errors
-    /// The spec has a mistake that only shows here.
-    pub fn revision(&self, cluster: &TimCluster) -> Result<String, Report> {
+    /// Why no configuration can be made of the spec, if it cannot.
+    pub fn problem(&self, cluster: &TimCluster) -> Option<Report> {
         let nowhere = port::loopback(0);
         let surroundings = Surroundings {
             client: nowhere,
@@ -186,17 +181,7 @@ impl Launcher {
             dsn_directory: PathBuf::new(),
             node: None,
         };
-        let text = render(&for_this_machine(cluster), &surroundings)?;
-        let restart = cluster
-            .annotations()
-            .get(tim_crds::labels::ANNOTATION_RESTART)
-            .cloned()
-            .unwrap_or_default();
-        Ok(short_hash(&[
-            text.as_bytes(),
-            restart.as_bytes(),
-            program_identity(&self.program).as_bytes(),
-        ]))
+        render(&for_this_machine(cluster), &surroundings).err()
     }
 }
 
@@ -211,22 +196,6 @@ pub fn program_identity(program: &Path) -> String {
         Some(format!("{}-{}", since.as_millis(), metadata.len()))
     });
     format!("{}@{}", program.display(), written.unwrap_or_default())
-}
-
-fn short_hash(parts: &[&[u8]]) -> String {
-    use sha2::{Digest, Sha256};
-    const CHARACTERS: usize = 12;
-    let mut digest = Sha256::new();
-    for part in parts {
-        digest.update(part.len().to_be_bytes());
-        digest.update(part);
-    }
-    let text: String = digest
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    text[..CHARACTERS].to_owned()
 }
 
 /// What the same spec means on one machine: no load balancer has to notice that a node leaves, and people read the logs.

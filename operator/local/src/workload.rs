@@ -16,10 +16,8 @@ pub struct WorkloadRecord {
     pub resource_version: u64,
     /// Ordinals `0 .. replicas` run.
     pub replicas: u32,
-    /// Hash of program and configuration that new processes get.
+    /// Hash of what new processes get.
     pub hash: String,
-    /// The program noted when the cluster was made.
-    pub program: String,
 }
 
 impl WorkloadRecord {
@@ -40,7 +38,6 @@ impl WorkloadRecord {
         directory: &ClusterDirectory,
         replicas: u32,
         hash: &str,
-        program: &str,
         observed: Option<&str>,
     ) -> Result<bool, FileError> {
         let present = Self::load(directory)?;
@@ -60,7 +57,6 @@ impl WorkloadRecord {
             resource_version: present.as_ref().map_or(0, |record| record.resource_version) + 1,
             replicas,
             hash: hash.to_owned(),
-            program: present.map_or_else(|| program.to_owned(), |record| record.program),
         };
         let text = serde_json::to_vec_pretty(&record).unwrap_or_default();
         write_atomically(&path(directory), &text, Readers::Everyone)?;
@@ -84,7 +80,7 @@ impl WorkloadRecord {
             hash: Some(self.hash.clone()),
             owned: true,
             drifted: false,
-            default_image: Some(self.program.clone()),
+            default_image: None,
             volume_size: None,
             deleting: false,
         }
@@ -105,20 +101,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let directory = LocalDirectory::of(folder.path()).cluster("chat");
         assert!(WorkloadRecord::load(&directory).unwrap().is_none());
-        assert!(WorkloadRecord::apply(&directory, 3, "a", "tim-node", None).unwrap());
+        assert!(WorkloadRecord::apply(&directory, 3, "a", None).unwrap());
         assert!(
-            !WorkloadRecord::apply(&directory, 4, "a", "tim-node", None).unwrap(),
+            !WorkloadRecord::apply(&directory, 4, "a", None).unwrap(),
             "it is there already"
         );
-        assert!(WorkloadRecord::apply(&directory, 5, "b", "other", Some("1")).unwrap());
+        assert!(WorkloadRecord::apply(&directory, 5, "b", Some("1")).unwrap());
         assert!(
-            !WorkloadRecord::apply(&directory, 6, "b", "other", Some("1")).unwrap(),
+            !WorkloadRecord::apply(&directory, 6, "b", Some("1")).unwrap(),
             "stale"
         );
         let record = WorkloadRecord::load(&directory).unwrap().unwrap();
-        assert_eq!(
-            (record.replicas, record.resource_version, record.program.as_str()),
-            (5, 2, "tim-node")
-        );
+        assert_eq!((record.replicas, record.resource_version), (5, 2));
     }
 }

@@ -74,26 +74,28 @@ fn an_insisted_port_that_is_taken_is_refused_naming_the_process() {
 }
 
 #[test]
-fn the_revision_follows_configuration_restart_and_program_but_not_replicas() {
+fn a_mistake_in_the_configuration_shows_before_any_node_starts() {
     let folder = tempfile::tempdir().unwrap();
     let launcher = launcher(folder.path(), None);
-    let revision = |cluster: &TimCluster| launcher.revision(cluster).unwrap();
-    let first = revision(&cluster());
-    let mut scaled = cluster();
-    scaled.spec.replicas = 0;
-    assert_eq!(revision(&scaled), first);
+    assert_eq!(launcher.problem(&cluster()), None);
     let mut configured = cluster();
     configured
         .spec
         .config
         .inline
         .insert("sessions".into(), serde_json::json!({"nonsense": 1}));
-    assert!(launcher.revision(&configured).is_err());
-    let mut restarted = cluster();
-    restarted
-        .annotations_mut()
-        .insert(tim_crds::labels::ANNOTATION_RESTART.into(), "now".into());
-    assert_ne!(revision(&restarted), first);
+    assert_eq!(launcher.problem(&configured).unwrap().cause().code, "TIM-C101");
+}
+
+#[test]
+fn a_rebuilt_program_is_another_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("tim-node");
+    std::fs::write(&program, "one").unwrap();
+    let first = program_identity(&program);
+    assert_eq!(program_identity(&program), first);
+    std::fs::write(&program, "another").unwrap();
+    assert_ne!(program_identity(&program), first);
 }
 
 #[test]
