@@ -24,6 +24,8 @@ pub(crate) struct Backoff {
     last_address: usize,
     /// The server asked to go: waiting would only cost time.
     draining: bool,
+    /// Breaks just before this one: whoever is thrown out again and again comes back ever slower.
+    quick_breaks: u32,
     made: u32,
 }
 
@@ -61,10 +63,10 @@ impl Backoff {
     fn wait(&self, chance: f64) -> Duration {
         // A draining server is left at once; each other address gets one free try.
         let round = self.made / u32::try_from(self.addresses).unwrap_or(u32::MAX);
-        if self.draining && round == 0 {
+        if self.draining && round == 0 && self.quick_breaks == 0 {
             return Duration::ZERO;
         }
-        let factor = 2_u32.saturating_pow(self.made.min(16));
+        let factor = 2_u32.saturating_pow(self.made.saturating_add(self.quick_breaks).min(16));
         let longest = self
             .policy
             .wait_min
@@ -91,7 +93,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_limit_and_addresses_take_turns() {
-        let mut backoff = Backoff::new(policy(4), 3, 1, false);
+        let mut backoff = Backoff::new(policy(4), 3, 1);
         let attempts: Vec<_> = std::iter::from_fn(|| backoff.next(1.0)).collect();
         let seen: Vec<_> = attempts
             .iter()
@@ -104,18 +106,14 @@ mod tests {
     #[test]
     fn chance_takes_at_most_half() {
         assert_eq!(
-            Backoff::new(policy(1), 1, 0, false)
-                .next(0.0)
-                .unwrap()
-                .wait
-                .as_millis(),
+            Backoff::new(policy(1), 1, 0).next(0.0).unwrap().wait.as_millis(),
             50
         );
     }
 
     #[test]
     fn a_draining_server_is_left_at_once_for_another_address() {
-        let mut backoff = Backoff::new(policy(9), 2, 0, true);
+        let mut backoff = Backoff::new(policy(9), 2, 0).draining(true);
         let first = backoff.next(1.0).unwrap();
         assert_eq!((first.wait, first.address), (Duration::ZERO, 1));
         assert_eq!(backoff.next(1.0).unwrap().wait, Duration::ZERO);
@@ -123,8 +121,15 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_thrown_out_again_and_again_waits_longer() {
+        let first_wait = |backoff: Backoff| backoff.after_quick_breaks(2).next(1.0).unwrap().wait.as_millis();
+        assert_eq!(first_wait(Backoff::new(policy(1), 1, 0)), 300);
+        assert_eq!(first_wait(Backoff::new(policy(1), 1, 0).draining(true)), 300);
+    }
+
+    #[test]
     fn without_a_limit_it_never_ends() {
-        let mut backoff = Backoff::new(policy(0), 1, 0, false);
+        let mut backoff = Backoff::new(policy(0), 1, 0);
         for _ in 0..100_000 {
             assert!(backoff.next(1.0).is_some());
         }

@@ -64,6 +64,8 @@ struct Driver {
     events: mpsc::Sender<Event>,
     /// Told to the handles.
     connected: Arc<AtomicBool>,
+    /// Connections in a row that broke within [`QUICK_BREAK`].
+    quick_breaks: u32,
     /// Who waits for the goodbye.
     closing: Option<oneshot::Sender<()>>,
 }
@@ -90,7 +92,14 @@ impl Driver {
 
     async fn run(mut self, mut socket: Socket) {
         let reason = loop {
+            let begun = Instant::now();
             let ended = self.serve(socket).await;
+            let quick = begun.elapsed() < QUICK_BREAK;
+            self.quick_breaks = if quick {
+                self.quick_breaks.saturating_add(1)
+            } else {
+                0
+            };
             self.connected.store(false, Ordering::Relaxed);
             self.session.disconnected();
             match self.find_another(ended).await {
@@ -113,7 +122,10 @@ impl Driver {
             return Err(CloseReason::Lost(reason));
         };
         let addresses = self.options.server.addresses.len();
-        let mut backoff = Backoff::new(policy, addresses, self.address, draining);
+        let mut backoff = Backoff::new(policy, addresses, self.address)
+            .draining(draining)
+            // One may happen to anybody.
+            .after_quick_breaks(self.quick_breaks.saturating_sub(1));
         let mut reason = reason;
         while let Some(attempt) = backoff.next(rand::random()) {
             self.tell_reconnecting(&attempt, &reason);
@@ -201,6 +213,10 @@ impl Driver {
         }
     }
 }
+
+/// A connection that lives shorter than this tells of more trouble to come, as when two devices keep
+/// throwing each other out.
+const QUICK_BREAK: Duration = Duration::from_secs(5);
 
 /// How long to sleep when nothing is due.
 const IDLE: Duration = Duration::from_secs(3600);

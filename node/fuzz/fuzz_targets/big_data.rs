@@ -1,0 +1,23 @@
+//! Big-data frames in pieces: the first byte says how long the pieces are.
+#![no_main]
+
+use bytes::Bytes;
+use libfuzzer_sys::fuzz_target;
+use tim_wire::frame::{BigData, BigDataAssembler, BigDataPiece};
+
+const LENGTH_MAX: usize = 1 << 12;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((piece_length, message)) = bytes.split_first() else {
+        return;
+    };
+    if let BigDataPiece::Complete(big_data) = BigData::parse(&Bytes::copy_from_slice(message), LENGTH_MAX) {
+        let frame = big_data.client_frame();
+        assert!(frame.len() > LENGTH_MAX || BigData::parse(&frame, LENGTH_MAX) == BigDataPiece::Complete(big_data));
+    }
+    let mut assembler = BigDataAssembler::new(LENGTH_MAX);
+    for piece in message.chunks(usize::from(*piece_length).max(1)) {
+        let _ = assembler.push(Bytes::copy_from_slice(piece));
+        assert!(assembler.collected_length() <= LENGTH_MAX);
+    }
+});
