@@ -158,6 +158,18 @@ pub static DECLARED_DEAD: Cause = Cause {
     severity: Severity::Retried,
 };
 
+/// The control group's log on a node's volume cannot be used.
+pub static CONTROL_LOG: Cause = Cause {
+    code: "TIM-N116",
+    name: "control_log_unusable",
+    reason: "ControlLogUnusable",
+    what: "The control group's log on a node's volume cannot be used.",
+    why: "The disk is full or fails, the file is damaged, or another process has it open.",
+    meaning: "Chat goes on; this node takes no part in changes of the map until it is started anew.",
+    remedy: "make room on the node's volume and restart the node",
+    severity: Severity::Stays,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &ADDRESS_IN_USE,
@@ -173,4 +185,5 @@ pub(crate) static ALL: &[&Cause] = &[
     &OVERLOADED,
     &KEY_RING_UNREADABLE,
     &DECLARED_DEAD,
+    &CONTROL_LOG,
 ];

@@ -4,7 +4,9 @@
 //! * [`membership`]: who is alive and serves.
 //! * [`tls`]: mutual TLS with the cluster's certificates, replaced while in use.
 //! * [`links`]: connections between nodes.
+//! * [`control`]: the agreement on the partition map.
 
+pub mod control;
 pub mod keyring;
 pub mod links;
 pub mod membership;

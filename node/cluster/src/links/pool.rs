@@ -77,16 +77,27 @@ impl Links {
         if let Some(link) = slot.standing() {
             return Ok(link);
         }
+        // A task of its own: a caller that gives up must not undo what has been achieved for the next one.
+        let attempt = tokio::spawn(self.clone().attempt(node.clone(), slot));
+        attempt.await.unwrap_or_else(|_| {
+            Err(LinkError::Unreachable {
+                node: node.clone(),
+                reason: "this node is stopping".to_owned(),
+            })
+        })
+    }
+
+    async fn attempt(self, node: NodeName, slot: Arc<Slot>) -> Result<Link, LinkError> {
         let mut attempts = slot.attempts.lock().await;
         if let Some(link) = slot.standing() {
             return Ok(link);
         }
-        self.target(node, &mut attempts)?;
-        attempts.may_try(node)?;
+        self.target(&node, &mut attempts)?;
+        attempts.may_try(&node)?;
         let Some((address, _)) = attempts.target else {
-            return Err(LinkError::Unknown { node: node.clone() });
+            return Err(LinkError::Unknown { node });
         };
-        match connect(&self.shared.trust, &self.shared.handshaker, node, address).await {
+        match connect(&self.shared.trust, &self.shared.handshaker, &node, address).await {
             Ok(link) => {
                 tracing::debug!(peer = %node, %address, "link made");
                 attempts.succeeded();
@@ -94,7 +105,7 @@ impl Links {
                 Ok(link)
             }
             Err(error) => {
-                attempts.failed(node, &error);
+                attempts.failed(&node, &error);
                 Err(error)
             }
         }

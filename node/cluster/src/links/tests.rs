@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use base64::Engine;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tim_core::id::{Generation, NodeName};
 use tim_proto::control::v1 as control;
 use tim_proto::control::v1::node_control_client::NodeControlClient;
@@ -68,7 +69,7 @@ async fn serve(trust: Trust, secret: u8) -> Served {
         listener,
         trust: trust.clone(),
         handshaker: handshaker("chat-0", secret),
-        grace: std::time::Duration::from_millis(50),
+        grace: Duration::from_millis(50),
     };
     let routes = tonic::service::Routes::new(DeliveryServer::new(Sessions));
     let done = tokio::spawn(server.serve(routes, shutdown.clone()));
