@@ -81,8 +81,12 @@ fn wanted(observed: &Observed, intent: &Intent, problems: &[Problem], work: &mut
     certificates::plan(observed, intent, &mut actions);
     objects(observed, &mut actions);
     let blocked = problems.iter().any(|problem| problem.blocks);
+    let written = workload::shape(observed, intent, blocked, &mut actions);
     disruption::plan(observed, intent, blocked, work, &mut actions);
-    workload::plan(observed, intent, blocked, work, &mut actions);
+    workload::remove_lost_voters(observed, intent, &mut actions);
+    if !written {
+        workload::scale_in(observed, intent, work, &mut actions);
+    }
     actions
 }
 

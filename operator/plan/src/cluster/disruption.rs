@@ -44,19 +44,21 @@ pub(super) fn plan(
 ) {
     delete_broken(observed, intent, blocked, actions);
     let chosen = choose(observed, intent, blocked);
-    for node in observed
+    let others = observed
         .nodes
         .iter()
-        .filter(|node| facts::is_draining(node) && facts::is_wanted(intent, node))
-    {
-        if chosen.is_none_or(|chosen| chosen.uid != node.uid) {
-            actions.push(Action::Undrain {
-                node: node.name.clone(),
-                uid: node.uid.clone(),
-            });
-        }
+        .filter(|node| facts::is_draining(node) && chosen.is_none_or(|chosen| chosen.uid != node.uid));
+    let mut alone = true;
+    for node in others {
+        actions.push(Action::Undrain {
+            node: node.name.clone(),
+            uid: node.uid.clone(),
+        });
+        alone = false;
     }
-    let Some(node) = chosen else { return };
+    let Some(node) = chosen.filter(|node| alone || facts::is_draining(node)) else {
+        return;
+    };
     let focus = focus(observed, intent, node);
     if !focus.empty {
         let forced = observed.cluster.spec.drain.on_timeout == DrainTimeout::Force;

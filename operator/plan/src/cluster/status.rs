@@ -67,20 +67,16 @@ pub(super) fn build(
         settled,
     };
     let (phase, phase_reason) = phase::of(&picture);
-    let available = healthy
-        - usize::from(
-            work.focus
-                .as_ref()
-                .is_some_and(|focus| is_healthy(observed, &focus.uid)),
-        );
+    let is_focus = |uid: &str| work.focus.as_ref().is_some_and(|focus| focus.uid == uid);
+    let ready = observed.nodes.iter().filter(|node| facts::is_healthy(node));
     TimClusterStatus {
         observed_generation: observed.cluster.metadata.generation,
         phase: Some(phase),
         phase_reason: Some(phase_reason),
         replicas: count(observed.nodes.len()),
-        ready_replicas: count(healthy),
+        ready_replicas: count(ready.clone().count()),
         updated_replicas: count(current),
-        available_replicas: count(available),
+        available_replicas: count(ready.filter(|node| !is_focus(&node.uid)).count()),
         selector: Some(
             selector(&observed.cluster)
                 .iter()
@@ -110,13 +106,6 @@ pub(super) fn is_busy(status: &TimClusterStatus) -> bool {
 
 fn count(number: usize) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
-}
-
-fn is_healthy(observed: &Observed, uid: &str) -> bool {
-    observed
-        .nodes
-        .iter()
-        .any(|node| node.uid == uid && facts::is_healthy(node))
 }
 
 /// The version, once all nodes run the same.

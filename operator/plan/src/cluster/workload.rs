@@ -8,15 +8,9 @@ use crate::{
     observed::{NodePhase, Observed, Workload},
 };
 
-/// Plans the workload.
-pub(super) fn plan(
-    observed: &Observed,
-    intent: &Intent,
-    blocked: bool,
-    work: &mut Work,
-    actions: &mut Vec<Action>,
-) {
-    remove_lost_voters(observed, intent, actions);
+/// Plans the workload's shape: that it is there, its template, more ordinals. New templates come before the nodes that
+/// are made anew, or they would be made of the old one. Says whether it is written.
+pub(super) fn shape(observed: &Observed, intent: &Intent, blocked: bool, actions: &mut Vec<Action>) -> bool {
     let Some(workload) = &observed.workload else {
         if !blocked {
             // Nodes may be there without it: it was orphaned, or deleted by hand.
@@ -26,23 +20,15 @@ pub(super) fn plan(
                 resource_version: None,
             });
         }
-        return;
+        return true;
     };
     if workload.deleting || !workload.owned {
-        return;
+        return true;
     }
     grow_volumes(observed, actions);
-    if intent.replicas < workload.replicas {
-        if may_scale_in(observed, intent, workload, work) {
-            return apply(workload, workload.replicas - 1, actions);
-        }
-    } else if intent.replicas > workload.replicas && !blocked {
-        return apply(workload, intent.replicas, actions);
-    }
     if blocked {
-        return;
+        return false;
     }
-    let changed = workload.hash.as_deref() != Some(observed.desired_workload.as_str()) || workload.drifted;
     let size = &observed.cluster.spec.storage.size;
     if workload
         .volume_size
@@ -52,8 +38,28 @@ pub(super) fn plan(
         actions.push(Action::OrphanWorkload {
             uid: workload.uid.clone(),
         });
-    } else if changed {
-        apply(workload, workload.replicas, actions);
+        return true;
+    }
+    let changed = workload.hash.as_deref() != Some(observed.desired_workload.as_str()) || workload.drifted;
+    let replicas = workload.replicas.max(intent.replicas);
+    if changed || replicas != workload.replicas {
+        apply(workload, replicas, actions);
+        return true;
+    }
+    false
+}
+
+/// Plans the step down to one ordinal less, when its node is empty.
+pub(super) fn scale_in(observed: &Observed, intent: &Intent, work: &mut Work, actions: &mut Vec<Action>) {
+    let Some(workload) = observed
+        .workload
+        .as_ref()
+        .filter(|workload| intent.replicas < workload.replicas)
+    else {
+        return;
+    };
+    if may_scale_in(observed, intent, workload, work) {
+        apply(workload, workload.replicas - 1, actions);
     }
 }
 
@@ -83,8 +89,24 @@ fn may_scale_in(observed: &Observed, intent: &Intent, workload: &Workload, work:
         return false;
     }
     // With the last node the group is laid to rest as a whole; its volume keeps the state.
-    let counted_on = intent.replicas > 0
-        && facts::best_group_report(observed).is_some_and(|report| report.voters.contains(&name));
+    if intent.replicas == 0 {
+        return true;
+    }
+    let Some(report) = facts::best_group_report(observed) else {
+        // Nobody can tell. Only a cluster that never got as far as a map has no group to be counted on.
+        let began = observed
+            .cluster
+            .status
+            .as_ref()
+            .is_some_and(|status| status.partitions.is_some());
+        if began {
+            work.waiting = Some(format!(
+                "no node can tell whether the control group counts on {name}"
+            ));
+        }
+        return !began;
+    };
+    let counted_on = report.voters.contains(&name);
     if counted_on {
         work.waiting = Some(format!("the control group still counts on {name}"));
     }
@@ -92,7 +114,7 @@ fn may_scale_in(observed: &Observed, intent: &Intent, workload: &Workload, work:
 }
 
 /// Voters that are gone, or about to go with their ordinal, are taken out of the control group by a node that stays.
-fn remove_lost_voters(observed: &Observed, intent: &Intent, actions: &mut Vec<Action>) {
+pub(super) fn remove_lost_voters(observed: &Observed, intent: &Intent, actions: &mut Vec<Action>) {
     let stays = |ordinal: u32| ordinal < intent.replicas;
     let Some(via) = observed
         .nodes
