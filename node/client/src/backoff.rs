@@ -30,19 +30,25 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    pub(crate) fn new(
-        policy: ReconnectPolicy,
-        addresses: usize,
-        last_address: usize,
-        draining: bool,
-    ) -> Self {
+    pub(crate) fn new(policy: ReconnectPolicy, addresses: usize, last_address: usize) -> Self {
         Self {
             policy,
             addresses: addresses.max(1),
             last_address,
-            draining,
+            draining: false,
+            quick_breaks: 0,
             made: 0,
         }
+    }
+
+    /// The server asked to go.
+    pub(crate) fn draining(self, draining: bool) -> Self {
+        Self { draining, ..self }
+    }
+
+    /// So many connections before this one broke soon after they were made.
+    pub(crate) fn after_quick_breaks(self, quick_breaks: u32) -> Self {
+        Self { quick_breaks, ..self }
     }
 
     /// The next attempt, or nothing when they are used up. `chance` in 0..1 shortens the wait.

@@ -86,6 +86,7 @@ impl Driver {
             orders,
             events,
             connected,
+            quick_breaks: 0,
             closing: None,
         }
     }
