@@ -11,5 +11,11 @@ mod database;
 #[path = "suite/support.rs"]
 mod support;
 
+#[path = "suite/account.rs"]
+mod account;
 #[path = "suite/append.rs"]
 mod append;
+#[path = "suite/binding.rs"]
+mod binding;
+#[path = "suite/read.rs"]
+mod read;

@@ -46,6 +46,34 @@ impl Database {
         .ok_or_else(|| self.damaged("tim_bootstrap"))
     }
 
+    /// Gives the right to found the control group to another claim, if it still is `expected`'s; returns who has it. For
+    /// a group that has lost all its members.
+    ///
+    /// # Errors
+    /// Any of the database. After [`StoreError::CommitInDoubt`] asking again tells.
+    pub async fn replace_bootstrap(
+        &self,
+        expected_raft_id: u64,
+        claim: &Bootstrap,
+    ) -> Result<Option<Bootstrap>, StoreError> {
+        self.transact(Access::Write, &|transaction| {
+            Box::pin(async move {
+                let values = vec![
+                    claim.node.as_str().into(),
+                    (claim.raft_id as i64).into(),
+                    (expected_raft_id as i64).into(),
+                ];
+                let text = "UPDATE tim_bootstrap SET node = ?, raft_id = ? WHERE id = 1 AND raft_id = ?";
+                transaction
+                    .run(summary("UPDATE", "tim_bootstrap"), text, values)
+                    .await?;
+                let holder = transaction.bootstrap().await?;
+                Ok((transaction, holder))
+            })
+        })
+        .await
+    }
+
     /// Who has founded, or may found, the control group; `None` before anybody claimed it.
     ///
     /// # Errors

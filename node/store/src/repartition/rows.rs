@@ -169,7 +169,7 @@ fn condition(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::TOKEN;
+    use crate::schema::ACCOUNT_CONVERSATION;
 
     #[test]
     fn a_place_in_the_key_order_is_spelt_out_for_mysql() {
@@ -182,20 +182,20 @@ mod tests {
             Cell::bytes(&[1; 16]),
             Cell::bytes(&[2; 16]),
         ]));
-        let (text, values) = condition(Engine::MySql, &TOKEN, range, &behind);
+        let (text, values) = condition(Engine::MySql, &ACCOUNT_CONVERSATION, range, &behind);
         assert_eq!(
             text,
-            "slot >= ? AND slot < ? AND (slot > ? OR (slot = ? AND (account > ? OR (account = ? AND token > ?))))"
+            "slot >= ? AND slot < ? AND (slot > ? OR (slot = ? AND (account > ? OR (account = ? AND conversation > ?))))"
         );
         assert_eq!(values.len(), text.matches('?').count());
         assert_eq!(values[..4], [7_i32, 9, 7, 7].map(Value::from));
-        let (text, values) = condition(Engine::Postgres, &TOKEN, range, &behind);
+        let (text, values) = condition(Engine::Postgres, &ACCOUNT_CONVERSATION, range, &behind);
         assert_eq!(
             text,
-            "slot >= ? AND slot < ? AND (slot, account, token) > (?, ?, ?)"
+            "slot >= ? AND slot < ? AND (slot, account, conversation) > (?, ?, ?)"
         );
         assert_eq!(values.len(), 5);
-        let (_, values) = condition(Engine::Postgres, &TOKEN, range, &Behind(None));
+        let (_, values) = condition(Engine::Postgres, &ACCOUNT_CONVERSATION, range, &Behind(None));
         assert_eq!(values, [5_i32, 9].map(Value::from));
     }
 }

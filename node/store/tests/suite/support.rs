@@ -67,6 +67,33 @@ impl Fresh {
         }
     }
 
+    /// Runs SQL past the store, as an administrator or an accident would.
+    pub async fn sql(&self, text: &str) -> String {
+        use sqlx::{Column as _, Connection as _, Executor as _, Row as _};
+        let text = sqlx::AssertSqlSafe(text.to_owned());
+        // Only the first column of the first row is of interest, as text.
+        match self.engine {
+            Engine::Sqlite => {
+                let mut connection = sqlx::SqliteConnection::connect(&self.dsn).await.unwrap();
+                let row = connection.fetch_optional(text).await.unwrap();
+                row.filter(|row| !row.columns().is_empty())
+                    .map_or(String::new(), |row| {
+                        row.get_unchecked::<String, _>(row.columns()[0].ordinal())
+                    })
+            }
+            Engine::Postgres => {
+                let mut connection = sqlx::PgConnection::connect(&self.dsn).await.unwrap();
+                let row = connection.fetch_optional(text).await.unwrap();
+                row.map_or(String::new(), |row| row.get::<i64, _>(0).to_string())
+            }
+            Engine::MariaDb => {
+                let mut connection = sqlx::MySqlConnection::connect(&self.dsn).await.unwrap();
+                let row = connection.fetch_optional(text).await.unwrap();
+                row.map_or(String::new(), |row| row.get::<i64, _>(0).to_string())
+            }
+        }
+    }
+
     /// A node's view of the database, not prepared.
     pub fn raw_node(&self) -> (Store, Database) {
         node_with(CLUSTER, KEY, "d0", &self.dsn)

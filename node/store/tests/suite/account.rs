@@ -1,0 +1,170 @@
+//! Accounts and login tokens.
+
+use tim_store::{Account, AccountChange, Created};
+
+use crate::support::{EPOCH, Engine, Fresh, account, on_every_engine};
+
+on_every_engine!(
+    an_account_is_made_once_and_found,
+    of_many_who_register_one_name_one_succeeds,
+    password_and_profile_change,
+    a_token_is_taken_exactly_once,
+    a_token_needs_its_value_and_its_time,
+    expired_tokens_are_swept,
+);
+
+fn alice() -> Account {
+    Account {
+        id: account("alice"),
+        password_hash: "$argon2id$v=19$abc".to_owned(),
+        created_ns: 42,
+        profile: Vec::new(),
+    }
+}
+
+async fn an_account_is_made_once_and_found(engine: Engine) {
+    let fresh = Fresh::new(engine).await;
+    let database = fresh.node().await;
+    assert_eq!(
+        database.find_account(EPOCH, &account("alice")).await.unwrap(),
+        None
+    );
+    assert_eq!(
+        database.create_account(EPOCH, &alice()).await.unwrap(),
+        Created::New
+    );
+    let other = Account {
+        password_hash: "other".to_owned(),
+        ..alice()
+    };
+    assert_eq!(
+        database.create_account(EPOCH, &other).await.unwrap(),
+        Created::Exists
+    );
+    assert_eq!(
+        database.find_account(EPOCH, &account("alice")).await.unwrap(),
+        Some(alice())
+    );
+    // Ids are compared bytewise: neither case nor trailing blanks nor accents make two into one.
+    let asked = ["alice", "Alice", "alice ", "alicé", "bob"].map(|name| (account(name), EPOCH));
+    let exist: Vec<_> = database
+        .accounts_exist(&asked)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(exist, [true, false, false, false, false]);
+}
+
+async fn of_many_who_register_one_name_one_succeeds(engine: Engine) {
+    let fresh = Fresh::new(engine).await;
+    let mut nodes = Vec::new();
+    for number in 0..6 {
+        let own = Account {
+            password_hash: format!("hash {number}"),
+            ..alice()
+        };
+        nodes.push((fresh.node().await, own));
+    }
+    let results =
+        futures::future::join_all(nodes.iter().map(|(node, own)| node.create_account(EPOCH, own))).await;
+    let winners: Vec<_> = results
+        .into_iter()
+        .zip(&nodes)
+        .filter(|(result, _)| matches!(result, Ok(Created::New)))
+        .map(|(_, (_, own))| own.clone())
+        .collect();
+    assert_eq!(winners.len(), 1);
+    assert_eq!(
+        nodes[0]
+            .0
+            .find_account(EPOCH, &account("alice"))
+            .await
+            .unwrap()
+            .as_ref(),
+        winners.first()
+    );
+}
+
+async fn password_and_profile_change(engine: Engine) {
+    let fresh = Fresh::new(engine).await;
+    let database = fresh.node().await;
+    let hash = AccountChange::PasswordHash("new hash".to_owned());
+    assert!(
+        !database
+            .change_account(EPOCH, &account("alice"), &hash)
+            .await
+            .unwrap()
+    );
+    database.create_account(EPOCH, &alice()).await.unwrap();
+    assert!(
+        database
+            .change_account(EPOCH, &account("alice"), &hash)
+            .await
+            .unwrap()
+    );
+    let profile = AccountChange::Profile(vec![1, 2, 3]);
+    assert!(
+        database
+            .change_account(EPOCH, &account("alice"), &profile)
+            .await
+            .unwrap()
+    );
+    let found = database
+        .find_account(EPOCH, &account("alice"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (found.password_hash.as_str(), found.profile, found.created_ns),
+        ("new hash", vec![1, 2, 3], 42)
+    );
+}
+
+async fn a_token_is_taken_exactly_once(engine: Engine) {
+    let fresh = Fresh::new(engine).await;
+    let mut nodes = Vec::new();
+    for _ in 0..6 {
+        nodes.push(fresh.node().await);
+    }
+    nodes[0]
+        .put_token(EPOCH, b"secret", &account("alice"), 1_000)
+        .await
+        .unwrap();
+    let taken =
+        futures::future::join_all(nodes.iter().map(|node| node.take_token(EPOCH, b"secret", 999))).await;
+    let owners: Vec<_> = taken.into_iter().filter_map(Result::unwrap).collect();
+    assert_eq!(owners, [account("alice")]);
+}
+
+async fn a_token_needs_its_value_and_its_time(engine: Engine) {
+    let fresh = Fresh::new(engine).await;
+    let database = fresh.node().await;
+    database
+        .put_token(EPOCH, b"secret", &account("alice"), 1_000)
+        .await
+        .unwrap();
+    assert_eq!(database.take_token(EPOCH, b"other", 0).await.unwrap(), None);
+    assert_eq!(database.take_token(EPOCH, b"secret", 1_000).await.unwrap(), None);
+    assert_eq!(
+        database.take_token(EPOCH, b"secret", 999).await.unwrap(),
+        Some(account("alice"))
+    );
+}
+
+async fn expired_tokens_are_swept(engine: Engine) {
+    let fresh = Fresh::new(engine).await;
+    let database = fresh.node().await;
+    database
+        .put_token(EPOCH, b"old", &account("alice"), 1_000)
+        .await
+        .unwrap();
+    database
+        .put_token(EPOCH, b"new", &account("alice"), 3_000)
+        .await
+        .unwrap();
+    assert_eq!(database.sweep_tokens(2_000).await.unwrap(), 1);
+    assert_eq!(fresh.sql("SELECT COUNT(*) FROM tim_token").await, "1");
+    assert!(database.take_token(EPOCH, b"new", 2_000).await.unwrap().is_some());
+}
