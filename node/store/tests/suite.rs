@@ -17,5 +17,11 @@ mod account;
 mod append;
 #[path = "suite/binding.rs"]
 mod binding;
+#[path = "suite/concurrency.rs"]
+mod concurrency;
 #[path = "suite/read.rs"]
 mod read;
+#[path = "suite/repartition.rs"]
+mod repartition;
+#[path = "suite/secrets.rs"]
+mod secrets;
