@@ -1,5 +1,7 @@
 //! What the spec asks for, in the form the plan works with.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -34,7 +36,24 @@ pub struct Intent {
 impl Intent {
     /// Reads the intent out of an observation.
     pub fn of(observed: &Observed) -> Self {
-        let cluster = &observed.cluster;
+        let noted = observed
+            .workload
+            .as_ref()
+            .and_then(|workload| workload.default_image.as_ref());
+        Self::new(
+            &observed.cluster,
+            noted.unwrap_or(&observed.default_image),
+            &observed.config_secrets,
+        )
+    }
+
+    /// Reads the intent out of a spec. `default_image` is the one noted when the cluster was made, or else the
+    /// operator's; `config_secrets` are as in [`Observed::config_secrets`].
+    pub fn new(
+        cluster: &TimCluster,
+        default_image: &str,
+        config_secrets: &BTreeMap<String, Option<String>>,
+    ) -> Self {
         let annotation = |name: &str| {
             cluster
                 .metadata
@@ -43,11 +62,20 @@ impl Intent {
                 .and_then(|all| all.get(name))
                 .cloned()
         };
-        let image = image(observed);
+        let image = cluster
+            .spec
+            .image
+            .clone()
+            .unwrap_or_else(|| default_image.to_owned());
         Self {
             name: cluster.metadata.name.clone().unwrap_or_default(),
             replicas: u32::try_from(cluster.spec.replicas).unwrap_or(0),
-            revision: revision(observed, &image, annotation(labels::ANNOTATION_RESTART)),
+            revision: revision(
+                cluster,
+                config_secrets,
+                &image,
+                annotation(labels::ANNOTATION_RESTART),
+            ),
             image,
             paused: annotation(labels::ANNOTATION_PAUSE).is_some_and(|value| value == "true"),
             deleting: cluster.metadata.deletion_timestamp.is_some(),
@@ -55,20 +83,15 @@ impl Intent {
     }
 }
 
-/// The image of the spec, else the one noted when the cluster was made, else the operator's.
-pub fn image(observed: &Observed) -> String {
-    let noted = observed
-        .workload
-        .as_ref()
-        .and_then(|workload| workload.default_image.clone());
-    let image = observed.cluster.spec.image.clone().or(noted);
-    image.unwrap_or_else(|| observed.default_image.clone())
-}
-
 /// A hash of what the user asked for, and of nothing that a release of the operator adds: an upgrade of the operator
 /// restarts no node. What nodes take up while they run (layout, DSNs, certificates, keys) is not in it either.
-fn revision(observed: &Observed, image: &str, restart: Option<String>) -> String {
-    let spec = &observed.cluster.spec;
+fn revision(
+    cluster: &TimCluster,
+    config_secrets: &BTreeMap<String, Option<String>>,
+    image: &str,
+    restart: Option<String>,
+) -> String {
+    let spec = &cluster.spec;
     let ports: Vec<_> = [ListenerName::Client, ListenerName::Admin]
         .map(|name| spec.listener(name))
         .map(|Listener { port, tls, .. }| json!([port, tls]))
@@ -76,7 +99,7 @@ fn revision(observed: &Observed, image: &str, restart: Option<String>) -> String
     hash(&json!({
         "image": image,
         "config": spec.config.inline,
-        "configSecrets": observed.config_secrets,
+        "configSecrets": config_secrets,
         "listeners": ports,
         "databases": spec.databases,
         "drain": spec.drain,
