@@ -92,9 +92,7 @@ impl Client {
     /// # Errors
     /// When it is too large or the client is closed; nothing was sent then.
     pub async fn submit(&self, mut message: TimMessage) -> Result<Receipt, SendError> {
-        let id = *message
-            .id
-            .get_or_insert_with(|| rand::rng().random_range(1..=i64::MAX));
+        let id = *message.id.get_or_insert_with(new_message_id);
         let command = match message.od_type {
             operation::REVOKE => Command::RevokeMessage,
             operation::BURN => Command::BurnMessage,
@@ -133,6 +131,8 @@ impl Client {
     /// When there is no connection; a rejection comes as an [`crate::Event::Ack`].
     pub async fn send_stream(&self, to: &str, data: Bytes) -> Result<(), SendError> {
         let message = TimMessage {
+            // Names the message in a rejection, so that it is not taken for another's.
+            id: Some(new_message_id()),
             data_binary: Some(data),
             ..TimMessage::direct(to, operation::STREAM)
         };
@@ -280,6 +280,11 @@ impl Client {
             Ok(frame)
         }
     }
+}
+
+/// Positive, as some servers take other numbers for "none".
+fn new_message_id() -> i64 {
+    rand::rng().random_range(1..=i64::MAX)
 }
 
 /// Becomes the outcome of a message. Dropping it leaves the message on its way.

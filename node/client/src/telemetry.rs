@@ -10,7 +10,7 @@ use tracing::Span;
 /// A messaging span; its name must be known when compiling.
 macro_rules! span {
     ($operation:literal, $kind:literal, $template:literal) => {
-        tracing::debug_span!(
+        tracing::info_span!(
             target: "tim_client",
             concat!($operation, " ", $template),
             otel.kind = $kind,
@@ -57,5 +57,29 @@ pub(crate) fn process(message: &TimMessage) -> Span {
         Template::Room => span!("process", "consumer", "room"),
         Template::Notice => span!("process", "consumer", "notice"),
         Template::Stream => span!("process", "consumer", "stream"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(span: &Span) -> Option<&'static str> {
+        span.metadata().map(|metadata| metadata.name())
+    }
+
+    #[test]
+    fn spans_are_named_by_operation_and_template() {
+        tracing::subscriber::with_default(tracing_subscriber::registry(), || {
+            let mut message = TimMessage::direct("bob-id", operation::NORMAL);
+            assert_eq!(name(&send(&message)), Some("send direct"));
+            assert_eq!(name(&process(&message)), Some("process direct"));
+            message.ms_type = message_kind::ROOM;
+            assert_eq!(name(&process(&message)), Some("process room"));
+            message.od_type = operation::BUSINESS;
+            assert_eq!(name(&process(&message)), Some("process notice"));
+            message.od_type = operation::STREAM;
+            assert_eq!(name(&send(&message)), Some("send stream"));
+        });
     }
 }

@@ -376,6 +376,7 @@ async fn other_requests_reach_the_server() {
         (live.od_type, live.data_binary.as_deref()),
         (operation::STREAM, Some(&b"live"[..]))
     );
+    assert!(live.id.is_some(), "a rejection could not name it");
     client.add_friend("bob-id", "hi").await.unwrap();
     let ClientRequest::Business(request) = session.request().await else {
         panic!()

@@ -10,7 +10,7 @@
 //!                                   WireStruct, in the connection's Encoding
 //! ```
 //!
-//! Numbers in comments such as "section 9" are those of `docs/protocol.md`.
+//! Numbers in comments such as "section 9" are those of the specification of the wire protocol.
 
 pub mod account_id;
 mod base58;
