@@ -48,7 +48,7 @@ pub fn all() -> Result<Vec<File>, Error> {
             let plural = &definition.spec.names.plural;
             let group = &definition.spec.group;
             let text = format!(
-                "# Generated from crds/src: `cargo test -p tim-crds --test generated -- --ignored`\n{}",
+                "# Generated from crds/src by `cargo generate`\n{}",
                 serde_yaml::to_string(definition)?
             );
             Ok(File {

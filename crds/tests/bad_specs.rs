@@ -21,8 +21,8 @@ fn judge(case: &BadSpec) -> Result<(), String> {
     let Some(old) = &case.old else { return Ok(()) };
     let old = parse(case, old)?;
     let changed = match (&old.object, &new.object) {
-        (Object::Cluster(old), Object::Cluster(new)) => new_problem::<TimCluster>(&old, &new),
-        (Object::Repartition(old), Object::Repartition(new)) => new_problem::<TimRepartition>(&old, &new),
+        (Object::Cluster(old), Object::Cluster(new)) => new_problem::<TimCluster>(old, new),
+        (Object::Repartition(old), Object::Repartition(new)) => new_problem::<TimRepartition>(old, new),
         other => return Err(format!("kinds differ: {other:?}")),
     };
     return changed;

@@ -98,6 +98,18 @@ pub static STEP_REFUSED: Cause = Cause {
     severity: Severity::Retried,
 };
 
+/// The cluster of a repartition does not exist.
+pub static CLUSTER_MISSING: Cause = Cause {
+    code: "TIM-R109",
+    name: "repartition_cluster_missing",
+    reason: "ClusterMissing",
+    what: "The cluster of a repartition does not exist.",
+    why: "spec.clusterRef names no TimCluster of the same namespace.",
+    meaning: "Nothing is moved; it starts as soon as the cluster is there.",
+    remedy: "create the TimCluster, or delete the TimRepartition",
+    severity: Severity::Retried,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &TARGET_INVALID,
@@ -108,4 +120,5 @@ pub(crate) static ALL: &[&Cause] = &[
     &TARGET_UNREACHABLE,
     &STALE_TERM,
     &STEP_REFUSED,
+    &CLUSTER_MISSING,
 ];

@@ -2,6 +2,11 @@
 //! every action that nothing is taken away that serves.
 
 #![allow(dead_code, reason = "each test file uses its part of the model")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may stop at the first surprise"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
