@@ -5,7 +5,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sea_orm::{DatabaseConnection, SqlxMySqlConnector, SqlxPostgresConnector, SqlxSqliteConnector};
+use sea_orm::{
+    DatabaseBackend, DatabaseConnection, SqlxMySqlConnector, SqlxPostgresConnector, SqlxSqliteConnector,
+};
 use sqlx::mysql::{MySqlConnection, MySqlPoolOptions};
 use sqlx::pool::{PoolConnectionMetadata, PoolOptions};
 use sqlx::postgres::PgPoolOptions;
@@ -56,6 +58,19 @@ const SQLITE_CHECKPOINT_PAGES: &str = "4000";
 pub(crate) struct Pools {
     pub(crate) writer: DatabaseConnection,
     pub(crate) reader: DatabaseConnection,
+}
+
+impl Pools {
+    /// Whether there is no connection at all, neither in use nor idle.
+    pub(crate) fn is_empty(&self) -> bool {
+        [&self.writer, &self.reader]
+            .into_iter()
+            .all(|pool| match pool.get_database_backend() {
+                DatabaseBackend::Postgres => pool.get_postgres_connection_pool().size() == 0,
+                DatabaseBackend::MySql => pool.get_mysql_connection_pool().size() == 0,
+                _ => pool.get_sqlite_connection_pool().size() == 0,
+            })
+    }
 }
 
 pub(crate) fn open(target: &Target) -> Pools {

@@ -49,7 +49,7 @@ pub struct Database {
 pub(crate) struct Inner {
     name: DatabaseName,
     dsn: Dsn,
-    pub(crate) pools: Pools,
+    pools: RwLock<Pools>,
     pub(crate) shared: Arc<Shared>,
     layout: RwLock<Layout>,
     statements: Arc<AtomicU64>,
@@ -112,7 +112,7 @@ impl Store {
     pub fn add(&self, name: DatabaseName, dsn: Dsn) -> Database {
         let database = Database {
             inner: Arc::new(Inner {
-                pools: connection::open(&dsn.target),
+                pools: RwLock::new(connection::open(&dsn.target)),
                 name: name.clone(),
                 dsn,
                 shared: self.shared.clone(),
@@ -198,11 +198,27 @@ impl Database {
 
     /// Closes every connection.
     pub async fn close(&self) {
-        for pool in [&self.inner.pools.reader, &self.inner.pools.writer] {
-            if let Err(error) = pool.close_by_ref().await {
-                tracing::debug!(database = %self.name(), %error, "closing connections");
-            }
+        close(self.name(), self.pools()).await;
+    }
+
+    /// The pools in use just now.
+    pub(crate) fn pools(&self) -> Pools {
+        match self.inner.pools.read() {
+            Ok(pools) => pools.clone(),
+            Err(poisoned) => poisoned.into_inner().clone(),
         }
+    }
+
+    /// Uses new connections from now on: a server looks at a user's rights when a connection begins.
+    pub(crate) fn reconnect(&self) {
+        let fresh = connection::open(&self.inner.dsn.target);
+        let old = match self.inner.pools.write() {
+            Ok(mut pools) => std::mem::replace(&mut *pools, fresh),
+            Err(poisoned) => std::mem::replace(&mut *poisoned.into_inner(), fresh),
+        };
+        let name = self.name().clone();
+        // What still runs on the old ones ends first.
+        tokio::spawn(async move { close(&name, old).await });
     }
 
     pub(crate) fn keys(&self) -> &StorageKeys {
@@ -260,6 +276,12 @@ impl Database {
         let database = self.name().clone();
         let place = || self.place().to_owned();
         match fault_of(&source) {
+            // The pool repeats refused connections until its own limit and then says no more than that.
+            Fault::Timeout if self.pools().is_empty() => StoreError::Unreachable {
+                database,
+                place: place(),
+                source,
+            },
             Fault::Contention => StoreError::Contention {
                 database,
                 attempts: 1,
@@ -292,6 +314,14 @@ impl Database {
                 database: self.name().clone(),
                 source: Some(source),
             },
+        }
+    }
+}
+
+async fn close(name: &DatabaseName, pools: Pools) {
+    for pool in [pools.reader, pools.writer] {
+        if let Err(error) = pool.close().await {
+            tracing::debug!(database = %name, %error, "closing connections");
         }
     }
 }

@@ -26,10 +26,10 @@ use crate::store::Database;
 const ANSWER_MARGIN: Duration = Duration::from_secs(2);
 
 /// How often a transaction that met other writers is repeated at a database server.
-pub const MAX_ATTEMPTS: u32 = 6;
+pub(crate) const MAX_ATTEMPTS: u32 = 6;
 
 /// How long a transaction that found a SQLite file busy is repeated: other processes write it, too.
-pub const MAX_BUSY: Duration = Duration::from_secs(5);
+pub(crate) const MAX_BUSY: Duration = Duration::from_secs(5);
 
 /// Shortest and longest wait before a repetition; the wait grows between them, with jitter.
 const RETRY_WAIT_MIN: Duration = Duration::from_micros(300);
@@ -252,9 +252,10 @@ impl Database {
         access: Access,
         options: TransactionOptions,
     ) -> Result<Transaction, StoreError> {
+        let pools = self.pools();
         let (pool, mode) = match access {
-            Access::Write => (&self.inner.pools.writer, SqliteTransactionMode::Immediate),
-            Access::Read => (&self.inner.pools.reader, SqliteTransactionMode::Deferred),
+            Access::Write => (pools.writer, SqliteTransactionMode::Immediate),
+            Access::Read => (pools.reader, SqliteTransactionMode::Deferred),
         };
         let options = TransactionOptions {
             sqlite_transaction_mode: (self.engine() == Engine::Sqlite).then_some(mode),
@@ -344,6 +345,11 @@ impl Backoff {
             }
             // A pool hands out connections that died while they were idle; the next one is new.
             StoreError::Unreachable { .. } if self.lost_connections == 0 => self.lost_connections += 1,
+            // Rights that are granted later count for new connections only.
+            denied @ StoreError::AccessDenied { .. } => {
+                database.reconnect();
+                return Err(denied);
+            }
             other => return Err(other),
         }
         let growth = RETRY_WAIT_MIN.saturating_mul(1 << self.attempts.min(6));

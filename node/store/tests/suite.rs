@@ -1,5 +1,12 @@
 //! One suite for every engine: what the store promises holds on SQLite, PostgreSQL and MariaDB alike.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::too_many_lines,
+    reason = "tests stop at the first surprise, and a scenario is told in one piece"
+)]
+
 #[path = "../../../e2e/src/database.rs"]
 #[allow(
     dead_code,
@@ -19,6 +26,10 @@ mod append;
 mod binding;
 #[path = "suite/concurrency.rs"]
 mod concurrency;
+#[path = "suite/crash.rs"]
+mod crash;
+#[path = "suite/failures.rs"]
+mod failures;
 #[path = "suite/read.rs"]
 mod read;
 #[path = "suite/repartition.rs"]

@@ -4,7 +4,7 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseBackend, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
 use crate::dsn::Engine;
-use crate::schema::{CHANGE, MOVING};
+use crate::schema::{CHANGE, MAX_ROW_KEY_BYTES, MOVING};
 
 pub(super) struct FirstTables;
 
@@ -47,9 +47,9 @@ fn statements(engine: Engine) -> Vec<String> {
         ""
     };
     let bytes = match engine {
-        Engine::Sqlite => "BLOB",
-        Engine::Postgres => "BYTEA",
-        Engine::MySql => "VARBINARY(64)",
+        Engine::Sqlite => "BLOB".to_owned(),
+        Engine::Postgres => "BYTEA".to_owned(),
+        Engine::MySql => format!("VARBINARY({MAX_ROW_KEY_BYTES})"),
     };
     let mut statements = vec![
         format!(

@@ -16,7 +16,7 @@ use tim_store::{Database, StorageKeys, Store, StoreConfig};
 use crate::database::{Kind, Server};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Engine {
+pub(crate) enum Engine {
     Sqlite,
     Postgres,
     MariaDb,
@@ -35,22 +35,22 @@ macro_rules! on_every_engine {
 }
 pub(crate) use on_every_engine;
 
-pub const CLUSTER: &str = "cluster-1";
-pub const KEY: [u8; 32] = [0x5a; 32];
+pub(crate) const CLUSTER: &str = "cluster-1";
+pub(crate) const KEY: [u8; 32] = [0x5a; 32];
 
 static POSTGRES: LazyLock<Mutex<Server>> =
     LazyLock::new(|| Mutex::new(Server::start(Kind::Postgres).unwrap()));
 static MARIADB: LazyLock<Mutex<Server>> = LazyLock::new(|| Mutex::new(Server::start(Kind::MariaDb).unwrap()));
 
 /// An empty database of one engine; several stores may be opened on it, as several nodes would.
-pub struct Fresh {
-    pub engine: Engine,
-    pub dsn: String,
-    pub directory: TempDir,
+pub(crate) struct Fresh {
+    pub(crate) engine: Engine,
+    pub(crate) dsn: String,
+    pub(crate) directory: TempDir,
 }
 
 impl Fresh {
-    pub async fn new(engine: Engine) -> Self {
+    pub(crate) async fn new(engine: Engine) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("d0.db");
         let dsn = tokio::task::spawn_blocking(move || match engine {
@@ -68,7 +68,7 @@ impl Fresh {
     }
 
     /// Runs SQL past the store, as an administrator or an accident would.
-    pub async fn sql(&self, text: &str) -> String {
+    pub(crate) async fn sql(&self, text: &str) -> String {
         use sqlx::{Column as _, Connection as _, Executor as _, Row as _};
         let text = sqlx::AssertSqlSafe(text.to_owned());
         // Only the first column of the first row is of interest, as text.
@@ -95,12 +95,12 @@ impl Fresh {
     }
 
     /// A node's view of the database, not prepared.
-    pub fn raw_node(&self) -> (Store, Database) {
+    pub(crate) fn raw_node(&self) -> (Store, Database) {
         node_with(CLUSTER, KEY, "d0", &self.dsn)
     }
 
     /// A node's view of the database, migrated and with one fence over all slots.
-    pub async fn node(&self) -> Database {
+    pub(crate) async fn node(&self) -> Database {
         let (_, database) = self.raw_node();
         database.prepare().await.unwrap();
         database.create_fences(&whole("d0")).await.unwrap();
@@ -113,7 +113,7 @@ fn on_server(server: &LazyLock<Mutex<Server>>) -> String {
     server.dsn(&server.create_database().unwrap())
 }
 
-pub fn node_with(cluster: &str, key: [u8; 32], name: &str, dsn: &str) -> (Store, Database) {
+pub(crate) fn node_with(cluster: &str, key: [u8; 32], name: &str, dsn: &str) -> (Store, Database) {
     let keys = StorageKeys::single(key.into()).unwrap();
     let store = Store::new(StoreConfig {
         cluster: cluster.to_owned(),
@@ -124,38 +124,38 @@ pub fn node_with(cluster: &str, key: [u8; 32], name: &str, dsn: &str) -> (Store,
     (store, database)
 }
 
-pub fn database_name(name: &str) -> DatabaseName {
+pub(crate) fn database_name(name: &str) -> DatabaseName {
     DatabaseName::new(name).unwrap()
 }
 
 /// One range over all slots at epoch 1.
-pub fn whole(name: &str) -> PartitionMap {
+pub(crate) fn whole(name: &str) -> PartitionMap {
     PartitionMap::even(&[(database_name(name), tim_core::map::HomePlacement::PerConversation)]).unwrap()
 }
 
-pub fn account(name: &str) -> AccountId {
+pub(crate) fn account(name: &str) -> AccountId {
     AccountId::new(name).unwrap()
 }
 
-pub const EPOCH: Epoch = Epoch(1);
+pub(crate) const EPOCH: Epoch = Epoch(1);
 
 /// Two accounts and their conversation.
 #[derive(Debug, Clone)]
-pub struct Pair {
-    pub one: AccountId,
-    pub other: AccountId,
-    pub id: ConversationId,
+pub(crate) struct Pair {
+    pub(crate) one: AccountId,
+    pub(crate) other: AccountId,
+    pub(crate) id: ConversationId,
 }
 
 impl Pair {
-    pub fn new(one: &str, other: &str) -> Self {
+    pub(crate) fn new(one: &str, other: &str) -> Self {
         let (one, other) = (account(one), account(other));
         let id = placement::direct_conversation(&one, &other);
         Self { one, other, id }
     }
 
     /// Makes the two friends: versions 1 and 2, entries 1 and 2.
-    pub async fn befriend(&self, database: &Database) {
+    pub(crate) async fn befriend(&self, database: &Database) {
         for (place, (sender, peer)) in [(&self.one, &self.other), (&self.other, &self.one)]
             .into_iter()
             .enumerate()
@@ -166,11 +166,11 @@ impl Pair {
         }
     }
 
-    pub fn message(&self, text: &[u8]) -> Submission {
+    pub(crate) fn message(&self, text: &[u8]) -> Submission {
         submission(self, &self.one, &self.other, Operation::Message, text)
     }
 
-    pub fn batch(&self, version: u64, submissions: Vec<Submission>) -> ConversationBatch {
+    pub(crate) fn batch(&self, version: u64, submissions: Vec<Submission>) -> ConversationBatch {
         ConversationBatch {
             conversation: self.id,
             expected_version: Version(version),
@@ -180,7 +180,7 @@ impl Pair {
     }
 }
 
-pub fn submission(
+pub(crate) fn submission(
     pair: &Pair,
     sender: &AccountId,
     peer: &AccountId,
@@ -202,20 +202,20 @@ pub fn submission(
 }
 
 /// Different in every call, so that no test depends on chance.
-pub fn next_key() -> MessageKey {
+pub(crate) fn next_key() -> MessageKey {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     MessageKey((u128::from(number) | u128::from(std::process::id()) << 64).to_be_bytes())
 }
 
-pub const NOW_NS: i64 = 1_700_000_000_000_000_000;
+pub(crate) const NOW_NS: i64 = 1_700_000_000_000_000_000;
 
-pub async fn append_one(database: &Database, batch: ConversationBatch) -> ConversationOutcome {
+pub(crate) async fn append_one(database: &Database, batch: ConversationBatch) -> ConversationOutcome {
     database.append(&[batch], NOW_NS).await.unwrap().remove(0)
 }
 
 /// The places of what was stored; panics on anything else.
-pub fn stored(outcome: &ConversationOutcome) -> Vec<Seq> {
+pub(crate) fn stored(outcome: &ConversationOutcome) -> Vec<Seq> {
     let ConversationOutcome::Done { verdicts, .. } = outcome else {
         panic!("not done: {outcome:?}");
     };
