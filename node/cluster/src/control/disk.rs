@@ -9,7 +9,7 @@ use openraft::storage::IOFlushed;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction};
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tokio::sync::{mpsc, oneshot};
 
 const FACTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("facts");
@@ -130,7 +130,7 @@ fn closed() -> io::Error {
     io::Error::new(io::ErrorKind::BrokenPipe, "the control group's file is closed")
 }
 
-fn file_error(path: &PathBuf, error: &dyn std::fmt::Display) -> ControlError {
+fn file_error(path: &Path, error: &dyn std::fmt::Display) -> ControlError {
     ControlError::File {
         path: path.display().to_string(),
         reason: error.to_string(),

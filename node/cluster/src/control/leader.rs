@@ -192,8 +192,8 @@ async fn other_voter(raft: &Raft, leaving: u64) -> Answer<bool> {
     }
 }
 
-pub(super) async fn promote(raft: &Raft, id: u64) -> Result<(), String> {
-    change(raft, ChangeMembers::AddVoterIds(BTreeSet::from([id])), true).await
+pub(super) async fn promote(raft: &Raft, ids: Vec<u64>) -> Result<(), String> {
+    change(raft, ChangeMembers::AddVoterIds(ids.into_iter().collect()), true).await
 }
 
 pub(super) async fn demote(raft: &Raft, id: u64) -> Result<(), String> {

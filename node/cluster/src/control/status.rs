@@ -31,7 +31,8 @@ pub struct ControlStatus {
 
 impl ControlStatus {
     pub(super) fn of(metrics: &RaftMetrics<TypeConfig>, group: u64) -> Self {
-        let membership = metrics.membership_config.membership();
+        // The committed one: a change that is under way may still be undone.
+        let membership = metrics.committed_membership_config.membership();
         let name = |id: &u64| {
             membership
                 .get_node(id)

@@ -271,7 +271,7 @@ impl Steward {
         };
         tracing::info!(?step, "membership of the control group changes");
         match step {
-            Step::Promote(id) => leader::promote(&raft, id).await?,
+            Step::Promote(ids) => leader::promote(&raft, ids).await?,
             Step::Demote(id) => leader::demote(&raft, id).await?,
             Step::Forget(id) => leader::forget(&raft, id).await?,
         }

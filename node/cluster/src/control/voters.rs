@@ -1,4 +1,7 @@
-//! Who votes: an odd number up to five, following the nodes with delay, one change at a time. Pure.
+//! Who votes: an odd number up to five, following the nodes with delay. Pure.
+//!
+//! It grows from one odd number to the next in one change: with two voters, the loss of either one's volume would be the loss
+//! of the group. It shrinks by one at a time.
 
 use std::time::Duration;
 
@@ -34,10 +37,10 @@ pub(super) enum Presence {
 }
 
 /// One step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Learner to voter.
-    Promote(u64),
+    /// Learners to voters, together.
+    Promote(Vec<u64>),
     /// Voter to learner.
     Demote(u64),
     /// Learner out of the group.
@@ -53,10 +56,10 @@ pub(super) fn next_step(own: u64, members: &[Candidate]) -> Option<Step> {
         .iter()
         .filter(|member| member.is_voter && !member.is_replaceable())
         .count();
-    if n_well < wanted
-        && let Some(learner) = best(members.iter().filter(|member| member.is_promotable()))
-    {
-        return Some(Step::Promote(learner.id));
+    let ready = promotable(members);
+    let reachable = odd((n_well + ready.len()).min(wanted));
+    if n_well < reachable {
+        return Some(Step::Promote(ready[..reachable - n_well].to_vec()));
     }
     if n_voters > wanted {
         // Those away first; then the highest name, which scaling takes first too.
@@ -93,8 +96,11 @@ impl Candidate {
     }
 }
 
-fn best<'a>(candidates: impl Iterator<Item = &'a Candidate>) -> Option<&'a Candidate> {
-    candidates.min_by_key(|candidate| &candidate.name)
+/// Who can be made a voter, lowest name first.
+fn promotable(members: &[Candidate]) -> Vec<u64> {
+    let mut ready: Vec<&Candidate> = members.iter().filter(|member| member.is_promotable()).collect();
+    ready.sort_by_key(|member| &member.name);
+    ready.iter().map(|member| member.id).collect()
 }
 
 /// The largest odd number that is not larger; one for none.
@@ -124,12 +130,17 @@ mod tests {
         let mut numbers = vec![n_voters(&members)];
         while let Some(step) = next_step(0, &members) {
             assert!(numbers.len() < 20, "it ends");
-            let (Step::Promote(id) | Step::Demote(id) | Step::Forget(id)) = step;
-            let place = members.iter().position(|member| member.id == id).unwrap();
+            let mut vote = |id: u64, is_voter: bool| {
+                members
+                    .iter_mut()
+                    .find(|member| member.id == id)
+                    .unwrap()
+                    .is_voter = is_voter;
+            };
             match step {
-                Step::Promote(_) => members[place].is_voter = true,
-                Step::Demote(_) => members[place].is_voter = false,
-                Step::Forget(_) => drop(members.remove(place)),
+                Step::Promote(ids) => ids.into_iter().for_each(|id| vote(id, true)),
+                Step::Demote(id) => vote(id, false),
+                Step::Forget(id) => members.retain(|member| member.id != id),
             }
             numbers.push(n_voters(&members));
         }
@@ -147,10 +158,17 @@ mod tests {
             let (found, numbers) = settle(members);
             assert_eq!(found.len(), voters, "{n_nodes} nodes");
             assert!(
-                numbers.windows(2).all(|pair| pair[0].abs_diff(pair[1]) <= 1),
-                "one at a time"
+                numbers.iter().all(|number| number % 2 == 1),
+                "{numbers:?}: never two"
             );
         }
+    }
+
+    #[test]
+    fn one_alone_does_not_become_the_second_voter() {
+        let joining = member(2, false, Presence::Other);
+        let members = vec![member(0, true, LONG), member(1, false, LONG), joining];
+        assert_eq!(next_step(0, &members), None);
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub struct Core {
     n_timers: u64,
     outside: Option<Outside>,
     members: Members,
+    /// Something that `members` shows has changed since they were collected.
+    is_stale: bool,
 }
 
 impl Core {
@@ -85,6 +87,7 @@ impl Core {
             n_timers: 0,
             outside: None,
             members,
+            is_stale: false,
         }
     }
 
@@ -199,6 +202,7 @@ impl Core {
     fn stop(&mut self, effects: &mut Vec<Effect>) {
         if self.outside.is_none() {
             self.outside = Some(Outside::Stopped);
+            self.is_stale = true;
             effects.push(Effect::Out(Outside::Stopped));
         }
     }
@@ -219,6 +223,7 @@ impl Core {
     }
 
     fn become_identity(&mut self, now: Moment, identity: MemberIdentity, effects: &mut Vec<Effect>) {
+        self.is_stale = true;
         self.attempt(now, effects, |foca, runtime| {
             foca.change_identity(identity, runtime)
         });
@@ -238,6 +243,7 @@ impl Core {
             return;
         }
         self.outside = Some(Outside::Left);
+        self.is_stale = true;
         self.attempt(now, effects, |foca, runtime| foca.leave_cluster(runtime));
         effects.push(Effect::Out(Outside::Left));
     }
@@ -266,17 +272,23 @@ impl Core {
             timers: &mut self.timers,
             n_timers: &mut self.n_timers,
             defunct: false,
+            changed: false,
         };
         let result = action(&mut self.foca, &mut collector);
         let defunct = collector.defunct;
+        self.is_stale |= collector.changed;
         if defunct && self.outside.is_none() {
             self.outside = Some(Outside::DeclaredDead);
+            self.is_stale = true;
             effects.push(Effect::Out(Outside::DeclaredDead));
         }
         result
     }
 
     fn publish(&mut self, effects: &mut Vec<Effect>) {
+        if !std::mem::take(&mut self.is_stale) {
+            return;
+        }
         let own = self.outside.is_none().then(|| self.foca.identity().clone());
         let others = self.foca.iter_members().map(foca::Member::id);
         let members = Members::collect(others.chain(own.as_ref()));
@@ -296,12 +308,17 @@ struct Collector<'a> {
     timers: &'a mut BTreeMap<(Moment, u64), Timer<MemberIdentity>>,
     n_timers: &'a mut u64,
     defunct: bool,
+    changed: bool,
 }
 
 impl Runtime<MemberIdentity> for Collector<'_> {
     fn notify(&mut self, notification: Notification<'_, MemberIdentity>) {
-        if matches!(notification, Notification::Defunct) {
-            self.defunct = true;
+        match notification {
+            Notification::Defunct => self.defunct = true,
+            Notification::MemberUp(_) | Notification::MemberDown(_) | Notification::Rename(..) => {
+                self.changed = true
+            }
+            _ => {}
         }
     }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const ALPN_HTTP2: &[u8] = b"h2";
+const ALPN_HTTP1: &[u8] = b"http/1.1";
 
 /// Certificate, key and roots in use; clones share them.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub struct Trust {
 struct Current {
     material: Material,
     server: Arc<ServerConfig>,
+    /// For those who have no certificate: clients and people.
+    public: Arc<ServerConfig>,
 }
 
 /// How the certificate in use stands.
@@ -80,6 +83,11 @@ impl Trust {
         self.current.load().server.clone()
     }
 
+    /// For one accepted connection of a client or a person, who has no certificate: HTTP/1.1 over TLS 1.2 or newer.
+    pub fn public_server_config(&self) -> Arc<ServerConfig> {
+        self.current.load().public.clone()
+    }
+
     /// For one connection to that party.
     ///
     /// # Errors
@@ -117,9 +125,16 @@ impl Current {
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(material.certified.clone())));
         server.alpn_protocols = vec![ALPN_HTTP2.to_vec()];
         server.send_tls13_tickets = 0;
+        let mut public = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| MaterialError::Tls(error.to_string()))?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(material.certified.clone())));
+        public.alpn_protocols = vec![ALPN_HTTP1.to_vec()];
         Ok(Self {
             material,
             server: Arc::new(server),
+            public: Arc::new(public),
         })
     }
 }
