@@ -201,8 +201,8 @@ pub static SUPERVISOR_GONE: Cause = Cause {
     reason: "SupervisorGone",
     what: "Nobody supervises the local cluster.",
     why: "The process of tim up was killed; the nodes go on without it.",
-    meaning: "The change is kept and carried out by the next tim up.",
-    remedy: "run tim up, it adopts the nodes",
+    meaning: "Nodes that run go on and are not started again if they end; nothing was changed.",
+    remedy: "run tim up, it adopts nodes that still run",
     severity: Severity::Stays,
 };
 

@@ -9,12 +9,14 @@ pub mod exit;
 pub mod failure;
 pub mod output;
 pub mod quantity;
+pub mod question;
 pub mod status;
 pub mod table;
+pub mod target;
 pub mod terminal;
 pub mod verbs;
 
-use arguments::{Arguments, Verb};
+use arguments::{Arguments, Global, Verb};
 use clap::Parser;
 use clap::error::ErrorKind;
 use exit::Exit;
@@ -76,6 +78,50 @@ fn run(terminal: &Terminal, arguments: Arguments) -> Outcome {
         Some(Verb::Explain(explain)) => verbs::explain::run(terminal, format, explain.code.as_deref()),
         Some(Verb::Version) => verbs::version::run(terminal, format),
         Some(Verb::Completion(completion)) => verbs::completion::run(terminal, &completion),
-        Some(_) => Err(Failure::usage("not built yet")),
+        Some(verb) => run_asynchronously(terminal, &arguments.global, verb),
+    }
+}
+
+/// Verbs that reach processes or networks; Ctrl-C ends all but `tim up`, which stops its cluster first.
+fn run_asynchronously(terminal: &Terminal, global: &Global, verb: Verb) -> Outcome {
+    // A second provider is refused, and there is none: the result says only that it was installed before.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::unexpected(&error))?;
+    let outcome = runtime.block_on(async {
+        if let Verb::Up(up) = &verb {
+            return Box::pin(verbs::up::run(terminal, global, up)).await;
+        }
+        tokio::select! {
+            outcome = Box::pin(act(terminal, global, verb)) => outcome,
+            _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+        }
+    });
+    // Blocking reads of a terminal never end by themselves.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn act(terminal: &Terminal, global: &Global, verb: Verb) -> Outcome {
+    let program = std::env::args().next().unwrap_or_default();
+    let plugin = arguments::is_kubectl_plugin(&program);
+    match verb {
+        Verb::Down(down) => verbs::down::run(terminal, global, &down).await,
+        Verb::Logs(logs) => verbs::logs::run(terminal, global, &logs).await,
+        Verb::Status(status) => {
+            let target = target::choose(global, plugin).await?;
+            verbs::status::run(terminal, target.as_ref(), global.output, global.timeout, &status).await
+        }
+        Verb::Scale(scale) => {
+            let target = target::choose(global, plugin).await?;
+            verbs::scale::run(terminal, target.as_ref(), global.timeout, &scale).await
+        }
+        Verb::Split(split) => {
+            let target = target::choose(global, plugin).await?;
+            verbs::split::run(terminal, target.as_ref(), global.timeout, &split).await
+        }
+        other => Err(Failure::usage(format!("{other:?} is not there yet"))),
     }
 }

@@ -109,6 +109,29 @@ impl Terminal {
         self.surroundings.output_is_terminal && !self.surroundings.dumb
     }
 
+    /// Begins a screen of its own; what was there comes back when the guard is dropped.
+    pub fn alternate_screen(&self) -> AlternateScreen {
+        let _ = write!(io::stdout(), "\u{1b}[?1049h\u{1b}[?25l").and_then(|()| io::stdout().flush());
+        AlternateScreen
+    }
+
+    /// Draws a whole screen, cut at its right and lower edge.
+    pub fn draw(&self, lines: &[String]) {
+        let (columns, rows) = size();
+        let mut text = String::from("\u{1b}[H");
+        let coloured = self.coloured(true);
+        for line in lines.iter().take(rows.saturating_sub(1)) {
+            text.push_str(&self.render(&crate::table::cut(line, columns), coloured));
+            text.push_str("\u{1b}[K\r\n");
+        }
+        if lines.len() >= rows {
+            let hidden = format!("… {} more", lines.len() + 1 - rows);
+            text.push_str(&self.render(&hidden, false));
+        }
+        text.push_str("\u{1b}[J");
+        let _ = write!(io::stdout(), "{text}").and_then(|()| io::stdout().flush());
+    }
+
     /// Whether anything but ASCII may be shown.
     pub fn unicode(&self) -> bool {
         self.surroundings.unicode
@@ -136,6 +159,27 @@ impl Terminal {
         } else {
             glyphs::to_ascii(&painted)
         }
+    }
+}
+
+/// A screen of its own; dropping it brings back what was there.
+#[derive(Debug)]
+pub struct AlternateScreen;
+
+impl Drop for AlternateScreen {
+    fn drop(&mut self) {
+        let _ = write!(io::stdout(), "\u{1b}[?25h\u{1b}[?1049l").and_then(|()| io::stdout().flush());
+    }
+}
+
+/// Columns and rows of the terminal.
+fn size() -> (usize, usize) {
+    const USUAL: (usize, usize) = (80, 24);
+    let (rows, columns) = console::Term::stdout().size();
+    if rows == 0 || columns == 0 {
+        USUAL
+    } else {
+        (columns.into(), rows.into())
     }
 }
 

@@ -1,6 +1,12 @@
 //! The verbs, one module each.
 
 pub mod completion;
+pub mod down;
 pub mod explain;
 pub mod help;
+pub mod logs;
+pub mod scale;
+pub mod split;
+pub mod status;
+pub mod up;
 pub mod version;

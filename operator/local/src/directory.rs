@@ -3,12 +3,15 @@
 //! ```text
 //! .tim/objects/KIND/NAME.yaml          what is wanted, as `kubectl get -o yaml` would show it
 //! .tim/objects/KIND/NAME.status.yaml   what is known of it
-//! .tim/CLUSTER/lock                    held by the process that runs the cluster
+//! .tim/CLUSTER.lock                    held by the process that runs the cluster
 //! .tim/CLUSTER/{tls,keys,dsn,data,logs}
 //! .tim/CLUSTER/nodes/NODE/             configuration, certificate, volume and process of one node
 //! ```
 
 use std::path::{Path, PathBuf};
+
+/// Names in `.tim` that no cluster can have.
+pub const RESERVED_NAMES: [&str; 1] = ["objects"];
 
 /// Name of the folder that makes a directory the home of local clusters.
 pub const FOLDER: &str = ".tim";
@@ -46,6 +49,7 @@ impl LocalDirectory {
     pub fn cluster(&self, name: &str) -> ClusterDirectory {
         ClusterDirectory {
             root: self.root.join(name),
+            lock: self.root.join(format!("{name}.lock")),
         }
     }
 }
@@ -54,6 +58,7 @@ impl LocalDirectory {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterDirectory {
     root: PathBuf,
+    lock: PathBuf,
 }
 
 impl ClusterDirectory {
@@ -64,7 +69,7 @@ impl ClusterDirectory {
 
     /// Locked by the process that runs the cluster; holds who that is.
     pub fn lock(&self) -> PathBuf {
-        self.root.join("lock")
+        self.lock.clone()
     }
 
     /// CA, and the certificate by which the supervisor proves itself to nodes.

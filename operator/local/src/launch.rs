@@ -36,6 +36,7 @@ pub struct Launcher {
     trust: TrustFiles,
     program: PathBuf,
     first_client_port: Option<u16>,
+    further_configuration: Vec<PathBuf>,
 }
 
 /// Ports that a node got instead of those it should have, and why.
@@ -54,7 +55,13 @@ impl Launcher {
             trust,
             program,
             first_client_port,
+            further_configuration: Vec::new(),
         }
+    }
+
+    /// Files that new processes read after their own configuration.
+    pub fn use_further_configuration(&mut self, files: Vec<PathBuf>) {
+        self.further_configuration = files;
     }
 
     /// The program that nodes run.
@@ -149,7 +156,10 @@ impl Launcher {
         create_folder(&self.directory.logs())?;
         put_aside(&log)?;
         let configuration = self.directory.node(node).config();
-        let arguments = ["--config".to_owned(), configuration.display().to_string()];
+        let files = std::iter::once(&configuration).chain(&self.further_configuration);
+        let arguments: Vec<String> = files
+            .flat_map(|file| ["--config".to_owned(), file.display().to_string()])
+            .collect();
         let child = start_detached(&self.program, &arguments, &log)?;
         // A process that is gone already has no start time any more; its end is noticed through the child.
         let process = ProcessId::of(child.id()).unwrap_or(ProcessId {

@@ -5,6 +5,7 @@
 
 pub mod changes;
 pub mod control;
+pub mod databases;
 pub mod directory;
 pub mod documents;
 pub mod event;
@@ -16,6 +17,9 @@ pub mod objects;
 pub mod poller;
 pub mod port;
 pub mod process;
+pub mod report;
 pub mod runner;
+pub mod supervisor;
 pub mod trust;
+pub mod view;
 pub mod workload;

@@ -50,6 +50,12 @@ pub struct NodeRecord {
     /// Whether its listener for administrators speaks TLS.
     #[serde(default)]
     pub admin_tls: bool,
+    /// What has to be said of its ports: those it should have had, and who has them.
+    #[serde(default)]
+    pub port_notes: Vec<String>,
+    /// Why it does not run: code and sentence, for those who look without the supervisor.
+    #[serde(default)]
+    pub trouble: Option<(String, String)>,
     /// Its last known life.
     pub life: Option<Life>,
 }

@@ -37,9 +37,19 @@ pub struct Answer {
     pub at: Instant,
 }
 
+/// When a life was last heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// Whether it has ever answered.
+    pub answered: bool,
+    /// When it did last, or since when it is asked.
+    pub at: Instant,
+}
+
 /// Asks nodes in the background.
 pub struct Poller {
     controls: Arc<Controls>,
+    since: Mutex<HashMap<String, Instant>>,
     answers: Arc<Mutex<HashMap<String, Answer>>>,
     tasks: HashMap<Asked, JoinHandle<()>>,
     news: Arc<Notify>,
@@ -50,6 +60,7 @@ impl Poller {
     pub fn new(controls: Arc<Controls>, news: Arc<Notify>) -> Self {
         Self {
             controls,
+            since: Mutex::default(),
             answers: Arc::default(),
             tasks: HashMap::new(),
             news,
@@ -58,12 +69,13 @@ impl Poller {
 
     /// Asks these lives from now on, and no others.
     pub fn watch(&mut self, wanted: &[Asked]) {
-        let answers = &self.answers;
+        let (answers, since) = (&self.answers, &self.since);
         self.tasks.retain(|asked, task| {
             let stays = wanted.contains(asked);
             if !stays {
                 task.abort();
                 answers.lock().remove(&asked.uid);
+                since.lock().remove(&asked.uid);
             }
             stays
         });
@@ -75,9 +87,25 @@ impl Poller {
                     self.answers.clone(),
                     self.news.clone(),
                 ));
+                self.since.lock().insert(asked.uid.clone(), Instant::now());
                 self.tasks.insert(asked.clone(), task);
             }
         }
+    }
+
+    /// When that life was last heard of: its last answer, or the beginning of asking.
+    pub fn heard(&self, uid: &str) -> Option<Heard> {
+        let since = *self.since.lock().get(uid)?;
+        let answer = self.answers.lock().get(uid).map(|answer| answer.at);
+        Some(Heard {
+            answered: answer.is_some(),
+            at: answer.map_or(since, |at| at.max(since)),
+        })
+    }
+
+    /// Counts silence from now on: the past says nothing.
+    pub fn renew(&self, now: Instant) {
+        self.since.lock().values_mut().for_each(|since| *since = now);
     }
 
     /// What that life said last.

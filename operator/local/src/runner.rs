@@ -16,6 +16,7 @@ use crate::node_record::{Life, NodeRecord};
 use nix::sys::signal::Signal;
 use restart::Restarts;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::process::Child;
 use std::time::{Duration, Instant};
 use tim_catalogue::{Report, command_line};
@@ -34,8 +35,6 @@ pub struct Managed {
     pub ordinal: u32,
     /// What is remembered of it.
     pub record: NodeRecord,
-    /// Notes on its ports, for the block that `tim up` prints.
-    pub notes: Vec<String>,
     child: Option<Child>,
     restarts: Restarts,
     kill_at: Option<Instant>,
@@ -84,7 +83,7 @@ impl Runner {
             let record = NodeRecord::load(&directory.node(&name))?;
             if let (Some(ordinal), Some(mut record)) = (names::ordinal(cluster, &name), record) {
                 record.life = record.living().cloned();
-                nodes.insert(ordinal, managed(name, ordinal, record, Vec::new()));
+                nodes.insert(ordinal, managed(name, ordinal, record));
             }
         }
         Ok(Self {
@@ -176,6 +175,16 @@ impl Runner {
         lives.filter(|life| life.process.signal(Signal::SIGKILL)).count()
     }
 
+    /// Files that new processes read after their own configuration.
+    pub fn use_further_configuration(&mut self, files: Vec<PathBuf>) {
+        self.launcher.use_further_configuration(files);
+    }
+
+    /// Why no configuration can be made of the spec, if it cannot.
+    pub fn configuration_problem(&self, cluster: &TimCluster) -> Option<Report> {
+        self.launcher.problem(cluster)
+    }
+
     /// Forgets the volume of a node that does not run.
     ///
     /// # Errors
@@ -220,8 +229,8 @@ impl Runner {
         let Some(node) = self.nodes.get_mut(&ordinal) else {
             return Ok(());
         };
-        if !notes.is_empty() {
-            node.notes = notes;
+        if !notes.is_empty() || ports != before {
+            node.record.port_notes = notes;
         }
         node.record.ports = ports;
         set_tls(&mut node.record, cluster);
@@ -251,10 +260,12 @@ impl Runner {
             ports,
             client_tls: false,
             admin_tls: false,
+            port_notes: notes,
+            trouble: None,
             life: None,
         };
         record.save(&self.directory.node(&name))?;
-        self.nodes.insert(ordinal, managed(name, ordinal, record, notes));
+        self.nodes.insert(ordinal, managed(name, ordinal, record));
         Ok(())
     }
 
@@ -275,7 +286,7 @@ impl Runner {
         };
         if let Some(node) = self.nodes.get_mut(&ordinal) {
             node.restarts.ended(Instant::now());
-            node.trouble = Some(report);
+            set_trouble(&self.directory, node, Some(report));
         }
     }
 
@@ -288,13 +299,9 @@ impl Runner {
             let asked = node.kill_at.take().is_some();
             node.record.life = None;
             node.child = None;
-            // A record that cannot be written now is written at the next start; its life is known to be over anyway.
-            if let Err(error) = node.record.save(&self.directory.node(&node.name)) {
-                tracing::warn!(node = node.name, %error, "the record of a node could not be written");
-            }
             if asked {
                 node.restarts.reset();
-                node.trouble = None;
+                set_trouble(&self.directory, node, None);
                 events.push(Event::Stopped {
                     node: node.name.clone(),
                 });
@@ -308,7 +315,10 @@ impl Runner {
                     node.name,
                     log.display()
                 );
-                node.trouble = Some(Report::new(&command_line::NODE_DOES_NOT_START, observed));
+                let report = Report::new(&command_line::NODE_DOES_NOT_START, observed);
+                set_trouble(&self.directory, node, Some(report));
+            } else {
+                set_trouble(&self.directory, node, None);
             }
             events.push(Event::Ended {
                 node: node.name.clone(),
@@ -322,7 +332,9 @@ impl Runner {
     pub fn note_serving(&mut self, name: &str) {
         let ordinal = names::ordinal(&self.cluster, name);
         if let Some(node) = ordinal.and_then(|ordinal| self.nodes.get_mut(&ordinal)) {
-            node.trouble = None;
+            if node.trouble.is_some() {
+                set_trouble(&self.directory, node, None);
+            }
         }
     }
 
@@ -367,16 +379,27 @@ impl Runner {
     }
 }
 
-fn managed(name: String, ordinal: u32, record: NodeRecord, notes: Vec<String>) -> Managed {
+fn managed(name: String, ordinal: u32, record: NodeRecord) -> Managed {
     Managed {
         name,
         ordinal,
         record,
-        notes,
         child: None,
         restarts: Restarts::default(),
         kill_at: None,
         trouble: None,
+    }
+}
+
+/// Notes trouble, or that there is none, where `tim status` finds it too.
+fn set_trouble(directory: &ClusterDirectory, node: &mut Managed, trouble: Option<Report>) {
+    node.record.trouble = trouble
+        .as_ref()
+        .map(|report| (report.cause().code.to_owned(), report.observed().to_owned()));
+    node.trouble = trouble;
+    // A record that cannot be written now is written at the next start; lives that are over are known to be anyway.
+    if let Err(error) = node.record.save(&directory.node(&node.name)) {
+        tracing::warn!(node = node.name, %error, "the record of a node could not be written");
     }
 }
 

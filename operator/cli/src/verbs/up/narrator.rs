@@ -1,0 +1,382 @@
+//! Tells a start step by step, and afterwards only what a person would want to know.
+
+use crate::exit::Exit;
+use crate::quantity::short_duration;
+use crate::table::{WIDTH_MAX, wrap};
+use crate::target::shown_path;
+use crate::terminal::{Colour, Painted, Terminal};
+use crate::verbs::version::VERSION;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tim_crds::document::Skipped;
+use tim_local::changes::FieldChange;
+use tim_local::databases::{self, Place};
+use tim_local::directory::{ClusterDirectory, LocalDirectory};
+use tim_local::documents::AppliedSource;
+use tim_local::event::{Event, Step};
+use tim_local::objects::ObjectStore;
+
+/// How often the spinner turns.
+const SPINNER_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Tells.
+pub(super) struct Narrator {
+    terminal: Terminal,
+    began: Instant,
+    waiting: ProgressBar,
+    started: bool,
+    exit: Exit,
+}
+
+impl Narrator {
+    /// `began` is when the start began.
+    pub(super) fn new(terminal: Terminal, began: Instant) -> Self {
+        let target = if terminal.can_redraw() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let waiting = ProgressBar::with_draw_target(None, target);
+        let style = ProgressStyle::with_template("  {spinner} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let ticks = if terminal.unicode() {
+            "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ "
+        } else {
+            "|/-\\ "
+        };
+        waiting.set_style(style.tick_chars(ticks));
+        Self {
+            terminal,
+            began,
+            waiting,
+            started: false,
+            exit: Exit::Done,
+        }
+    }
+
+    /// How the command ends.
+    pub(super) fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// The first line.
+    pub(super) fn headline(&self, files: &[PathBuf], cluster: &str) {
+        let files: Vec<String> = files.iter().map(|file| shown_path(file)).collect();
+        self.terminal.message(format!(
+            "tim {VERSION} · {} · TimCluster {cluster}",
+            files.join(", ")
+        ));
+        self.terminal.message("");
+    }
+
+    /// Says that there are data of an earlier start.
+    pub(super) fn kept_data(&self, folder: &ClusterDirectory) {
+        let newest = std::fs::read_dir(folder.data())
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| entry.metadata().ok()?.modified().ok())
+            .max()
+            .and_then(|time| jiff::Timestamp::try_from(time).ok());
+        if let Some(time) = newest {
+            let date = time
+                .to_zoned(jiff::tz::TimeZone::system())
+                .strftime("%Y-%m-%d")
+                .to_string();
+            self.terminal
+                .message(format!("  data of {date} kept, --fresh starts over"));
+        }
+    }
+
+    /// Says what applying the files came to.
+    pub(super) fn applied(
+        &mut self,
+        applied: &AppliedSource,
+        store: &ObjectStore,
+        directory: &LocalDirectory,
+    ) {
+        let cluster = &applied.cluster.object;
+        let name = cluster.metadata.name.clone().unwrap_or_default();
+        let places = databases::places(store, &directory.cluster(&name), cluster).unwrap_or_default();
+        let ranges = if cluster.spec.partitioning.layout.is_empty() {
+            places.len()
+        } else {
+            cluster.spec.partitioning.layout.len()
+        };
+        let mut kinds: Vec<&str> = places.iter().map(Place::kind).collect();
+        kinds.dedup();
+        let detail = format!(
+            "{}, {}, {}",
+            plural(usize::try_from(cluster.spec.replicas).unwrap_or(0), "node"),
+            plural(ranges, "partition"),
+            kinds.join(", ")
+        );
+        self.step("configuration valid", &detail);
+        for change in &applied.cluster.reverted {
+            self.note(&format!(
+                "{change}: a command had changed it, the file says otherwise"
+            ));
+        }
+        for change in applied
+            .cluster
+            .changes
+            .iter()
+            .filter(|change| !applied.cluster.reverted.contains(change))
+        {
+            self.note(&format!("{change}: changed in the file"));
+        }
+        if !applied.kept_databases.is_empty() {
+            self.note(&format!(
+                "{} kept: made by tim split",
+                applied.kept_databases.join(", ")
+            ));
+        }
+        self.skipped(&applied.skipped);
+    }
+
+    fn skipped(&self, skipped: &[Skipped]) {
+        if !skipped.is_empty() {
+            let names: Vec<String> = skipped
+                .iter()
+                .map(|document| format!("{} {}", document.kind, document.name))
+                .collect();
+            self.note(&format!("left out, for Kubernetes only: {}", names.join(", ")));
+        }
+    }
+
+    fn note(&self, text: &str) {
+        for line in wrap(text, WIDTH_MAX - 4) {
+            self.above(&format!("    {line}"));
+        }
+    }
+
+    fn step(&self, what: &str, detail: &str) {
+        let mark = Painted::new("✔", Colour::Good);
+        let time = short_duration(self.began.elapsed());
+        for (index, line) in wrap(detail, WIDTH_MAX - 52)
+            .iter()
+            .map(String::as_str)
+            .chain([""])
+            .enumerate()
+        {
+            match index {
+                0 => self.above(format!("  {mark} {what:36}{time:>9}   {line}").trim_end()),
+                _ if line.is_empty() => {}
+                _ => self.above(&format!("{:51}{line}", "")),
+            }
+        }
+    }
+
+    /// A line above the spinner.
+    fn above(&self, line: &str) {
+        self.waiting.suspend(|| self.terminal.message(line));
+    }
+
+    /// Tells an event.
+    pub(super) fn tell(&mut self, event: Event) {
+        match event {
+            Event::Done { step, detail } => self.step(title(step), &self.detail(step, detail)),
+            Event::Waiting { step, detail } => self.wait(step, &detail),
+            Event::Ready => {
+                self.waiting.finish_and_clear();
+                self.started = true;
+                self.terminal
+                    .message(format!("Ready in {}.", short_duration(self.began.elapsed())));
+            }
+            Event::Adopted { nodes } => self.note(&format!("{} still ran and go on", nodes.join(", "))),
+            other => self.event(&other),
+        }
+    }
+
+    fn detail(&self, step: Step, detail: String) -> String {
+        if step == Step::Trust {
+            "kept beside the data, never printed".to_owned()
+        } else {
+            detail
+        }
+    }
+
+    /// A wait is drawn over on a terminal, and a line of its own elsewhere.
+    fn wait(&self, step: Step, detail: &str) {
+        let text = format!("{}: {detail}", waiting_title(step));
+        if self.terminal.can_redraw() {
+            self.waiting.enable_steady_tick(SPINNER_INTERVAL);
+            let text = crate::table::cut(&text, WIDTH_MAX - 4);
+            self.waiting.set_message(self.terminal.for_messages(&text));
+        } else {
+            self.note(&text);
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        if let Event::StoppedAll { killed } = event
+            && *killed > 0
+        {
+            self.exit = Exit::Interrupted;
+        }
+        let Some(text) = event_text(event) else {
+            return;
+        };
+        let time = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
+        self.waiting.suspend(|| {
+            for (index, line) in wrap(&text, WIDTH_MAX - 10).iter().enumerate() {
+                let time = if index == 0 { time.as_str() } else { "" };
+                self.terminal.result(format!("{time:8}  {line}"));
+            }
+        });
+    }
+}
+
+fn title(step: Step) -> &'static str {
+    match step {
+        Step::Trust => "certificates and cluster key",
+        Step::Databases => "databases ready",
+        Step::Nodes => "nodes serving",
+        Step::Leader => "control group has a leader",
+    }
+}
+
+fn waiting_title(step: Step) -> &'static str {
+    match step {
+        Step::Trust => "certificates",
+        Step::Databases => "databases",
+        Step::Nodes => "nodes",
+        Step::Leader => "control group",
+    }
+}
+
+/// The event in words; nothing for what nobody needs to know.
+fn event_text(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Problem(report) => report.to_string(),
+        Event::Healed(report) => format!("over: {} {}", report.cause().code, report.observed()),
+        Event::Recovered {
+            node,
+            how,
+            restarted_after,
+            sessions_back,
+        } => {
+            let started = format!(
+                "{node} ended by {how}, serves again after {}",
+                seconds(*restarted_after)
+            );
+            match sessions_back {
+                Some((count, after)) => format!(
+                    "{started}; {} back after {}",
+                    plural_u64(*count, "session"),
+                    seconds(*after)
+                ),
+                None => started,
+            }
+        }
+        Event::Killed { node, silent } => {
+            format!(
+                "{node} has not answered for {}: killed, it is started again",
+                seconds(*silent)
+            )
+        }
+        Event::Serving { node, after } => format!("{node} serving ({})", seconds(*after)),
+        Event::Stopped { node } => format!("{node} stopped"),
+        Event::Changed {
+            file,
+            changes,
+            reverted,
+        } => changed_text(file.as_ref(), changes, reverted),
+        Event::Refused { message } => format!("{message} (the cluster is left as it was)"),
+        Event::Repartition { name, phase, reason } => {
+            let reason = reason
+                .as_ref()
+                .map_or_else(String::new, |reason| format!(": {reason}"));
+            format!("{name} {phase}{reason}")
+        }
+        Event::Stopping { nodes } => {
+            format!("stopping {}; again Ctrl-C stops at once", plural(*nodes, "node"))
+        }
+        Event::StoppedAll { killed: 0 } => "stopped; nothing acknowledged is lost, data kept".to_owned(),
+        Event::StoppedAll { killed } => format!(
+            "stopped, {} by force; what was acknowledged is durable, data kept",
+            plural(*killed, "node")
+        ),
+        // Told as a recovery once it is over.
+        Event::Ended { .. } => return None,
+        Event::Done { .. } | Event::Waiting { .. } | Event::Ready | Event::Adopted { .. } => return None,
+    })
+}
+
+fn changed_text(file: Option<&PathBuf>, changes: &[FieldChange], reverted: &[FieldChange]) -> String {
+    let what: Vec<String> = changes
+        .iter()
+        .map(|change| {
+            let back = if reverted.contains(change) {
+                " (back to what the file says)"
+            } else {
+                ""
+            };
+            format!("{change}{back}")
+        })
+        .collect();
+    let who = file.map_or_else(
+        || "changed by a command".to_owned(),
+        |file| format!("{} changed", shown_path(file)),
+    );
+    format!("{who}: {}", what.join(", "))
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    plural_u64(u64::try_from(count).unwrap_or(u64::MAX), noun)
+}
+
+fn plural_u64(count: u64, noun: &str) -> String {
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{} {noun}s", crate::quantity::count(count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recovery_says_how_long_users_noticed_it() {
+        let event = Event::Recovered {
+            node: "chat-1".into(),
+            how: "signal 9".into(),
+            restarted_after: Duration::from_millis(430),
+            sessions_back: Some((3, Duration::from_millis(910))),
+        };
+        assert_eq!(
+            event_text(&event).unwrap(),
+            "chat-1 ended by signal 9, serves again after 0.4 s; 3 sessions back after 0.9 s"
+        );
+    }
+
+    #[test]
+    fn a_change_says_who_and_what_and_what_was_taken_back() {
+        let change = FieldChange {
+            path: "replicas".into(),
+            before: Some("5".into()),
+            after: Some("3".into()),
+        };
+        let file = PathBuf::from("examples/chat.yaml");
+        let text = changed_text(
+            Some(&file),
+            std::slice::from_ref(&change),
+            std::slice::from_ref(&change),
+        );
+        assert_eq!(
+            text,
+            "examples/chat.yaml changed: replicas 5 → 3 (back to what the file says)"
+        );
+        assert_eq!(
+            changed_text(None, &[change], &[]),
+            "changed by a command: replicas 5 → 3"
+        );
+    }
+}
