@@ -1,3 +1,172 @@
 //! Runs the simulator over many seeds.
 
-fn main() {}
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use tim_simulator::{Mutation, Options, Report, run};
+
+/// Runs nodes, clients and databases in virtual time, seed after seed, and holds the invariants against them.
+#[derive(Debug, Parser)]
+#[command(name = "tim-simulator", version)]
+struct Arguments {
+    /// How many seeds to run.
+    #[arg(long, default_value_t = 100)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    from: u64,
+    /// Virtual minutes per seed; the last two are calm.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(3..=600))]
+    minutes: u64,
+    /// Plant a bug, and stop at the first seed that finds it.
+    #[arg(long, value_parser = parse_mutation)]
+    mutation: Option<Mutation>,
+    /// Run this seed alone and print everything that happens.
+    #[arg(long)]
+    trace: Option<u64>,
+    /// Seeds run at the same time.
+    #[arg(long, default_value_t = 2)]
+    threads: u64,
+}
+
+fn parse_mutation(name: &str) -> Result<Mutation, String> {
+    Mutation::from_name(name).ok_or_else(|| {
+        let names: Vec<&str> = Mutation::ALL.into_iter().map(Mutation::name).collect();
+        format!("known are {}", names.join(", "))
+    })
+}
+
+/// What many runs came to.
+#[derive(Debug, Default)]
+struct Sum {
+    runs: u64,
+    events: u64,
+    stored: u64,
+    delivered: u64,
+    faults: u64,
+    broken: BTreeMap<u64, Report>,
+}
+
+impl Sum {
+    fn add(&mut self, report: Report) {
+        self.runs += 1;
+        self.events += report.events;
+        self.stored += report.stored;
+        self.delivered += report.delivered;
+        self.faults += report.faults;
+        if !report.violations.is_empty() {
+            self.broken.insert(report.seed, report);
+        }
+    }
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let options = |seed, trace| Options {
+        seed,
+        minutes: arguments.minutes,
+        mutation: arguments.mutation,
+        trace,
+    };
+    if let Some(seed) = arguments.trace {
+        let report = run(&options(seed, true));
+        show(&report);
+        return Ok(code(report.violations.is_empty()));
+    }
+    let end = arguments
+        .from
+        .checked_add(arguments.seeds)
+        .context("more seeds than there are numbers")?;
+    if arguments.threads == 0 {
+        bail!("no seed can run on 0 threads");
+    }
+    let next = AtomicU64::new(arguments.from);
+    let sum = Mutex::new(Sum::default());
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..arguments.threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end {
+                        break;
+                    }
+                    let report = run(&options(seed, false));
+                    let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
+                    sum.add(report);
+                    progress(&sum, arguments.seeds, started);
+                    if arguments.mutation.is_some() && !sum.broken.is_empty() {
+                        next.store(end, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let sum = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(summary(&arguments, &sum, started))
+}
+
+#[allow(clippy::print_stderr, reason = "progress is for the person who waits")]
+fn progress(sum: &Sum, seeds: u64, started: Instant) {
+    if sum.runs.is_multiple_of(10) || sum.runs == seeds {
+        let broken = sum.broken.len();
+        eprintln!(
+            "{}/{seeds} seeds, {broken} broken, {:.0} s",
+            sum.runs,
+            started.elapsed().as_secs_f64()
+        );
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "the result is the output")]
+fn summary(arguments: &Arguments, sum: &Sum, started: Instant) -> ExitCode {
+    for report in sum.broken.values().take(5) {
+        show(report);
+    }
+    println!(
+        "{} seeds of {} virtual minutes in {:.1} s: {} events, {} faults, {} entries stored, {} handed to clients",
+        sum.runs,
+        arguments.minutes,
+        started.elapsed().as_secs_f64(),
+        sum.events,
+        sum.faults,
+        sum.stored,
+        sum.delivered
+    );
+    match (arguments.mutation, sum.broken.keys().next()) {
+        (None, None) => println!("no violation"),
+        (None, Some(first)) => println!("{} seeds with violations, the first is {first}", sum.broken.len()),
+        (Some(mutation), Some(first)) => println!("{} found by seed {first}", mutation.name()),
+        (Some(mutation), None) => println!("{} was NOT found", mutation.name()),
+    }
+    code(sum.broken.is_empty() != arguments.mutation.is_some())
+}
+
+#[allow(clippy::print_stdout, reason = "the result is the output")]
+fn show(report: &Report) {
+    println!(
+        "seed {}: {} events, trace {:016x}, {} stored, {} handed on",
+        report.seed, report.events, report.trace_hash, report.stored, report.delivered
+    );
+    for violation in &report.violations {
+        println!(
+            "  {} at {:.3} s: {}",
+            violation.invariant,
+            violation.at as f64 / 1e6,
+            violation.what
+        );
+    }
+}
+
+fn code(good: bool) -> ExitCode {
+    if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -180,7 +180,7 @@ fn outcome(submission: &Submission, answer: &Answer) -> Option<Outcome> {
             refusal,
             cursor,
         } => Some(Outcome::Stored {
-            entry: entry.clone(),
+            entry: own_entry(submission, entry),
             refusal: *refusal,
             cursor: *cursor,
             repeated: false,
@@ -194,6 +194,23 @@ fn outcome(submission: &Submission, answer: &Answer) -> Option<Outcome> {
         Answer::Refused(refusal) => Some(Outcome::Refused(*refusal)),
         Answer::Conflict | Answer::Busy => None,
     }
+}
+
+/// The entry as stored. Over the network come only its place, kind and time; the rest is the submission's.
+fn own_entry(submission: &Submission, entry: &Arc<Entry>) -> Arc<Entry> {
+    if entry.key == submission.key {
+        return entry.clone();
+    }
+    Arc::new(Entry {
+        seq: entry.seq,
+        kind: entry.kind,
+        key: submission.key,
+        sender: submission.sender.clone(),
+        sender_class: submission.sender_class,
+        client_id: submission.client_id,
+        timestamp_ns: entry.timestamp_ns,
+        body: submission.body.clone(),
+    })
 }
 
 /// The stored entry of a submission whose place is known; key or client id and content were compared.

@@ -295,7 +295,9 @@ impl Submitter {
             .map(|(id, _)| *id)
             .collect();
         for id in chosen {
-            if let Some(lane) = self.lanes.get_mut(&id) {
+            // Another home deserves a prompt attempt; the same one after a broken stream only a few.
+            let home = self.map.home(&id.conversation, &self.view);
+            if let Some(lane) = self.lanes.get_mut(&id).filter(|lane| lane.home.as_ref() != home) {
                 lane.fruitless = 0;
             }
             self.reopen(now, id, effects);

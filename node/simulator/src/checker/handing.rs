@@ -1,0 +1,108 @@
+//! What reaches a client: true, in order, without gap, and not again once its confirmation is durable.
+
+use tim_core::conversation::EntryKind;
+
+use crate::checker::{Checker, Conversation, Handed};
+use crate::event::Member;
+
+impl Conversation {
+    /// Whether clients of an account ever see an entry.
+    pub(super) fn shows(&self, seq: u64, account: usize) -> bool {
+        self.entries
+            .get(seq as usize - 1)
+            .is_some_and(|entry| match entry.kind {
+                EntryKind::Message => true,
+                EntryKind::FriendRequest | EntryKind::FriendAccepted => entry.sender != account,
+                EntryKind::Tombstone => false,
+            })
+    }
+
+    /// The member's durable cursor at a moment; where it has no row, where it would begin.
+    fn cursor_at(&self, member: Member, at: u64) -> u64 {
+        let of = |moves: &Vec<(u64, u64)>| {
+            let behind = moves.partition_point(|(moved, _)| *moved <= at);
+            moves[..behind].last().map_or(0, |(_, cursor)| *cursor)
+        };
+        self.cursors.get(&member).map(of).unwrap_or_else(|| {
+            let others = self
+                .cursors
+                .iter()
+                .filter(|(other, _)| other.account == member.account);
+            others.map(|(_, moves)| of(moves)).max().unwrap_or_default()
+        })
+    }
+}
+
+impl Checker {
+    pub(crate) fn handed(&mut self, now: u64, handed: &Handed) {
+        self.delivered += 1;
+        if let Some(what) = self.wrong_entry(handed).or_else(|| self.wrong_place(handed)) {
+            let Handed {
+                conversation,
+                seq,
+                tag,
+                member,
+                session,
+                ..
+            } = handed;
+            let what = format!("{conversation} {seq} (t{tag}) to {member:?} session {session}: {what}");
+            self.violate("I1", now, what);
+        }
+        if let Some(place) = self.by_id.get(&handed.session) {
+            self.sessions[*place]
+                .seen
+                .entry(handed.conversation)
+                .or_default()
+                .insert(handed.seq);
+        }
+        let reached = &mut self.conversations.entry(handed.conversation).or_default().reached;
+        let times = reached.entry(handed.member).or_default();
+        let place = handed.seq as usize;
+        if times.len() <= place {
+            times.resize(place + 1, 0);
+        }
+        if times[place] == 0 {
+            times[place] = now;
+        }
+    }
+
+    /// It has to be what the database holds under this number.
+    fn wrong_entry(&self, handed: &Handed) -> Option<String> {
+        let conversation = self.conversations.get(&handed.conversation)?;
+        match conversation.entries.get(handed.seq as usize - 1) {
+            None => Some("it is not durable".to_owned()),
+            Some(entry) if entry.tag != handed.tag => Some(format!("there is t{} in this place", entry.tag)),
+            Some(_) => None,
+        }
+    }
+
+    fn wrong_place(&self, handed: &Handed) -> Option<String> {
+        let conversation = self.conversations.get(&handed.conversation)?;
+        let session = self
+            .by_id
+            .get(&handed.session)
+            .map(|place| &self.sessions[*place])?;
+        let seen = session.seen.get(&handed.conversation);
+        let highest = seen.and_then(|seen| seen.last().copied()).unwrap_or_default();
+        let again = seen.is_some_and(|seen| seen.contains(&handed.seq));
+        if !handed.own && conversation.cursor_at(handed.member, session.from) >= handed.seq {
+            return Some("its confirmation was durable before the login".to_owned());
+        }
+        if again {
+            let durable = conversation.cursor_at(handed.member, handed.sent_at) >= handed.seq;
+            let wrong = durable && session.confirms && handed.to_confirm;
+            return wrong.then(|| "it was given again although confirmed".to_owned());
+        }
+        if handed.seq < highest {
+            let repeated = handed.own
+                && self
+                    .tags
+                    .get(&handed.tag)
+                    .is_some_and(|tag| tag.sessions.len() > 1);
+            return (!repeated).then(|| format!("after {highest}"));
+        }
+        let floor = highest.max(conversation.cursor_at(handed.member, handed.sent_at));
+        let missing = (floor + 1..handed.seq).find(|seq| conversation.shows(*seq, handed.member.account));
+        missing.map(|missing| format!("before {missing}"))
+    }
+}

@@ -1,0 +1,122 @@
+//! What reaches a client.
+
+use tim_core::conversation::Entry;
+use tim_core::id::{ConversationId, Seq, SessionId};
+
+use std::sync::Arc;
+
+use crate::checker::Handed;
+use crate::client::{Line, Manners};
+use crate::event::{ClientAction, ClientIndex, NodeFrame};
+use crate::options::{MILLISECOND, SECOND};
+use crate::world::World;
+
+impl World {
+    pub(crate) fn to_client(
+        &mut self,
+        client: ClientIndex,
+        session: SessionId,
+        sent_at: u64,
+        frame: NodeFrame,
+    ) {
+        if self.clients[client].session != session || self.clients[client].line == Line::Offline {
+            return;
+        }
+        self.trace.note(&[9, self.now, client as u64, session.0]);
+        self.trace.line(self.now, || format!("c{client} <- {frame:?}"));
+        match frame {
+            NodeFrame::LoggedIn => self.client_is_in(client),
+            NodeFrame::Entry {
+                sync_id,
+                conversation,
+                entry,
+            } => {
+                self.take(client, sent_at, conversation, &entry, sync_id.is_some());
+                if let Some(sync_id) = sync_id {
+                    self.confirm(client, sync_id, vec![(conversation, entry.seq)]);
+                }
+            }
+            NodeFrame::Offline { sync_id, entries } => {
+                for (conversation, entry) in &entries {
+                    self.take(client, sent_at, *conversation, entry, true);
+                }
+                let seqs = entries
+                    .iter()
+                    .map(|(conversation, entry)| (*conversation, entry.seq))
+                    .collect();
+                self.confirm(client, sync_id, seqs);
+            }
+            NodeFrame::OfflineEnd => {}
+            NodeFrame::Refused { tag } => {
+                self.clients[client].unanswered.remove(&tag);
+                self.checker.refused(tag);
+            }
+            NodeFrame::Busy { tag } => {
+                self.clients[client].unanswered.remove(&tag);
+                self.checker.busy(tag);
+            }
+        }
+    }
+
+    fn client_is_in(&mut self, client: ClientIndex) {
+        self.clients[client].line = Line::Online;
+        self.client_later(client, SECOND, ClientAction::Act);
+        self.client_later(client, 15 * SECOND, ClientAction::Ping);
+        if self.clients[client].asks_offline {
+            let after = self.between(MILLISECOND, 2 * SECOND);
+            self.client_later(client, after, ClientAction::AskOffline);
+        }
+        // With ids of its own it says again what was not answered; without, it would say it twice.
+        let again: Vec<_> = self.clients[client]
+            .unanswered
+            .values()
+            .filter(|said| said.client_id.is_some())
+            .copied()
+            .collect();
+        self.clients[client]
+            .unanswered
+            .retain(|_, said| said.client_id.is_some());
+        for said in again {
+            self.say(client, said);
+        }
+    }
+
+    fn take(
+        &mut self,
+        client: ClientIndex,
+        sent_at: u64,
+        conversation: ConversationId,
+        entry: &Arc<Entry>,
+        to_confirm: bool,
+    ) {
+        let tag = Self::tag_of(&entry.body);
+        let member = self.clients[client].member;
+        let own = self.account_index(&entry.sender) == member.account;
+        if own {
+            self.clients[client].unanswered.remove(&tag);
+        }
+        let handed = Handed {
+            session: self.clients[client].session,
+            member,
+            conversation,
+            seq: entry.seq.0,
+            tag,
+            own,
+            to_confirm,
+            sent_at,
+        };
+        self.checker.handed(self.now, &handed);
+    }
+
+    fn confirm(&mut self, client: ClientIndex, sync_id: u32, entries: Vec<(ConversationId, Seq)>) {
+        let confirms = match self.clients[client].manners {
+            Manners::Good => true,
+            Manners::Careless => self.chance(0.6),
+            Manners::Mute => false,
+        };
+        if confirms {
+            let after = self.between(0, 50 * MILLISECOND);
+            self.client_later(client, after, ClientAction::Confirm { sync_id, entries });
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Single statements: reads, cursors, lists.
+
+use tim_core::home::Load;
+use tim_core::id::{ConversationId, Seq};
+use tim_core::session::Position;
+
+use crate::event::{Asker, DatabaseIndex, DatabaseReply, Event, Member, Statement};
+use crate::options::{MILLISECOND, SECOND};
+use crate::world::World;
+
+impl World {
+    pub(crate) fn execute(&mut self, database: DatabaseIndex, asker: Asker, statement: Statement) {
+        if self.nodes[asker.node].boot != asker.boot {
+            return;
+        }
+        let down = self.databases[database].down;
+        // In the storm an answer is lost now and then, though the statement was executed.
+        let lost = self.storm && self.chance(0.005);
+        if down {
+            let after = self.between(5 * MILLISECOND, SECOND);
+            self.answer(asker, failure(statement), after);
+            return;
+        }
+        let failed = lost.then(|| failure(statement.clone()));
+        let reply = self.run(database, statement);
+        let after = self.database_latency(database);
+        self.answer(asker, failed.unwrap_or(reply), after);
+    }
+
+    fn answer(&mut self, asker: Asker, reply: DatabaseReply, after: u64) {
+        self.later(
+            after,
+            Event::Reply {
+                node: asker.node,
+                boot: asker.boot,
+                reply,
+            },
+        );
+    }
+
+    fn run(&mut self, database: DatabaseIndex, statement: Statement) -> DatabaseReply {
+        match statement {
+            Statement::Load {
+                request,
+                conversations,
+            } => {
+                let held = &self.databases[database];
+                let version = |conversation| {
+                    let row = held.rows.get(conversation);
+                    Load::Version(row.map(|row| row.state.version).unwrap_or_default())
+                };
+                let found = conversations
+                    .iter()
+                    .map(|(conversation, _)| version(conversation))
+                    .collect();
+                DatabaseReply::Loaded {
+                    request,
+                    found: Some(found),
+                }
+            }
+            Statement::Fetch {
+                session,
+                member,
+                conversation,
+                after,
+                limit,
+            } => {
+                let cursor = self.cursor(database, member, conversation);
+                let row = self.databases[database].rows.entry(conversation).or_default();
+                let from = after.unwrap_or(cursor).0 as usize;
+                let entries = row
+                    .entries
+                    .iter()
+                    .skip(from)
+                    .take(limit as usize)
+                    .cloned()
+                    .collect();
+                let found = Some((entries, cursor, row.state.head));
+                DatabaseReply::Fetched {
+                    session,
+                    conversation,
+                    found,
+                }
+            }
+            Statement::MoveCursor {
+                session,
+                member,
+                conversation,
+                from,
+                to,
+            } => {
+                let cursor = Some(self.move_cursor(database, member, conversation, from, to));
+                DatabaseReply::CursorMoved {
+                    session,
+                    conversation,
+                    cursor,
+                }
+            }
+            Statement::List { search, account } => {
+                let listed = self.databases[database].lists.get(&account);
+                let conversations = Some(listed.into_iter().flatten().copied().collect());
+                DatabaseReply::Listed {
+                    search,
+                    conversations,
+                }
+            }
+            Statement::Positions {
+                search,
+                member,
+                conversations,
+            } => {
+                let positions = conversations
+                    .into_iter()
+                    .map(|conversation| {
+                        let cursor = self.cursor(database, member, conversation);
+                        let row = self.databases[database].rows.entry(conversation).or_default();
+                        Position {
+                            conversation,
+                            cursor,
+                            head: row.state.head,
+                        }
+                    })
+                    .collect();
+                DatabaseReply::Positions {
+                    search,
+                    positions: Some(positions),
+                }
+            }
+            Statement::Enlist {
+                session,
+                account,
+                conversation,
+            } => {
+                self.databases[database].enlist(account, conversation);
+                DatabaseReply::Enlisted {
+                    session,
+                    account,
+                    conversation,
+                    done: true,
+                }
+            }
+        }
+    }
+
+    /// The member's cursor; its row is made when the class is seen for the first time.
+    fn cursor(&mut self, database: DatabaseIndex, member: Member, conversation: ConversationId) -> Seq {
+        let row = self.databases[database].rows.entry(conversation).or_default();
+        let (cursor, new) = row.cursor(member, &self.accounts);
+        if new {
+            self.checker.cursor_began(conversation, member, cursor.0);
+        }
+        cursor
+    }
+
+    /// Moves it if it is what the session believes; returns what it is now.
+    fn move_cursor(
+        &mut self,
+        database: DatabaseIndex,
+        member: Member,
+        conversation: ConversationId,
+        from: Seq,
+        to: Seq,
+    ) -> Seq {
+        let cursor = self.cursor(database, member, conversation);
+        if cursor != from || to <= from {
+            return cursor;
+        }
+        let row = self.databases[database].rows.entry(conversation).or_default();
+        row.members.insert(member, to);
+        self.checker.cursor_moved(self.now, conversation, member, to.0);
+        to
+    }
+}
+
+fn failure(statement: Statement) -> DatabaseReply {
+    match statement {
+        Statement::Load { request, .. } => DatabaseReply::Loaded { request, found: None },
+        Statement::Fetch {
+            session,
+            conversation,
+            ..
+        } => DatabaseReply::Fetched {
+            session,
+            conversation,
+            found: None,
+        },
+        Statement::MoveCursor {
+            session,
+            conversation,
+            ..
+        } => DatabaseReply::CursorMoved {
+            session,
+            conversation,
+            cursor: None,
+        },
+        Statement::List { search, .. } => DatabaseReply::Listed {
+            search,
+            conversations: None,
+        },
+        Statement::Positions { search, .. } => DatabaseReply::Positions {
+            search,
+            positions: None,
+        },
+        Statement::Enlist {
+            session,
+            account,
+            conversation,
+        } => DatabaseReply::Enlisted {
+            session,
+            account,
+            conversation,
+            done: false,
+        },
+    }
+}

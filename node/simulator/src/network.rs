@@ -1,0 +1,204 @@
+//! The network between nodes: ordered streams that break, and messages that travel alone and may be lost, doubled
+//! or overtaken.
+
+use rand::Rng;
+
+use crate::event::{Event, NodeIndex, PeerMessage};
+use crate::node::Status;
+use crate::options::{MILLISECOND, SECOND};
+use crate::world::World;
+
+/// One direction of a link.
+#[derive(Debug, Clone, Copy, Default)]
+struct Stream {
+    /// Raised by every break; what was sent under an older one is lost.
+    epoch: u64,
+    /// Nothing overtakes on a stream.
+    last_arrival: u64,
+    /// The sender will be told of a break that it has not noticed yet.
+    telling: bool,
+}
+
+pub(crate) struct Network {
+    count: usize,
+    streams: Vec<Stream>,
+    cut: Vec<bool>,
+}
+
+impl Network {
+    pub(crate) fn new(count: usize) -> Self {
+        Self {
+            count,
+            streams: vec![Stream::default(); count * count],
+            cut: vec![false; count * count],
+        }
+    }
+
+    pub(crate) fn is_cut(&self, one: NodeIndex, other: NodeIndex) -> bool {
+        self.cut[one * self.count + other]
+    }
+
+    pub(crate) fn set_cut(&mut self, one: NodeIndex, other: NodeIndex, cut: bool) {
+        self.cut[one * self.count + other] = cut;
+        self.cut[other * self.count + one] = cut;
+    }
+
+    fn stream(&mut self, from: NodeIndex, to: NodeIndex) -> &mut Stream {
+        &mut self.streams[from * self.count + to]
+    }
+}
+
+impl World {
+    pub(crate) fn send(&mut self, from: NodeIndex, to: NodeIndex, message: PeerMessage) {
+        let boot = self.nodes[to].boot;
+        if from == to {
+            let after = self.between(5, 50);
+            let epoch = Some(self.network.stream(from, to).epoch);
+            let at = self.network.stream(from, to).last_arrival.max(self.now + after);
+            self.network.stream(from, to).last_arrival = at;
+            self.queue.push(
+                at,
+                Event::Peer {
+                    from,
+                    to,
+                    epoch,
+                    boot,
+                    message,
+                },
+            );
+            return;
+        }
+        let unreachable = self.network.is_cut(from, to) || self.nodes[to].status == Status::Down;
+        if message.is_streamed() {
+            if unreachable {
+                let after = self.between(50 * MILLISECOND, SECOND);
+                let boot = self.nodes[from].boot;
+                self.later(
+                    after,
+                    Event::StreamBroken {
+                        at: from,
+                        boot,
+                        node: to,
+                    },
+                );
+                return;
+            }
+            let latency = self.latency();
+            let stream = self.network.stream(from, to);
+            let at = stream.last_arrival.max(self.now + latency);
+            stream.last_arrival = at;
+            let epoch = Some(stream.epoch);
+            self.queue.push(
+                at,
+                Event::Peer {
+                    from,
+                    to,
+                    epoch,
+                    boot,
+                    message,
+                },
+            );
+            return;
+        }
+        if unreachable || (self.storm && self.chance(0.03)) {
+            return;
+        }
+        let latency = self.latency();
+        if self.storm && self.chance(0.02) {
+            let copy = Event::Peer {
+                from,
+                to,
+                epoch: None,
+                boot,
+                message: message.clone(),
+            };
+            let again = self.latency();
+            self.later(latency + again, copy);
+        }
+        self.later(
+            latency,
+            Event::Peer {
+                from,
+                to,
+                epoch: None,
+                boot,
+                message,
+            },
+        );
+    }
+
+    /// What is on its way between two nodes is lost; both ends notice after a while.
+    pub(crate) fn break_streams(&mut self, one: NodeIndex, other: NodeIndex, slowest: u64) {
+        for (from, to) in [(one, other), (other, one)] {
+            self.network.stream(from, to).epoch += 1;
+            let after = self.between(10 * MILLISECOND, slowest);
+            let boot = self.nodes[from].boot;
+            self.later(
+                after,
+                Event::StreamBroken {
+                    at: from,
+                    boot,
+                    node: to,
+                },
+            );
+        }
+    }
+
+    pub(crate) fn peer_arrived(
+        &mut self,
+        from: NodeIndex,
+        to: NodeIndex,
+        epoch: Option<u64>,
+        boot: u64,
+        message: PeerMessage,
+    ) {
+        let lost = self.nodes[to].boot != boot
+            || self.nodes[to].status == Status::Down
+            || (from != to && self.network.is_cut(from, to))
+            || epoch.is_some_and(|epoch| self.network.stream(from, to).epoch != epoch);
+        if lost {
+            return;
+        }
+        if self.nodes[to].status == Status::Stopped {
+            self.nodes[to].held_up.push(Event::Peer {
+                from,
+                to,
+                epoch,
+                boot,
+                message,
+            });
+            return;
+        }
+        self.trace.note(&[1, self.now, from as u64, to as u64]);
+        self.trace
+            .line(self.now, || format!("n{from}->n{to} {message:?}"));
+        self.node_receives(from, to, message);
+    }
+
+    pub(crate) fn stream_broke(&mut self, at: NodeIndex, boot: u64, node: NodeIndex) {
+        self.network.stream(at, node).telling = false;
+        if self.nodes[at].boot != boot || self.nodes[at].status == Status::Down {
+            return;
+        }
+        if self.nodes[at].status == Status::Stopped {
+            self.nodes[at]
+                .held_up
+                .push(Event::StreamBroken { at, boot, node });
+            return;
+        }
+        self.trace.note(&[2, self.now, at as u64, node as u64]);
+        self.trace
+            .line(self.now, || format!("n{at}: stream to n{node} broke"));
+        self.lanes_lose(at, node);
+    }
+
+    /// Mostly under a millisecond, sometimes much more.
+    fn latency(&mut self) -> u64 {
+        let base = self.random.random_range(100..900);
+        match self.random.random_range(0..100) {
+            0 => base + self.random.random_range(0..200 * MILLISECOND),
+            1..=9 => base + self.random.random_range(0..20 * MILLISECOND),
+            _ => base,
+        }
+    }
+}

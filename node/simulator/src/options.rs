@@ -1,0 +1,123 @@
+//! What a run is made of, apart from its seed.
+
+use tim_core::mutation::Mutations;
+
+/// One second in the simulator's unit, microseconds.
+pub const SECOND: u64 = 1_000_000;
+
+/// One millisecond in the simulator's unit.
+pub const MILLISECOND: u64 = 1_000;
+
+/// A planted bug. The checker has to find each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mutation {
+    /// The home acknowledges when it has decided, before the commit.
+    AcknowledgeBeforeCommit,
+    /// The home retries a conflict by itself.
+    RetryInHome,
+    /// A refusal of a later attempt does not raise the version.
+    RefuseWithoutVersion,
+    /// Look-ups go to the replica that only follows.
+    OtherReplica,
+    /// "Nobody" is remembered.
+    NobodyCached,
+    /// A session's position begins at the message instead of the cursor.
+    CursorWithoutBase,
+    /// Live messages overtake the backlog.
+    LiveBeforeBacklog,
+    /// A repartition's fence is read without taking its lock.
+    FenceWithoutLock,
+    /// The change table is read as a log: what is removed is forgotten though it changed again.
+    ChangesAsLog,
+    /// A copier of an older term goes on writing.
+    StaleCopier,
+}
+
+impl Mutation {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::AcknowledgeBeforeCommit,
+        Self::RetryInHome,
+        Self::RefuseWithoutVersion,
+        Self::OtherReplica,
+        Self::NobodyCached,
+        Self::CursorWithoutBase,
+        Self::LiveBeforeBacklog,
+        Self::FenceWithoutLock,
+        Self::ChangesAsLog,
+        Self::StaleCopier,
+    ];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AcknowledgeBeforeCommit => "acknowledge-before-commit",
+            Self::RetryInHome => "retry-in-home",
+            Self::RefuseWithoutVersion => "refuse-without-version",
+            Self::OtherReplica => "other-replica",
+            Self::NobodyCached => "nobody-cached",
+            Self::CursorWithoutBase => "cursor-without-base",
+            Self::LiveBeforeBacklog => "live-before-backlog",
+            Self::FenceWithoutLock => "fence-without-lock",
+            Self::ChangesAsLog => "changes-as-log",
+            Self::StaleCopier => "stale-copier",
+        }
+    }
+
+    /// The bug of a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mutation| mutation.name() == name)
+    }
+}
+
+/// What a run is made of.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Everything random comes from it.
+    pub seed: u64,
+    /// Virtual minutes; the last two are calm, so that everything can arrive.
+    pub minutes: u64,
+    /// A planted bug.
+    pub mutation: Option<Mutation>,
+    /// Print every event.
+    pub trace: bool,
+}
+
+impl Options {
+    /// Ten virtual minutes without a planted bug.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            minutes: 10,
+            mutation: None,
+            trace: false,
+        }
+    }
+
+    /// The bugs that are planted in the machines themselves.
+    #[must_use]
+    pub fn core_mutations(&self) -> Mutations {
+        Mutations {
+            retry_in_home: self.mutation == Some(Mutation::RetryInHome),
+            ask_other_replica: self.mutation == Some(Mutation::OtherReplica),
+            cache_nobody: self.mutation == Some(Mutation::NobodyCached),
+            ignore_cursor: self.mutation == Some(Mutation::CursorWithoutBase),
+            live_before_backlog: self.mutation == Some(Mutation::LiveBeforeBacklog),
+        }
+    }
+
+    /// When the run ends.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.minutes * 60 * SECOND
+    }
+
+    /// When the calm begins: no fault any more, every client comes and stays.
+    #[must_use]
+    pub fn calm(&self) -> u64 {
+        self.end().saturating_sub(120 * SECOND).max(self.end() / 2)
+    }
+}
