@@ -1,0 +1,5 @@
+//! What disturbs everybody, one by one.
+
+mod drain;
+mod operator;
+mod second_installation;
