@@ -167,10 +167,15 @@ fn mounts(source: &Source<'_>) -> Value {
     if !source.cluster.spec.config.secret_refs.is_empty() {
         mounts.push(("extra", paths::EXTRA, true));
     }
-    mounts
-        .into_iter()
-        .map(|(name, path, read_only)| json!({"name": name, "mountPath": path, "readOnly": read_only}))
-        .collect()
+    let mount = |(name, path, read_only)| {
+        let mut mount = json!({"name": name, "mountPath": path});
+        // A false that is written would not come back, and look like somebody's edit.
+        if read_only {
+            mount["readOnly"] = true.into();
+        }
+        mount
+    };
+    mounts.into_iter().map(mount).collect()
 }
 
 fn volumes(source: &Source<'_>) -> Value {
