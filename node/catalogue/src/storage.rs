@@ -194,6 +194,18 @@ pub static ENGINE: Cause = Cause {
     severity: Severity::Retried,
 };
 
+/// Something is larger than the store takes.
+pub static TOO_LARGE: Cause = Cause {
+    code: "TIM-S117",
+    name: "row_too_large",
+    reason: "RowTooLarge",
+    what: "Something is larger than the store takes.",
+    why: "A message's body or a profile is over the limit that every engine can hold.",
+    meaning: "Nothing was changed.",
+    remedy: "send large contents as a reference",
+    severity: Severity::Stays,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &UNKNOWN_SCHEME,
@@ -212,4 +224,5 @@ pub(crate) static ALL: &[&Cause] = &[
     &DAMAGED_ROW,
     &FENCE_REFUSED,
     &ENGINE,
+    &TOO_LARGE,
 ];

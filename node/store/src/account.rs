@@ -165,10 +165,7 @@ impl Database {
                 column,
                 keys: &[&key],
             };
-            self.keys()
-                .seal
-                .seal(place, plain)
-                .map_err(|error| self.damaged_account(error.reason()))
+            self.seal(place, plain)
         };
         Ok(vec![
             Cell::Number(i64::from(placement::slot(account.id.as_bytes()).0)),
@@ -190,10 +187,7 @@ impl Database {
                 column,
                 keys: &[&key],
             };
-            self.keys()
-                .seal
-                .open(place, sealed)
-                .map_err(|error| self.damaged_account(error.reason()))
+            self.open_sealed(place, sealed)
         };
         let credential: Credential = postcard::from_bytes(&open("credential", 0)?)
             .map_err(|_| self.damaged_account("its sealed part is not understood"))?;

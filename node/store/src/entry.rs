@@ -44,10 +44,7 @@ impl Database {
             body: &submission.body,
         };
         let plain = postcard::to_stdvec(&secret).map_err(|_| self.damaged_entry("it cannot be encoded"))?;
-        self.keys()
-            .seal
-            .seal(place(&[conversation, &submission.key.0]), &plain)
-            .map_err(|error| self.damaged_entry(error.reason()))
+        self.seal(place(&[conversation, &submission.key.0]), &plain)
     }
 
     /// Reads an entry from the columns of [`read::ENTRY_COLUMNS`].
@@ -85,11 +82,7 @@ impl Database {
         let kind = row.try_get_by_index::<i16>(column + 2).map_err(error)?;
         let kind = EntryKind::from_code(kind).ok_or_else(|| self.damaged_entry("its kind is not known"))?;
         let sealed: Vec<u8> = row.try_get_by_index(column + 4).map_err(error)?;
-        let plain = self
-            .keys()
-            .seal
-            .open(place(&[conversation, &key]), sealed)
-            .map_err(|error| self.damaged_entry(error.reason()))?;
+        let plain = self.open_sealed(place(&[conversation, &key]), sealed)?;
         let secret: Secret<'_> = postcard::from_bytes(&plain)
             .map_err(|_| self.damaged_entry("its sealed part is not understood"))?;
         let sender =

@@ -142,6 +142,18 @@ pub enum StoreError {
         /// What was seen.
         reason: &'static str,
     },
+    /// Something is larger than the store takes. Nothing changed; the same thing fails again.
+    #[error("database {database}: {bytes} bytes for a row of {table}, {limit} are the limit")]
+    TooLarge {
+        /// The database's name.
+        database: DatabaseName,
+        /// Where it should have gone.
+        table: &'static str,
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The fence does not agree with what the caller believes. Nothing changed; take the newer map first.
     #[error("database {database}: the fence refuses slot {slot}")]
     FenceRefused {
@@ -211,6 +223,7 @@ impl StoreError {
             | Self::ForeignName { .. }
             | Self::SchemaTooNew { .. }
             | Self::WrongStorageKey { .. }
+            | Self::TooLarge { .. }
             | Self::DamagedRow { .. } => Retry::AfterRemedy,
         }
     }
@@ -235,6 +248,7 @@ impl StoreError {
             Self::SchemaTooNew { .. } => &storage::SCHEMA_TOO_NEW,
             Self::WrongStorageKey { .. } => &storage::WRONG_STORAGE_KEY,
             Self::DamagedRow { .. } => &storage::DAMAGED_ROW,
+            Self::TooLarge { .. } => &storage::TOO_LARGE,
             Self::FenceRefused { .. } => &storage::FENCE_REFUSED,
             Self::StaleTerm { .. } => &repartition::STALE_TERM,
             Self::StepRefused { .. } => &repartition::STEP_REFUSED,

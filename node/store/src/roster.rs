@@ -98,11 +98,7 @@ impl Database {
             column: "sealed",
             keys: &[&account, &conversation],
         };
-        let sealed = self
-            .keys()
-            .seal
-            .seal(place, &plain)
-            .map_err(|error| self.damaged_list(error.reason()))?;
+        let sealed = self.seal(place, &plain)?;
         Ok(vec![
             Cell::Number(i64::from(placement::slot(entry.account.as_bytes()).0)),
             Cell::bytes(&account),
@@ -179,12 +175,7 @@ impl Transaction {
                 column: "sealed",
                 keys: &[&account_keys[place], &conversation],
             };
-            let plain = self
-                .database
-                .keys()
-                .seal
-                .open(seal_place, sealed)
-                .map_err(|error| self.database.damaged_list(error.reason()))?;
+            let plain = self.database.open_sealed(seal_place, sealed)?;
             let listed = postcard::from_bytes(&plain)
                 .map_err(|_| self.database.damaged_list("its sealed part is not understood"))?;
             if let Ok(list) = &mut lists[place] {

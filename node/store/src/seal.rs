@@ -23,6 +23,9 @@ const BODY_START: usize = NONCE_START + aead::NONCE_LEN;
 /// Bytes that sealing adds to a value.
 pub const SEAL_OVERHEAD_BYTES: usize = BODY_START + 16;
 
+/// Most bytes that are sealed into one value: every engine's column holds it, and a statement with it fits a packet.
+pub const MAX_SEALED_BYTES: usize = 8 << 20;
+
 const LABEL_SEAL: &[u8] = b"tim store seal v1";
 const LABEL_KEY_ID: &[u8] = b"tim store key id v1";
 

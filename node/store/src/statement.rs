@@ -6,8 +6,7 @@
 //!
 //! * **Key rows** ([`KeyRows`]): a statement over many keys takes them as one JSON text that every engine unpacks into
 //!   a table, which is joined to the real one.
-//! * **Upserts** ([`Table::upsert`]) write up to [`MAX_ROWS_PER_INSERT`] rows, in pieces of powers of two, so that few
-//!   different texts occur.
+//! * **Upserts** ([`Table::upsert`]) write up to [`MAX_ROWS_PER_INSERT`] rows at once (see [`piece`]).
 
 use std::fmt::Write as _;
 
@@ -19,6 +18,9 @@ use crate::schema::{Kind, Table};
 /// Most rows that one INSERT writes: 256 rows of 10 columns stay under every engine's limit of parameters (SQLite has
 /// the lowest, 32,766).
 pub(crate) const MAX_ROWS_PER_INSERT: usize = 256;
+
+/// Most bytes that one INSERT carries: MariaDB takes packets of 16 MiB unless it is told otherwise.
+pub(crate) const MAX_INSERT_BYTES: usize = 4 << 20;
 
 /// A column of key rows.
 #[derive(Debug, Clone, Copy)]
@@ -235,18 +237,21 @@ pub(crate) fn read_row(table: &Table, result: &QueryResult) -> Result<Row, DbErr
         .collect()
 }
 
-/// The sizes of the pieces in which `rows` rows are inserted: powers of two, largest first.
-pub(crate) fn pieces(mut rows: usize) -> Vec<usize> {
-    let mut pieces = vec![MAX_ROWS_PER_INSERT; rows / MAX_ROWS_PER_INSERT];
-    rows %= MAX_ROWS_PER_INSERT;
-    let mut size = MAX_ROWS_PER_INSERT / 2;
-    while size > 0 {
-        if rows & size != 0 {
-            pieces.push(size);
-        }
+/// How many of the next rows go into one INSERT: a power of two, so that few different texts occur, and not more bytes
+/// than [`MAX_INSERT_BYTES`] unless it is a single row.
+pub(crate) fn piece(rows: &[Row]) -> usize {
+    let mut size = MAX_ROWS_PER_INSERT.min(rows.len());
+    if !size.is_power_of_two() {
+        size = size.next_power_of_two() / 2;
+    }
+    while size > 1 && bytes_of(&rows[..size]) > MAX_INSERT_BYTES {
         size /= 2;
     }
-    pieces
+    size
+}
+
+fn bytes_of(rows: &[Row]) -> usize {
+    rows.iter().flatten().map(|cell| cell.as_bytes().len()).sum()
 }
 
 impl Table {

@@ -14,6 +14,7 @@ use crate::connection::{self, Pools};
 use crate::dsn::{Dsn, Engine};
 use crate::error::{Fault, StoreError, fault_of};
 use crate::keys::StorageKeys;
+use crate::seal::{MAX_SEALED_BYTES, Place};
 use crate::transaction::{Summary, count};
 
 /// The ranges of a database as last seen, `[from, to)` in order: a guess that tells which fence to take.
@@ -199,6 +200,42 @@ impl Database {
     /// Closes every connection.
     pub async fn close(&self) {
         close(self.name(), self.pools()).await;
+    }
+
+    /// Seals a value for its place.
+    pub(crate) fn seal(&self, place: Place<'_>, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let database = || self.name().clone();
+        let table = place.table.name;
+        if plain.len() > MAX_SEALED_BYTES {
+            let (bytes, limit) = (plain.len(), MAX_SEALED_BYTES);
+            return Err(StoreError::TooLarge {
+                database: database(),
+                table,
+                bytes,
+                limit,
+            });
+        }
+        self.keys()
+            .seal
+            .seal(place, plain)
+            .map_err(|error| StoreError::DamagedRow {
+                database: database(),
+                table,
+                reason: error.reason(),
+            })
+    }
+
+    /// Opens a value that was sealed for its place.
+    pub(crate) fn open_sealed(&self, place: Place<'_>, sealed: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        let table = place.table.name;
+        self.keys()
+            .seal
+            .open(place, sealed)
+            .map_err(|error| StoreError::DamagedRow {
+                database: self.name().clone(),
+                table,
+                reason: error.reason(),
+            })
     }
 
     /// The pools in use just now.

@@ -32,11 +32,7 @@ impl Database {
             column: "owner",
             keys: &[&key],
         };
-        let sealed = self
-            .keys()
-            .seal
-            .seal(place, owner.as_bytes())
-            .map_err(|error| self.damaged_token(error.reason()))?;
+        let sealed = self.seal(place, owner.as_bytes())?;
         let row = &vec![
             Cell::Number(i64::from(placement::slot(token).0)),
             Cell::bytes(&key),
@@ -103,11 +99,7 @@ impl Database {
             column: "owner",
             keys: &[key],
         };
-        let plain = self
-            .keys()
-            .seal
-            .open(place, sealed)
-            .map_err(|error| self.damaged_token(error.reason()))?;
+        let plain = self.open_sealed(place, sealed)?;
         std::str::from_utf8(&plain)
             .ok()
             .and_then(|text| AccountId::new(text).ok())
@@ -122,19 +114,23 @@ impl Database {
         }
     }
 
-    /// Removes tokens that have expired, wherever no repartition is under way; how many ranges were swept.
+    /// Removes tokens that have expired, wherever no repartition is under way; how many.
     ///
     /// Whether a token is there makes no difference once it has expired, so no node needs to do this at a certain
     /// time. A range that is being copied keeps its rows: both sides are compared.
     ///
     /// # Errors
     /// Any of the database.
-    pub async fn sweep_tokens(&self, now_ms: i64) -> Result<usize, StoreError> {
+    pub async fn sweep_tokens(&self, now_ms: i64) -> Result<u64, StoreError> {
         self.transact(Access::Write, &move |mut transaction| {
             Box::pin(async move {
-                let fences = transaction.all_fences().await?;
-                let uses: Vec<_> = fences.iter().map(|fence| (fence.from, fence.epoch)).collect();
-                let admitted = transaction.admit(&uses, Access::Write).await?;
+                let starts: Vec<_> = transaction
+                    .all_fences()
+                    .await?
+                    .iter()
+                    .map(|fence| fence.from)
+                    .collect();
+                transaction.take(&starts).await?;
                 // The fences as they are read under the lock decide.
                 let quiet: Vec<_> = transaction
                     .fences
@@ -142,15 +138,11 @@ impl Database {
                     .filter(|fence| !fence.copying && fence.state == FenceState::Open)
                     .map(|fence| (fence.from, fence.to))
                     .collect();
-                let swept = admitted
-                    .iter()
-                    .filter(|admitted| admitted.is_ok())
-                    .count()
-                    .min(quiet.len());
+                let mut swept = 0;
                 for (from, to) in quiet {
                     let text = "DELETE FROM tim_token WHERE slot >= ? AND slot < ? AND expires_ms <= ?";
                     let values = vec![(from.0 as i32).into(), (to.0 as i32).into(), now_ms.into()];
-                    transaction
+                    swept += transaction
                         .run(summary("DELETE", TOKEN.name), text, values)
                         .await?;
                 }

@@ -19,7 +19,7 @@ use crate::dsn::Engine;
 use crate::error::StoreError;
 use crate::fence::{Access, Fence};
 use crate::schema::{CHANGE, Table};
-use crate::statement::{Cell, Row, pieces, placeholders};
+use crate::statement::{Cell, Row, piece, placeholders};
 use crate::store::Database;
 
 /// Added to the server's own limit before we stop waiting for its answer.
@@ -133,9 +133,10 @@ impl Transaction {
         // One order for all writers, so that two batches cannot wait for each other.
         rows.sort_unstable_by_key(|row| (row.first().map(Cell::as_number), table.row_key(row)));
         let mut touched = 0;
-        let mut rest = rows.into_iter();
-        for piece in pieces(rest.len()) {
-            let values = table.values(rest.by_ref().take(piece));
+        while !rows.is_empty() {
+            let piece = piece(&rows);
+            let rest = rows.split_off(piece);
+            let values = table.values(std::mem::replace(&mut rows, rest).into_iter());
             let text = text(table, self.engine(), piece);
             touched += self.run(summary(operation, table.name), &text, values).await?;
         }

@@ -43,13 +43,27 @@ fn an_upsert_compares_versions_in_every_dialect() {
     );
 }
 
+#[test]
+fn a_single_large_row_is_a_piece() {
+    let rows = vec![vec![Cell::Bytes(vec![0; MAX_INSERT_BYTES + 1])]; 2];
+    assert_eq!(piece(&rows), 1);
+}
+
 proptest! {
     #[test]
-    fn pieces_add_up_and_are_few(rows in 0_usize..5_000) {
-        let pieces = pieces(rows);
-        prop_assert_eq!(pieces.iter().sum::<usize>(), rows);
-        prop_assert!(pieces.len() <= rows / MAX_ROWS_PER_INSERT + 8);
-        prop_assert!(pieces.iter().all(|piece| piece.is_power_of_two()));
+    fn pieces_are_few_and_not_too_large(rows in 1_usize..1_500, bytes in prop::sample::select(vec![0_usize, 100, 9_000, 40_000])) {
+        let mut rows: Vec<Row> = vec![vec![Cell::Number(1), Cell::Bytes(vec![0; bytes])]; rows];
+        let total = rows.len();
+        let mut pieces = Vec::new();
+        while !rows.is_empty() {
+            let piece = piece(&rows);
+            prop_assert!(piece.is_power_of_two() && piece * bytes <= MAX_INSERT_BYTES);
+            rows.drain(..piece);
+            pieces.push(piece);
+        }
+        let largest = pieces[0].max(1);
+        prop_assert_eq!(pieces.iter().sum::<usize>(), total);
+        prop_assert!(pieces.len() <= total / largest + 8, "{:?}", pieces);
     }
 
     #[test]

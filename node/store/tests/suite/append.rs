@@ -15,6 +15,7 @@ on_every_engine!(
     the_number_of_statements_does_not_grow_with_the_batch,
     a_large_batch_is_stored_whole,
     cursors_come_with_the_outcome,
+    large_messages_are_stored_and_too_large_ones_refused,
 );
 
 async fn entries(
@@ -259,5 +260,30 @@ async fn cursors_come_with_the_outcome(engine: Engine) {
     assert_eq!(
         (&cursors[0].account, cursors[0].class.0, cursors[0].cursor),
         (&pair.other, -3, Seq(2))
+    );
+}
+
+async fn large_messages_are_stored_and_too_large_ones_refused(engine: Engine) {
+    let fresh = Fresh::new(engine).await;
+    let database = fresh.node().await;
+    let pair = Pair::new("alice", "bob");
+    pair.befriend(&database).await;
+    // Together more than a packet of MariaDB.
+    let large = vec![b'x'; 1 << 20];
+    let messages = (0..20).map(|_| pair.message(&large)).collect();
+    let outcome = append_one(&database, pair.batch(2, messages)).await;
+    assert_eq!(stored(&outcome).len(), 20);
+    let too_large = vec![b'x'; 9 << 20];
+    let error = database
+        .append(&[pair.batch(3, vec![pair.message(&too_large)])], NOW_NS)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, tim_store::StoreError::TooLarge { .. }),
+        "{error:?}"
+    );
+    assert_eq!(
+        stored(&append_one(&database, pair.batch(3, vec![pair.message(b"small")])).await).len(),
+        1
     );
 }

@@ -350,7 +350,9 @@ async fn a_range_moves_while_people_write(source: Engine, target: Engine) {
         let (database, epoch) = place(&store, pair, true);
         let mut entries = Vec::new();
         loop {
-            let after = Seq(entries.len() as u64);
+            let after = entries
+                .last()
+                .map_or(Seq(0), |entry: &tim_core::conversation::Entry| entry.seq);
             let query = EntriesAfter {
                 conversation: pair.id,
                 epoch,
