@@ -14,6 +14,8 @@ use super::types::Raft;
 use crate::links::{Links, MESSAGE_BYTES_MAX};
 use crate::membership::Members;
 use crate::metrics::ControlMetrics;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use openraft::async_runtime::watch::WatchReceiver;
 use parking_lot::RwLock;
 use std::path::Path;
@@ -166,8 +168,11 @@ impl ControlGroup {
             reason: error.to_string(),
         })?;
         let answer = self.shared.at_leader(
-            async || leader::propose(&self.shared.raft(), command.clone()).await,
-            async |link| leader::propose_at(&link, bytes.clone()).await,
+            || async { leader::propose(&self.shared.raft(), command.clone()).await }.boxed(),
+            |link| {
+                let bytes = bytes.clone();
+                async move { leader::propose_at(&link, bytes).await }.boxed()
+            },
         );
         match answer.await {
             Ok(Response::Done) => Ok(()),
@@ -182,8 +187,8 @@ impl ControlGroup {
     /// It is the last voter, or no leader answered within ten seconds; ask again.
     pub async fn remove(&self, node: &NodeName) -> Result<(), RemoveError> {
         let answer = self.shared.at_leader(
-            async || leader::remove(&self.shared, node).await,
-            async |link| leader::remove_at(&link, node).await,
+            || leader::remove(&self.shared, node).boxed(),
+            |link| async move { leader::remove_at(&link, node).await }.boxed(),
         );
         match answer.await {
             Ok(Ok(())) => Ok(()),
@@ -324,10 +329,11 @@ impl Shared {
     }
 
     /// Asks the leader, wherever it is, until it answers or the time is over.
-    async fn at_leader<T>(
+    async fn at_leader<'a, T>(
         &self,
-        here: impl AsyncFn() -> Answer<T>,
-        there: impl AsyncFn(crate::links::Link) -> Answer<T>,
+        // Boxed: calls of either kind are made from tasks, and rustc cannot prove that of async closures.
+        here: impl Fn() -> BoxFuture<'a, Answer<T>>,
+        there: impl Fn(crate::links::Link) -> BoxFuture<'a, Answer<T>>,
     ) -> Result<T, String> {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         let mut reason = "there is none".to_owned();
