@@ -1,3 +1,5 @@
 //! Entry point of `tim-node`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    tim_node::main()
+}

@@ -170,6 +170,30 @@ pub static CONTROL_LOG: Cause = Cause {
     severity: Severity::Stays,
 };
 
+/// An address that the node shall listen on cannot be used.
+pub static ADDRESS_NOT_USABLE: Cause = Cause {
+    code: "TIM-N120",
+    name: "address_not_usable",
+    reason: "AddressNotUsable",
+    what: "An address that the node shall listen on cannot be used.",
+    why: "It is not an address of this machine, or the port needs more rights.",
+    meaning: "The node does not start; nothing is lost. It will not change by itself.",
+    remedy: "correct the address in listeners",
+    severity: Severity::Stays,
+};
+
+/// A node has not finished its start.
+pub static STARTING: Cause = Cause {
+    code: "TIM-N121",
+    name: "node_starting",
+    reason: "NodeStarting",
+    what: "A node has not finished its start.",
+    why: "It opens its databases, reads the partition map and finds the other nodes.",
+    meaning: "It takes no clients yet; the others go on.",
+    remedy: "nothing: it ends by itself; other causes beside this one say what it waits for",
+    severity: Severity::Retried,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &ADDRESS_IN_USE,
@@ -186,4 +210,6 @@ pub(crate) static ALL: &[&Cause] = &[
     &KEY_RING_UNREADABLE,
     &DECLARED_DEAD,
     &CONTROL_LOG,
+    &ADDRESS_NOT_USABLE,
+    &STARTING,
 ];

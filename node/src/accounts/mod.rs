@@ -1,0 +1,232 @@
+//! Accounts: registration, login tokens, logins.
+
+mod passwords;
+mod remembered;
+
+use crate::commands::Refusal;
+use crate::node::Node;
+use bytes::Bytes;
+use moka::sync::Cache;
+use passwords::{HashError, PasswordWorkers};
+use remembered::Remembered;
+use tim_config::Passwords;
+use tim_core::id::AccountId;
+use tim_store::{Account, Created};
+use tim_wire::{ClientFrame, ClientRequest, Command, Encoding, ErrorCode, TimAck, TimAuth, WireStruct};
+
+/// Longest login name, domain and password in bytes.
+const CREDENTIAL_BYTES_MAX: usize = 256;
+/// Accounts known to exist that are remembered: accounts are never deleted, so the answer cannot go stale.
+const EXISTING_MAX: u64 = 50_000;
+
+/// What accounts need besides the databases.
+#[derive(Debug)]
+pub(crate) struct Accounts {
+    workers: PasswordWorkers,
+    remembered: Remembered,
+    existing: Cache<AccountId, ()>,
+}
+
+/// Who has logged in.
+#[derive(Debug)]
+pub(crate) struct LoggedIn {
+    pub(crate) account: AccountId,
+    pub(crate) domain: Option<String>,
+}
+
+fn parameters(detail: &str) -> Refusal {
+    Refusal::field(ErrorCode::Parameters, detail.to_owned())
+}
+
+impl From<HashError> for Refusal {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::overloaded("too many logins wait for a password worker"),
+            HashError::Malformed => Self::plain(ErrorCode::Database, "damaged_credential"),
+        }
+    }
+}
+
+impl Accounts {
+    pub(crate) fn new(config: &Passwords) -> anyhow::Result<Self> {
+        Ok(Self {
+            workers: PasswordWorkers::start(config)?,
+            remembered: Remembered::new(config),
+            existing: Cache::new(EXISTING_MAX),
+        })
+    }
+
+    /// Whether an account exists.
+    pub(crate) async fn exists(&self, node: &Node, account: &AccountId) -> Result<bool, Refusal> {
+        if self.existing.contains_key(account) {
+            return Ok(true);
+        }
+        let found = node
+            .databases
+            .find_account(account)
+            .await
+            .map_err(|report| Refusal::database(&report))?;
+        if found.is_some() {
+            self.existing.insert(account.clone(), ());
+        }
+        Ok(found.is_some())
+    }
+
+    async fn register(&self, node: &Node, auth: &TimAuth) -> Result<AccountId, Refusal> {
+        let (id, password) = credentials(node, auth)?;
+        if self.exists(node, &id).await? {
+            return Err(Refusal::plain(ErrorCode::HasExist, "account_exists"));
+        }
+        let account = Account {
+            id: id.clone(),
+            password_hash: self.workers.hash(password.to_owned()).await?,
+            created_ns: crate::clock::wall_ns(),
+            profile: Vec::new(),
+        };
+        match node.databases.create_account(&account).await {
+            Ok(Created::New) => Ok(id),
+            Ok(Created::Exists) => Err(Refusal::plain(ErrorCode::HasExist, "account_exists")),
+            Err(report) => Err(Refusal::database(&report)),
+        }
+    }
+
+    /// Whose name and password these are; nobody's takes as long.
+    async fn verify(&self, node: &Node, auth: &TimAuth) -> Result<Option<AccountId>, Refusal> {
+        let (id, password) = credentials(node, auth)?;
+        let found = node
+            .databases
+            .find_account(&id)
+            .await
+            .map_err(|report| Refusal::database(&report))?;
+        let stored = found.map(|account| account.password_hash);
+        if let Some(stored) = &stored {
+            if self.remembered.knows(&id, stored, password) {
+                return Ok(Some(id));
+            }
+        }
+        if !self.workers.verify(password.to_owned(), stored.clone()).await? {
+            return Ok(None);
+        }
+        if let Some(stored) = stored {
+            self.remembered.remember(&id, &stored, password);
+        }
+        self.existing.insert(id.clone(), ());
+        Ok(Some(id))
+    }
+
+    async fn token(&self, node: &Node, auth: &TimAuth) -> Result<TimAck, Refusal> {
+        let Some(account) = self.verify(node, auth).await? else {
+            return Err(Refusal::plain(ErrorCode::NoPass, "wrong_password"));
+        };
+        let token = tim_wire::LoginToken::from_random(crate::random::number());
+        let lifetime_ms =
+            i64::try_from(node.config.sessions.token_lifetime_seconds * 1_000).unwrap_or(i64::MAX);
+        let expires_ms = crate::clock::wall_ms().saturating_add(lifetime_ms);
+        node.databases
+            .put_token(token, &account, expires_ms)
+            .await
+            .map_err(|report| Refusal::database(&report))?;
+        // Both forms: clients of either generation find theirs.
+        Ok(TimAck {
+            t: Some(token.number()),
+            n: Some(token.text()),
+            ..TimAck::success(Command::Token)
+        })
+    }
+}
+
+/// Account id and password of a request that has both.
+fn credentials<'a>(node: &Node, auth: &'a TimAuth) -> Result<(AccountId, &'a str), Refusal> {
+    let text = |field: &'a Option<String>| field.as_deref().unwrap_or_default();
+    let (name, password, domain) = (text(&auth.name), text(&auth.pwd), text(&auth.domain));
+    for (field, value) in [("auth.name", name), ("auth.pwd", password)] {
+        if value.is_empty() || value.len() > CREDENTIAL_BYTES_MAX {
+            return Err(parameters(&format!(
+                "{field}: {} bytes; 1 to {CREDENTIAL_BYTES_MAX} are needed",
+                value.len()
+            )));
+        }
+    }
+    if domain.len() > CREDENTIAL_BYTES_MAX {
+        return Err(parameters(&format!(
+            "auth.domain: longer than {CREDENTIAL_BYTES_MAX} bytes"
+        )));
+    }
+    let id =
+        AccountId::new(node.ids.account_id(name, domain)).map_err(|error| parameters(&error.to_string()))?;
+    Ok((id, password))
+}
+
+/// Decides a login.
+pub(crate) async fn log_in(node: &Node, auth: &TimAuth) -> Result<LoggedIn, Refusal> {
+    if !node.takes_logins() {
+        return Err(Refusal::draining());
+    }
+    let account = match auth.token.as_ref().filter(|token| !token.is_empty()) {
+        Some(token) => by_token(node, auth, token).await?,
+        None => {
+            let verified = node.accounts.verify(node, auth).await;
+            // Missing names and passwords are told like wrong ones.
+            let denied = || Refusal::plain(ErrorCode::PermissionDenied, "wrong_password");
+            match verified {
+                Ok(account) => account.ok_or_else(denied)?,
+                Err(refusal) if refusal.code == ErrorCode::Parameters => return Err(denied()),
+                Err(refusal) => return Err(refusal),
+            }
+        }
+    };
+    Ok(LoggedIn {
+        account,
+        domain: auth.domain.clone(),
+    })
+}
+
+async fn by_token(node: &Node, auth: &TimAuth, token: &tim_wire::Token) -> Result<AccountId, Refusal> {
+    let wrong = || Refusal::plain(ErrorCode::Token, "wrong_token");
+    let token = token.login_token().ok_or_else(wrong)?;
+    let owner = node
+        .databases
+        .take_token(token)
+        .await
+        .map_err(|report| Refusal::database(&report))?
+        .ok_or_else(wrong)?;
+    // One generation says name and domain too; then they must be the token's.
+    if let Some(name) = auth.name.as_deref().filter(|name| !name.is_empty()) {
+        let named = node
+            .ids
+            .account_id(name, auth.domain.as_deref().unwrap_or_default());
+        if named != owner.as_str() {
+            return Err(wrong());
+        }
+    }
+    Ok(owner)
+}
+
+/// Answers `/tim2`: register and token; everything else is empty, as with the reference.
+pub(crate) async fn http_request(node: &Node, body: Bytes) -> Bytes {
+    let Ok(frame) = ClientFrame::parse(body) else {
+        return Bytes::new();
+    };
+    let command = match frame.command() {
+        Some(command @ (Command::Register | Command::Token)) => command,
+        _ => return Bytes::new(),
+    };
+    let outcome = match frame.request() {
+        Ok(ClientRequest::Register(auth)) => {
+            node.accounts.register(node, &auth).await.map(|account| TimAck {
+                n: Some(account.as_str().to_owned()),
+                ..TimAck::success(command)
+            })
+        }
+        Ok(ClientRequest::Token(auth)) => node.accounts.token(node, &auth).await,
+        Ok(_) => return Bytes::new(),
+        Err(error) => Err(parameters(&format!("the request cannot be read: {error}"))),
+    };
+    let ack = outcome.unwrap_or_else(|refusal| refusal.ack(command.tim_type()));
+    encode(&ack, frame.encoding)
+}
+
+/// The leading byte never says JSON; the encoding is the request's.
+fn encode(ack: &TimAck, encoding: Encoding) -> Bytes {
+    tim_wire::frame::server_frame(Command::Ack, None, &ack.encode_payload(encoding))
+}

@@ -1,0 +1,140 @@
+//! What is wrong just now, once per place: shown by readiness and status, logged when it begins, changes and ends.
+
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::fmt;
+use tim_catalogue::{Report, Severity};
+
+/// Where a trouble is. One place has at most one at a time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Place {
+    /// The node has not finished its start.
+    Start,
+    /// A database, by its name in the configuration.
+    Database(String),
+    /// The links to other nodes.
+    Peers,
+    /// A file with a key or certificate.
+    Trust,
+    /// The control group.
+    Control,
+    /// The wall clock.
+    Clock,
+    /// The node is being drained.
+    Drain,
+}
+
+/// Whether a trouble keeps clients away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Not ready: no new clients.
+    NotReady,
+    /// Worth saying, but the node serves.
+    Told,
+}
+
+#[derive(Debug, Clone)]
+struct Trouble {
+    report: Report,
+    effect: Effect,
+}
+
+/// All present troubles of the node.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    troubles: Mutex<BTreeMap<Place, Trouble>>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start => formatter.write_str("start"),
+            Self::Database(name) => write!(formatter, "database {name}"),
+            Self::Peers => formatter.write_str("peers"),
+            Self::Trust => formatter.write_str("trust"),
+            Self::Control => formatter.write_str("control group"),
+            Self::Clock => formatter.write_str("clock"),
+            Self::Drain => formatter.write_str("drain"),
+        }
+    }
+}
+
+impl Board {
+    /// Puts a trouble up; the same one again is neither news nor logged.
+    pub(crate) fn raise(&self, place: Place, effect: Effect, report: Report) {
+        let mut troubles = self.troubles.lock();
+        let known = troubles
+            .get(&place)
+            .is_some_and(|trouble| trouble.report == report && trouble.effect == effect);
+        if known {
+            return;
+        }
+        let (code, name) = (report.cause().code, report.cause().name);
+        if report.cause().severity == Severity::Stays {
+            tracing::error!(code, error.type = name, place = %place, "{report}");
+        } else {
+            tracing::warn!(code, error.type = name, place = %place, "{report}");
+        }
+        troubles.insert(place, Trouble { report, effect });
+    }
+
+    /// Takes a trouble down.
+    pub(crate) fn clear(&self, place: &Place) {
+        if let Some(trouble) = self.troubles.lock().remove(place) {
+            tracing::info!(code = trouble.report.cause().code, place = %place, "healed: {}", trouble.report.cause().what);
+        }
+    }
+
+    /// Raises or clears, by what was observed.
+    pub(crate) fn observe(&self, place: Place, effect: Effect, report: Option<Report>) {
+        match report {
+            Some(report) => self.raise(place, effect, report),
+            None => self.clear(&place),
+        }
+    }
+
+    /// Everything that is up.
+    pub(crate) fn reports(&self) -> Vec<(Place, Effect, Report)> {
+        self.troubles
+            .lock()
+            .iter()
+            .map(|(place, trouble)| (place.clone(), trouble.effect, trouble.report.clone()))
+            .collect()
+    }
+
+    /// Whether nothing keeps clients away.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.troubles
+            .lock()
+            .values()
+            .all(|trouble| trouble.effect == Effect::Told)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tim_catalogue::{node, storage};
+
+    #[test]
+    fn ready_only_without_a_trouble_that_keeps_clients_away() {
+        let board = Board::default();
+        assert!(board.is_ready());
+        board.raise(
+            Place::Clock,
+            Effect::Told,
+            Report::new(&node::CLOCK_JUMP, "jumped"),
+        );
+        assert!(board.is_ready());
+        let database = Place::Database(String::from("d0"));
+        board.raise(
+            database.clone(),
+            Effect::NotReady,
+            Report::new(&storage::UNREACHABLE, "d0"),
+        );
+        assert!(!board.is_ready());
+        assert_eq!(board.reports().len(), 2);
+        board.clear(&database);
+        assert!(board.is_ready());
+    }
+}

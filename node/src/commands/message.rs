@@ -1,0 +1,159 @@
+//! Commands 90, 92, 93: messages. Here one-to-one, stored (odType 1) or relayed (odType 5).
+
+use super::{Refusal, relay};
+use crate::edge::Connection;
+use crate::session::{Envelope, Pending};
+use std::time::Instant;
+use tim_core::conversation::{Operation, Submission};
+use tim_core::id::AccountId;
+use tim_core::placement;
+use tim_telemetry::{Kind, Span, attribute, names};
+use tim_wire::structs::{message_kind, operation};
+use tim_wire::{Command, ErrorCode, Tid, TimMessage};
+
+/// A message that may be sent, as far as its frame tells.
+pub(super) struct Checked {
+    pub(super) message: TimMessage,
+    pub(super) to: AccountId,
+}
+
+/// Takes a message.
+pub(super) fn begin(connection: &mut Connection, command: Command, message: TimMessage) {
+    let checked = check(connection, message);
+    match checked {
+        Err(refusal) => {
+            connection.node.metrics.rejected_with(refusal.error_type);
+            refusal.answer(connection, command.tim_type());
+        }
+        Ok(checked) if checked.message.od_type == operation::STREAM => {
+            relay::begin(connection, command, checked)
+        }
+        Ok(checked) => submit(connection, command, checked),
+    }
+}
+
+fn check(connection: &Connection, mut message: TimMessage) -> Result<Checked, Refusal> {
+    // One client library never sets the kinds of its stream messages.
+    if message.ms_type == 0
+        && message.od_type == 0
+        && message.data_binary.is_some()
+        && message.to_tid.is_some()
+    {
+        message.ms_type = message_kind::DIRECT;
+        message.od_type = operation::STREAM;
+    }
+    match message.ms_type {
+        message_kind::DIRECT if message.room_tid.is_none() => {}
+        message_kind::DIRECT | message_kind::ROOM => {
+            return Err(Refusal::operation_not_supported(
+                "messages in rooms are not offered by this version",
+            ));
+        }
+        other => {
+            let detail = format!("message.msType: {other}; a client may send 2 (to an account)");
+            return Err(Refusal::field(ErrorCode::Parameters, detail));
+        }
+    }
+    match message.od_type {
+        operation::NORMAL | operation::STREAM => {}
+        operation::REVOKE | operation::BURN | operation::BUSINESS | operation::APPLICATION_FIRST.. => {
+            let detail = format!("odType {} is not offered by this version", message.od_type);
+            return Err(Refusal::operation_not_supported(&detail));
+        }
+        other => {
+            let detail = format!("message.odType: {other}; valid: 1, 5");
+            return Err(Refusal::field(ErrorCode::Parameters, detail));
+        }
+    }
+    let to = account(connection, message.to_node(), "message.to")?;
+    if connection.live.as_ref().is_some_and(|live| live.account == to) {
+        return Err(Refusal::plain(ErrorCode::PermissionDenied, "own_account"));
+    }
+    Ok(Checked { message, to })
+}
+
+/// An account id that is at least well-formed.
+pub(super) fn account(
+    connection: &Connection,
+    node: Option<&str>,
+    field: &str,
+) -> Result<AccountId, Refusal> {
+    let node = node.unwrap_or_default();
+    if node.is_empty() {
+        let detail = format!("{field}: empty; an account id of 1 to 64 characters is needed");
+        return Err(Refusal::field(ErrorCode::Parameters, detail));
+    }
+    let valid = connection.node.ids.is_valid(node);
+    match AccountId::new(node) {
+        Ok(account) if valid => Ok(account),
+        _ => Err(Refusal::field(
+            ErrorCode::Account,
+            format!("{field}: not an account id of this cluster"),
+        )),
+    }
+}
+
+fn submit(connection: &mut Connection, command: Command, checked: Checked) {
+    let conversation = match &connection.live {
+        Some(live) => placement::direct_conversation(&live.account, &checked.to),
+        None => return,
+    };
+    if let Some(report) = connection.node.databases.trouble_of(&conversation) {
+        let refusal = Refusal::database(&report);
+        connection.node.metrics.rejected_with(refusal.error_type);
+        return refusal.answer(connection, command.tim_type());
+    }
+    let mut span = Span::root(&names::FRAME_MESSAGE, Kind::Server);
+    if span.is_recording() {
+        span.set(attribute(&names::NETWORK_PROTOCOL_NAME, "websocket"));
+        span.set(attribute(&names::FRAME_TYPE, i64::from(command.number())));
+        span.set(attribute(&names::MESSAGING_SYSTEM, "tim"));
+        span.set(attribute(&names::MESSAGING_DESTINATION_TEMPLATE, "direct"));
+    }
+    hand_in(connection, command.tim_type(), Operation::Message, checked, span);
+}
+
+/// Gives a message or a notice to its lane and remembers what to answer.
+pub(super) fn hand_in(
+    connection: &mut Connection,
+    tim_type: i8,
+    operation: Operation,
+    checked: Checked,
+    mut span: Span,
+) {
+    let Checked { message, to } = checked;
+    let Some(live) = &mut connection.live else { return };
+    let client_id = message.id.filter(|id| *id != 0);
+    // The domain is the sender's, as the reference has it.
+    let to_tid = Tid {
+        domain: live.sender.tid.domain.clone(),
+        ..Tid::of(to.as_str())
+    };
+    let (body, content_hash) = Envelope::seal(message, &live.sender.tid, to_tid);
+    if span.is_recording() {
+        let bytes = i64::try_from(body.len()).unwrap_or(i64::MAX);
+        span.set(attribute(&names::MESSAGING_BODY_SIZE, bytes));
+    }
+    let submission = Submission {
+        key: crate::random::message_key(),
+        conversation: placement::direct_conversation(&live.account, &to),
+        sender: live.account.clone(),
+        peer: to,
+        sender_class: live.class,
+        operation,
+        client_id,
+        content_hash,
+        attempt: 1,
+        body,
+    };
+    let trace = span.context();
+    live.pending.push(Pending {
+        key: submission.key,
+        tim_type,
+        operation,
+        peer: submission.peer.clone(),
+        since: Instant::now(),
+        span,
+    });
+    connection.node.engine.submit(live.id, submission, trace);
+}

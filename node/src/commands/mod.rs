@@ -1,0 +1,101 @@
+//! What each frame of a client does. One file per command; what is not offered is answered, never passed over.
+
+mod business;
+mod history;
+mod login;
+mod message;
+mod outcome;
+mod refuse;
+mod relay;
+
+pub(crate) use outcome::outcome;
+pub(crate) use refuse::Refusal;
+
+use crate::edge::Connection;
+use crate::session::{CloseReason, frames};
+use std::sync::Arc;
+use tim_core::session::Event;
+use tim_wire::frame::{BigData, BigDataPiece};
+use tim_wire::{ClientFrame, ClientRequest, Command, ErrorCode, TimAck};
+
+/// Handles one frame; frames of a connection come one after the other.
+pub(crate) fn handle(connection: &mut Connection, frame: ClientFrame) {
+    if connection.skip(&frame) {
+        return;
+    }
+    if connection.live.is_none() {
+        return before_login(connection, &frame);
+    }
+    seen(connection);
+    if frame.command().is_some_and(Command::is_big_data) {
+        return big_data(connection, &frame);
+    }
+    match frame.request() {
+        Ok(request) => after_login(connection, &frame, request),
+        Err(error) => {
+            let refusal = Refusal::field(error.wire_code(), format!("the payload cannot be read: {error}"));
+            refusal.answer(connection, frame.tim_type());
+        }
+    }
+}
+
+/// Before login a client may log in or ping, which is not answered; anything else ends the connection, as with the
+/// reference.
+fn before_login(connection: &mut Connection, frame: &ClientFrame) {
+    match frame.command() {
+        Some(Command::Auth) => login::begin(connection, frame),
+        Some(Command::Ping) => {}
+        _ => connection.out.close(CloseReason::Unauthenticated),
+    }
+}
+
+/// Any frame confirms the echoes before it.
+fn seen(connection: &mut Connection) {
+    let node = Arc::clone(&connection.node);
+    if let Some(live) = &mut connection.live {
+        live.handle(&node, &connection.mailbox, Event::Frame, &mut connection.out);
+    }
+}
+
+fn after_login(connection: &mut Connection, frame: &ClientFrame, request: ClientRequest) {
+    let node = Arc::clone(&connection.node);
+    let Some(live) = &mut connection.live else { return };
+    let (mailbox, out) = (&connection.mailbox, &mut connection.out);
+    match request {
+        ClientRequest::Confirm { sync_id } => live.confirmed(&node, mailbox, sync_id.cast_unsigned(), out),
+        ClientRequest::Ping => {
+            live.last_ping = crate::clock::now();
+            out.push(frames::ping());
+        }
+        ClientRequest::Login(_) => out.push(frames::ack(&TimAck::success(Command::Auth), live.encoding)),
+        ClientRequest::OfflineMessages => live.handle(&node, mailbox, Event::OfflineRequested, out),
+        // Taken and not passed on until presence between users has its issue.
+        ClientRequest::BroadcastPresence(_) | ClientRequest::Presence(_) => {}
+        ClientRequest::PullMessages(request) => history::begin(connection, request),
+        ClientRequest::Business(request) => business::begin(connection, request),
+        ClientRequest::Message { command, message } => message::begin(connection, command, message),
+        _ => Refusal::not_supported(frame.number).answer(connection, frame.tim_type()),
+    }
+}
+
+/// Big-data frames are not offered, but their pieces must not be taken for frames.
+fn big_data(connection: &mut Connection, frame: &ClientFrame) {
+    let limit = connection.node.config.limits.frame_bytes_max as usize;
+    let mut whole = bytes::BytesMut::with_capacity(1 + frame.payload.len());
+    whole.extend_from_slice(&[frame.number]);
+    whole.extend_from_slice(&frame.payload);
+    match BigData::parse(&whole.freeze(), limit) {
+        BigDataPiece::Complete(_) => {
+            Refusal::not_supported(frame.number).answer(connection, frame.tim_type())
+        }
+        BigDataPiece::First { length } => {
+            connection.skip_next(length.saturating_sub(1 + frame.payload.len()));
+            Refusal::not_supported(frame.number).answer(connection, frame.tim_type());
+        }
+        BigDataPiece::TooLong => {
+            Refusal::field(ErrorCode::BigData, "longer than its length says".to_owned())
+                .answer(connection, Command::BigBinary.tim_type());
+        }
+        BigDataPiece::Ignored => {}
+    }
+}

@@ -1,0 +1,91 @@
+//! What became of a message or a notice: the echo, or an answer that says why not.
+
+use super::Refusal;
+use crate::edge::{Connection, Continuation};
+use crate::session::Pending;
+use std::sync::Arc;
+use tim_core::conversation::{self, Operation};
+use tim_core::id::{ConversationId, MessageKey};
+use tim_core::session::Event;
+use tim_core::submit::Outcome;
+use tim_wire::ErrorCode;
+use tim_wire::structs::business;
+
+/// Tells the sender.
+pub(crate) fn outcome(
+    connection: &mut Connection,
+    key: MessageKey,
+    conversation: ConversationId,
+    outcome: Outcome,
+) {
+    let node = Arc::clone(&connection.node);
+    let Some(live) = &mut connection.live else { return };
+    let pending = live.pending.take(key);
+    match outcome {
+        Outcome::Stored {
+            entry,
+            refusal,
+            cursor,
+            repeated,
+        } => {
+            let accepted = Event::Accepted {
+                conversation,
+                entry,
+                cursor,
+                repeated,
+            };
+            live.handle(&node, &connection.mailbox, accepted, &mut connection.out);
+            node.metrics.accepted_direct();
+            if let Some(pending) = pending {
+                let seconds = pending.since.elapsed().as_secs_f64();
+                node.metrics.ack_duration.record(seconds, &[]);
+                if let Some(refusal) = refusal {
+                    answer(connection, pending, Refusal::judged(refusal));
+                }
+            }
+        }
+        Outcome::Refused(refusal) => {
+            if let Some(pending) = pending {
+                refused(connection, pending, refusal);
+            }
+        }
+        Outcome::Busy => {
+            if let Some(pending) = pending {
+                let refusal = Refusal::overloaded("too many messages of this session have no outcome yet");
+                answer(connection, pending, refusal);
+            }
+        }
+    }
+}
+
+fn answer(connection: &mut Connection, mut pending: Pending, refusal: Refusal) {
+    connection.node.metrics.rejected_with(refusal.error_type);
+    pending.span.fail(refusal.error_type);
+    let refusal = match pending.operation {
+        Operation::Message => refusal,
+        Operation::AddFriend => refusal.within(business::ADD_ROSTER),
+    };
+    refusal.answer(connection, pending.tim_type);
+}
+
+/// Who is not a friend may not exist at all; clients know the two apart. Asked only now, so that messages between
+/// friends cost no question.
+fn refused(connection: &mut Connection, pending: Pending, refusal: conversation::Refusal) {
+    if refusal != conversation::Refusal::NotFriends {
+        return answer(connection, pending, Refusal::judged(refusal));
+    }
+    let node = Arc::clone(&connection.node);
+    let existing = async move {
+        let exists = node.accounts.exists(&node, &pending.peer).await;
+        let continuation: Continuation = Box::new(move |connection| {
+            let refusal = match exists {
+                Ok(true) => Refusal::judged(refusal),
+                Ok(false) => Refusal::plain(ErrorCode::Account, "no_such_account"),
+                Err(refusal) => refusal,
+            };
+            answer(connection, pending, refusal);
+        });
+        continuation
+    };
+    connection.begin(Box::pin(existing));
+}

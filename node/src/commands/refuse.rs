@@ -1,0 +1,116 @@
+//! Answers that say no: the code of the wire, and in its text our own code with what is wrong and where.
+
+use crate::edge::Connection;
+use crate::session::frames;
+use tim_catalogue::{Cause, Report, node, protocol};
+use tim_core::conversation;
+use tim_wire::{Encoding, ErrorCode, TimAck};
+
+/// Why an operation is refused.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
+    /// What clients know.
+    pub(crate) code: ErrorCode,
+    /// What telemetry counts it under.
+    pub(crate) error_type: &'static str,
+    info: String,
+    /// The operation within the command, where the answer names it.
+    t: Option<i64>,
+}
+
+impl Refusal {
+    fn of(code: ErrorCode, cause: &'static Cause, detail: &str) -> Self {
+        Self {
+            code,
+            error_type: cause.name,
+            info: format!("{} {detail}", cause.code),
+            t: None,
+        }
+    }
+
+    /// A field is outside its valid set; the detail names it.
+    pub(crate) fn field(code: ErrorCode, detail: String) -> Self {
+        Self::of(code, &protocol::INVALID_FIELD, &detail)
+    }
+
+    /// A command, or a kind of it, is not offered.
+    pub(crate) fn not_supported(number: u8) -> Self {
+        Self::of(
+            ErrorCode::Parameters,
+            &protocol::NOT_SUPPORTED,
+            &format!("command {number} is not offered by this version"),
+        )
+    }
+
+    /// An operation within a command is not offered.
+    pub(crate) fn operation_not_supported(detail: &str) -> Self {
+        Self::of(ErrorCode::Parameters, &protocol::NOT_SUPPORTED, detail)
+    }
+
+    /// The database cannot do it now.
+    pub(crate) fn database(report: &Report) -> Self {
+        Self::of(ErrorCode::Database, report.cause(), report.observed())
+    }
+
+    /// A limit is reached.
+    pub(crate) fn overloaded(detail: &str) -> Self {
+        Self::of(ErrorCode::Overload, &node::OVERLOADED, detail)
+    }
+
+    /// The node leaves; another one takes the client.
+    pub(crate) fn draining() -> Self {
+        Self::of(
+            ErrorCode::Overload,
+            &node::DRAINING,
+            "this node is leaving, connect again",
+        )
+    }
+
+    /// A code with the text that clients of the reference know.
+    pub(crate) fn plain(code: ErrorCode, error_type: &'static str) -> Self {
+        Self {
+            code,
+            error_type,
+            info: code.info().to_owned(),
+            t: None,
+        }
+    }
+
+    /// What the rules of a conversation said.
+    pub(crate) fn judged(refusal: conversation::Refusal) -> Self {
+        let error_type = match refusal {
+            conversation::Refusal::NotFriends => "not_friends",
+            conversation::Refusal::Blocked => "blocked",
+            conversation::Refusal::OwnAccount => "own_account",
+            conversation::Refusal::AlreadyFriends => "already_friends",
+        };
+        let code = ErrorCode::from_number(refusal.wire_code()).unwrap_or(ErrorCode::PermissionDenied);
+        Self::plain(code, error_type)
+    }
+
+    /// Names the operation within the command.
+    pub(crate) fn within(mut self, operation: i32) -> Self {
+        self.t = Some(i64::from(operation));
+        self
+    }
+
+    /// The answer, as clients get it.
+    pub(crate) fn ack(self, tim_type: i8) -> TimAck {
+        TimAck {
+            t: self.t,
+            ..TimAck::failure_of(tim_type, self.code.error_with(self.info))
+        }
+    }
+
+    /// Answers on a connection.
+    pub(crate) fn answer(mut self, connection: &mut Connection, tim_type: i8) {
+        if self.info.starts_with(protocol::INVALID_FIELD.code) {
+            self.info = format!(
+                "{} (frame {}, type {tim_type})",
+                self.info, connection.frame_number
+            );
+        }
+        let encoding = connection.encoding(Encoding::Thrift);
+        connection.out.push(frames::ack(&self.ack(tim_type), encoding));
+    }
+}

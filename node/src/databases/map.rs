@@ -1,0 +1,249 @@
+//! The partition map as the fences say it: what a new cluster begins with, and what changed when a fence refuses.
+//!
+//! The truth about a range is its fence row, so the map is read from all fences. Of two descriptions of a slot the one
+//! with the higher epoch is newer.
+
+use super::Databases;
+use crate::engine::{Engine, Input};
+use std::sync::Arc;
+use std::time::Duration;
+use tim_core::id::{DatabaseName, Epoch, Slot};
+use tim_core::map::{HomePlacement, PartitionMap, Range};
+use tim_core::placement::SLOT_COUNT;
+use tim_store::{Fence, FenceState, Store, StoreError};
+
+/// Fences are read again at most this often.
+const REFRESH_INTERVAL: Duration = Duration::from_millis(20);
+/// A refusal that reading did not explain (the other side is just being opened) is looked into again after this.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// The ranges that fences describe, or the first slot that none has.
+fn assemble(fences: &[(DatabaseName, HomePlacement, Fence)]) -> Result<PartitionMap, Slot> {
+    let mut held: Vec<(&DatabaseName, HomePlacement, &Fence)> = fences
+        .iter()
+        .filter(|(_, _, fence)| matches!(fence.state, FenceState::Open | FenceState::Closing(_)))
+        .map(|(database, homes, fence)| (database, *homes, fence))
+        .collect();
+    held.sort_by_key(|(_, _, fence)| (fence.from, std::cmp::Reverse(fence.epoch)));
+    let mut ranges: Vec<Range> = Vec::new();
+    let mut next = Slot(0);
+    for (database, homes, fence) in held {
+        if fence.from > next {
+            return Err(next);
+        }
+        if fence.to <= next {
+            continue;
+        }
+        ranges.push(Range {
+            from: next.max(fence.from),
+            database: database.clone(),
+            epoch: fence.epoch,
+            homes,
+        });
+        next = fence.to;
+    }
+    if next.0 < SLOT_COUNT {
+        return Err(next);
+    }
+    let version = ranges.iter().map(|range| range.epoch.0).max().unwrap_or(1);
+    PartitionMap::new(ranges, version).map_err(|_| Slot(0))
+}
+
+/// Whether `candidate` knows something newer than `present`.
+fn is_newer(candidate: &PartitionMap, present: &PartitionMap) -> bool {
+    let starts = candidate
+        .ranges()
+        .iter()
+        .chain(present.ranges())
+        .map(|range| range.from);
+    let epochs: Vec<(Epoch, Epoch)> = starts
+        .map(|from| (candidate.range_of(from).epoch, present.range_of(from).epoch))
+        .collect();
+    // A mixture of older and newer is the sight of a change under way; it is read again.
+    epochs.iter().all(|(new, old)| new >= old) && epochs.iter().any(|(new, old)| new > old)
+}
+
+async fn read_fences(store: &Store) -> Result<Vec<(DatabaseName, HomePlacement, Fence)>, StoreError> {
+    let mut all = Vec::new();
+    for name in store.databases() {
+        let database = store.database(&name)?;
+        let homes = database.home_placement();
+        all.extend(
+            database
+                .fences()
+                .await?
+                .into_iter()
+                .map(|fence| (name.clone(), homes, fence)),
+        );
+    }
+    Ok(all)
+}
+
+/// The map of the cluster when the node starts; founds the cluster if it is new. All databases must be open.
+///
+/// Several nodes may do this at once: a database gets fences only while it has none, and only as long as the fences of
+/// all databases together leave slots out, so a database that is added later stays empty until ranges are moved to it.
+pub(crate) async fn founding_map(
+    store: &Store,
+    partitioning: &tim_config::Partitioning,
+    names: &[String],
+) -> Result<PartitionMap, StoreError> {
+    let fences = read_fences(store).await?;
+    if let Ok(map) = assemble(&fences) {
+        return Ok(map);
+    }
+    let mut ranges = Vec::new();
+    for start in partitioning.ranges(names) {
+        let Ok(database) = DatabaseName::new(&start.database) else {
+            continue;
+        };
+        ranges.push(Range {
+            from: Slot(start.from),
+            epoch: Epoch(1),
+            homes: store.database(&database)?.home_placement(),
+            database,
+        });
+    }
+    if let Ok(first) = PartitionMap::new(ranges, 1) {
+        for name in first.databases() {
+            store.database(name)?.create_fences(&first).await?;
+        }
+    }
+    let fences = read_fences(store).await?;
+    assemble(&fences).map_err(|slot| {
+        let database = fences.first().map(|(name, ..)| name.clone());
+        StoreError::StepRefused {
+            // Without any database the configuration is refused before this is reached.
+            database: database.unwrap_or_else(|| first_name(names)),
+            reason: if slot.0 == 0 {
+                "no fence holds slot 0"
+            } else {
+                "the fences leave slots out"
+            },
+        }
+    })
+}
+
+#[allow(clippy::expect_used, reason = "a constant that is a valid name")]
+fn first_name(names: &[String]) -> DatabaseName {
+    names
+        .iter()
+        .find_map(|name| DatabaseName::new(name).ok())
+        .unwrap_or_else(|| DatabaseName::new("none").expect("a valid name"))
+}
+
+impl Databases {
+    /// Takes a map if it is newer; whether it was.
+    pub(crate) fn adopt(&self, candidate: PartitionMap) -> Option<Arc<PartitionMap>> {
+        let present = self.map.load_full();
+        if !is_newer(&candidate, &present) {
+            return None;
+        }
+        let candidate = Arc::new(candidate);
+        self.map.store(Arc::clone(&candidate));
+        tracing::info!(
+            ranges = candidate.ranges().len(),
+            version = candidate.version(),
+            "partition map changed"
+        );
+        Some(candidate)
+    }
+
+    async fn refresh(&self) -> Result<Option<Arc<PartitionMap>>, StoreError> {
+        let fences = read_fences(&self.store).await?;
+        match assemble(&fences) {
+            Ok(map) => Ok(self.adopt(map)),
+            Err(slot) => {
+                self.open_target_of(&fences, slot).await;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Once the source says "moved", any node may open the target: its coordinator may be dead.
+    async fn open_target_of(&self, fences: &[(DatabaseName, HomePlacement, Fence)], slot: Slot) {
+        let moved = fences.iter().find_map(|(source, _, fence)| match &fence.state {
+            FenceState::Moved(target) if fence.covers(slot) => Some((source, target, fence)),
+            _ => None,
+        });
+        if let Some((source, target, fence)) = moved {
+            if let Err(error) = crate::repartition::open_target(&self.store, source, target, fence).await {
+                tracing::debug!(%error, "a moved range could not be opened yet");
+            }
+        }
+    }
+}
+
+/// Reads the fences whenever one has refused, and tells the engine what is new, until the process ends.
+pub(crate) async fn follow(databases: Arc<Databases>, engine: Engine) {
+    loop {
+        databases.need_map.notified().await;
+        match databases.refresh().await {
+            Ok(Some(map)) => engine.post(Input::Map(map)),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::debug!(%error, "the fences could not be read");
+                tokio::time::sleep(AGAIN).await;
+                databases.need_map.notify_one();
+            }
+        }
+        tokio::time::sleep(REFRESH_INTERVAL).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tim_core::id::Term;
+
+    fn fence(from: u32, to: u32, epoch: u64, state: FenceState) -> Fence {
+        Fence {
+            from: Slot(from),
+            to: Slot(to),
+            epoch: Epoch(epoch),
+            state,
+            moving: None,
+            copying: false,
+            term: Term(0),
+            closings: 0,
+        }
+    }
+
+    fn of(database: &str, fence: Fence) -> (DatabaseName, HomePlacement, Fence) {
+        (
+            DatabaseName::new(database).unwrap(),
+            HomePlacement::PerDatabase,
+            fence,
+        )
+    }
+
+    #[test]
+    fn fences_make_a_map_and_a_hole_is_named() {
+        let d1 = DatabaseName::new("d1").unwrap();
+        let source = of("d0", fence(0, 1_000, 1, FenceState::Open));
+        let moved = of("d0", fence(1_000, SLOT_COUNT, 2, FenceState::Moved(d1)));
+        let incoming = of("d1", fence(1_000, SLOT_COUNT, 2, FenceState::Incoming));
+        assert_eq!(
+            assemble(&[source.clone(), moved.clone(), incoming]),
+            Err(Slot(1_000))
+        );
+        let open = of("d1", fence(1_000, SLOT_COUNT, 2, FenceState::Open));
+        let map = assemble(&[source, moved, open]).unwrap();
+        assert_eq!(map.range_of(Slot(999)).database.as_str(), "d0");
+        assert_eq!(map.range_of(Slot(1_000)).database.as_str(), "d1");
+        assert_eq!(map.range_of(Slot(1_000)).epoch, Epoch(2));
+    }
+
+    #[test]
+    fn only_higher_epochs_are_news() {
+        let before = assemble(&[of("d0", fence(0, SLOT_COUNT, 1, FenceState::Open))]).unwrap();
+        let after = assemble(&[
+            of("d0", fence(0, 1_000, 1, FenceState::Open)),
+            of("d1", fence(1_000, SLOT_COUNT, 2, FenceState::Open)),
+        ])
+        .unwrap();
+        assert!(is_newer(&after, &before));
+        assert!(!is_newer(&before, &after));
+        assert!(!is_newer(&after, &after));
+    }
+}

@@ -1,0 +1,43 @@
+//! Login tokens, cluster-wide: made on one node, taken on any other, once.
+
+use super::Databases;
+use tim_catalogue::Report;
+use tim_core::id::{AccountId, DatabaseName};
+use tim_wire::LoginToken;
+
+impl Databases {
+    /// Stores a token.
+    pub(crate) async fn put_token(
+        &self,
+        token: LoginToken,
+        owner: &AccountId,
+        expires_ms: i64,
+    ) -> Result<(), Report> {
+        let bytes = token.number().to_be_bytes();
+        self.at(&bytes, true, move |database, epoch| async move {
+            database.put_token(epoch, &bytes, owner, expires_ms).await
+        })
+        .await
+    }
+
+    /// Takes a token: whose it is, for the first who asks in time.
+    pub(crate) async fn take_token(&self, token: LoginToken) -> Result<Option<AccountId>, Report> {
+        let bytes = token.number().to_be_bytes();
+        self.at(&bytes, true, move |database, epoch| async move {
+            database.take_token(epoch, &bytes, crate::clock::wall_ms()).await
+        })
+        .await
+    }
+
+    /// Removes tokens of a database that have expired. It makes no difference to anybody, so a failure is passed over.
+    pub(crate) async fn sweep_tokens(&self, name: &DatabaseName) {
+        if self.trouble_at(name).is_some() {
+            return;
+        }
+        if let Ok(database) = self.store.database(name) {
+            if let Err(error) = database.sweep_tokens(crate::clock::wall_ms()).await {
+                tracing::debug!(database = %name, %error, "expired tokens are swept later");
+            }
+        }
+    }
+}

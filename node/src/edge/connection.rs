@@ -1,0 +1,275 @@
+//! One WebSocket connection: frames in, strictly in order, frames out, and what others post to its session.
+//!
+//! The task is one small future. It never waits for a write with other work at hand: frames queue in the [`Outbox`],
+//! and reading stops while an operation of this connection (a login, a look into the database) is under way, or while
+//! as many messages as allowed have no outcome yet; what the client sends meanwhile stays in its socket.
+
+use super::Outbox;
+use crate::commands;
+use crate::mailbox::Mailbox;
+use crate::node::Node;
+use crate::session::{CloseReason, Input, Live};
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::{Sink, SinkExt, StreamExt};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tim_core::time::Moment;
+use tim_wire::{ClientFrame, Encoding};
+
+/// What an operation does to its connection when it is done.
+pub(crate) type Continuation = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// An operation that later frames wait for.
+pub(crate) type Operation = BoxFuture<'static, Continuation>;
+
+/// How long the last frames and the closing handshake may take.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+
+/// A connection, before and after login.
+pub(crate) struct Connection {
+    pub(crate) node: Arc<Node>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) out: Outbox,
+    /// Set by the login.
+    pub(crate) live: Option<Box<Live>>,
+    operation: Option<Operation>,
+    /// Frames read so far; an error names the frame by it.
+    pub(crate) frame_number: u64,
+    opened: Moment,
+    armed: Option<Moment>,
+    unflushed: bool,
+    close_by: Option<Moment>,
+    skipping: usize,
+}
+
+enum Wake {
+    Frame(Bytes),
+    Inputs(Vec<Input>),
+    Done(Continuation),
+    Gone,
+}
+
+impl Connection {
+    pub(crate) fn new(node: Arc<Node>) -> Self {
+        Self {
+            out: Outbox::new(node.config.limits.outbound_bytes_max as usize),
+            mailbox: Arc::new(Mailbox::default()),
+            live: None,
+            operation: None,
+            frame_number: 0,
+            opened: crate::clock::now(),
+            armed: None,
+            unflushed: false,
+            close_by: None,
+            skipping: 0,
+            node,
+        }
+    }
+
+    /// Runs until the connection ends.
+    pub(crate) async fn run(mut self, mut socket: WebSocket) {
+        self.arm();
+        loop {
+            match poll_fn(|context| self.poll_wake(&mut socket, context)).await {
+                Wake::Frame(frame) => self.frame(frame),
+                Wake::Inputs(inputs) => self.inputs(inputs),
+                Wake::Done(continuation) => continuation(&mut self),
+                Wake::Gone => break,
+            }
+            if self.may_close() {
+                break;
+            }
+            self.arm();
+        }
+        self.leave();
+        if let Some(reason) = self.out.closing() {
+            let closing = Box::pin(close(&mut socket, &mut self.out, reason));
+            // A client that does not answer is left behind.
+            let _ = tokio::time::timeout(CLOSE_LIMIT, closing).await;
+        }
+    }
+
+    /// Lets later frames wait until the operation is done.
+    pub(crate) fn begin(&mut self, operation: Operation) {
+        self.operation = Some(operation);
+    }
+
+    /// Passes over so many bytes of the messages to come.
+    pub(crate) fn skip_next(&mut self, bytes: usize) {
+        self.skipping = bytes;
+    }
+
+    /// Whether a message belongs to what is passed over.
+    pub(crate) fn skip(&mut self, frame: &ClientFrame) -> bool {
+        let skipped = self.skipping > 0;
+        self.skipping = self.skipping.saturating_sub(1 + frame.payload.len());
+        skipped
+    }
+
+    /// Encoding of answers: as the login chose, before it as the frame at hand.
+    pub(crate) fn encoding(&self, frame: Encoding) -> Encoding {
+        self.live.as_ref().map_or(frame, |live| live.encoding)
+    }
+
+    /// A node that leaves still tells the outcomes of what it has taken, for a bounded time.
+    fn may_close(&mut self) -> bool {
+        match self.out.closing() {
+            None => false,
+            Some(CloseReason::Restart) if self.pending() > 0 => {
+                let limit = CLOSE_LIMIT.as_millis() as u64;
+                let by = *self
+                    .close_by
+                    .get_or_insert_with(|| crate::clock::now().plus_ms(limit));
+                crate::clock::now() >= by
+            }
+            Some(_) => true,
+        }
+    }
+
+    fn pending(&self) -> usize {
+        self.live.as_ref().map_or(0, |live| live.pending.length())
+    }
+
+    fn poll_wake(&mut self, socket: &mut WebSocket, context: &mut Context<'_>) -> Poll<Wake> {
+        if self.poll_write(socket, context).is_err() {
+            return Poll::Ready(Wake::Gone);
+        }
+        let mut inputs = Vec::new();
+        if self.mailbox.poll_take(context, &mut inputs).is_ready() {
+            return Poll::Ready(Wake::Inputs(inputs));
+        }
+        if let Some(operation) = &mut self.operation {
+            let continuation = std::task::ready!(operation.as_mut().poll(context));
+            self.operation = None;
+            return Poll::Ready(Wake::Done(continuation));
+        }
+        let full = self.pending() >= self.node.config.limits.submissions_per_session_max as usize;
+        if full || self.out.closing().is_some() {
+            return Poll::Pending;
+        }
+        loop {
+            match std::task::ready!(socket.poll_next_unpin(context)) {
+                Some(Ok(Message::Binary(frame))) => return Poll::Ready(Wake::Frame(frame)),
+                Some(Ok(Message::Text(text))) => return Poll::Ready(Wake::Frame(text.into())),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return Poll::Ready(Wake::Gone),
+            }
+        }
+    }
+
+    /// Writes what waits, as far as the socket takes it.
+    fn poll_write(&mut self, socket: &mut WebSocket, context: &mut Context<'_>) -> Result<(), axum::Error> {
+        let mut socket = Pin::new(socket);
+        let mut written = false;
+        while !self.out.is_empty() {
+            match socket.as_mut().poll_ready(context) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(ready) => ready?,
+            }
+            let Some(frame) = self.out.pop() else { break };
+            socket.as_mut().start_send(Message::Binary(frame))?;
+            written = true;
+        }
+        if written || self.unflushed {
+            match socket.poll_flush(context) {
+                Poll::Pending => self.unflushed = true,
+                Poll::Ready(flushed) => {
+                    self.unflushed = false;
+                    flushed?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, bytes: Bytes) {
+        self.frame_number += 1;
+        match ClientFrame::parse(bytes) {
+            Ok(frame) => commands::handle(self, frame),
+            // An empty message says nothing; the reference passes over it.
+            Err(error) => tracing::debug!(%error, "a frame is passed over"),
+        }
+    }
+
+    fn inputs(&mut self, inputs: Vec<Input>) {
+        let node = Arc::clone(&self.node);
+        let Some(live) = &mut self.live else {
+            if inputs.iter().any(|input| matches!(input, Input::Close(_))) {
+                self.out.close(CloseReason::Restart);
+            }
+            let waited = crate::clock::now().since_ms(self.opened);
+            if self.operation.is_none() && waited >= node.config.sessions.login_timeout_millis {
+                self.out.close(CloseReason::Unauthenticated);
+            }
+            return;
+        };
+        if inputs.is_empty() {
+            live.timer(&node, &self.mailbox, &mut self.out);
+        }
+        for input in inputs {
+            match input {
+                Input::Outcome {
+                    key,
+                    conversation,
+                    outcome,
+                } => commands::outcome(self, key, conversation, outcome),
+                other => {
+                    if let Some(live) = &mut self.live {
+                        live.input(&node, &self.mailbox, other, &mut self.out);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes sure that the wheel wakes this task at its next deadline.
+    fn arm(&mut self) {
+        let now = crate::clock::now();
+        let deadline = match &self.live {
+            Some(live) => live.deadline(&self.node),
+            None => self
+                .opened
+                .plus_ms(self.node.config.sessions.login_timeout_millis),
+        };
+        let deadline = self.close_by.map_or(deadline, |by| by.min(deadline));
+        // Never in the past: a deadline that nothing can be done about must not make the task spin.
+        let deadline = deadline.max(now.plus_ms(1));
+        if self.armed.is_none_or(|armed| deadline < armed || armed <= now) {
+            self.node.wheel.arm(deadline, &self.mailbox);
+            self.armed = Some(deadline);
+        }
+    }
+
+    /// Takes the session out of everything that knows it.
+    fn leave(&mut self) {
+        if let Some(live) = self.live.take() {
+            self.node.sessions.remove(live.id);
+            self.node.engine.session_closed(live.id);
+        }
+        self.mailbox.close();
+    }
+}
+
+async fn close(socket: &mut WebSocket, out: &mut Outbox, reason: CloseReason) -> Result<(), axum::Error> {
+    if reason != CloseReason::TooSlow {
+        while let Some(frame) = out.pop() {
+            socket.feed(Message::Binary(frame)).await?;
+        }
+    }
+    let frame = CloseFrame {
+        code: reason.code(),
+        reason: axum::extract::ws::Utf8Bytes::from_static(""),
+    };
+    socket.send(Message::Close(Some(frame))).await?;
+    while let Some(Ok(message)) = socket.next().await {
+        if matches!(message, Message::Close(_)) {
+            break;
+        }
+    }
+    Ok(())
+}

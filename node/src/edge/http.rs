@@ -1,0 +1,89 @@
+//! The routes of the client port: the WebSocket on `/tim` and `/`, register and token on `/tim2`, and a page for people.
+
+use super::Connection;
+use crate::node::Node;
+use crate::{accounts, pages};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use std::sync::Arc;
+
+/// Read buffer of one WebSocket: larger ones miss the memory target, since it is allocated for every idle client.
+const READ_BUFFER_BYTES: usize = 1_024;
+/// Frames smaller than this are gathered before they are written.
+const WRITE_BUFFER_BYTES: usize = 8 * 1_024;
+
+/// The routes.
+pub(crate) fn router(node: Arc<Node>) -> Router {
+    let frame_bytes_max = node.config.limits.frame_bytes_max as usize;
+    Router::new()
+        .route("/tim", get(upgrade_only))
+        .route("/", get(upgrade_or_page))
+        .route("/tim2", any(request))
+        .fallback(not_found)
+        .layer(DefaultBodyLimit::max(frame_bytes_max))
+        .with_state(node)
+}
+
+async fn upgrade_only(
+    State(node): State<Arc<Node>>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    match upgrade {
+        Ok(upgrade) => websocket(node, upgrade),
+        Err(_) => (
+            StatusCode::UPGRADE_REQUIRED,
+            [(header::UPGRADE, "websocket")],
+            "This is the WebSocket endpoint of a tim server: connect with ws://, not http://.\n",
+        )
+            .into_response(),
+    }
+}
+
+async fn upgrade_or_page(
+    State(node): State<Arc<Node>>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    match upgrade {
+        // A client that forgets the path is served all the same.
+        Ok(upgrade) => websocket(node, upgrade),
+        Err(_) => pages::client(&node).into_response(),
+    }
+}
+
+fn websocket(node: Arc<Node>, upgrade: WebSocketUpgrade) -> Response {
+    let Some(place) = node.admission.connection() else {
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "This node has as many connections as it takes; try another one.\n",
+        )
+            .into_response();
+    };
+    let frame_bytes_max = node.config.limits.frame_bytes_max as usize;
+    upgrade
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
+        .max_frame_size(frame_bytes_max)
+        .max_message_size(frame_bytes_max)
+        .on_upgrade(move |socket| {
+            Box::pin(async move {
+                Connection::new(node).run(socket).await;
+                drop(place);
+            })
+        })
+}
+
+/// `/tim2`: one frame in the body, one ack back. Whatever cannot be answered is an empty 200, as with the reference.
+async fn request(State(node): State<Arc<Node>>, body: Bytes) -> Response {
+    let answer = Box::pin(accounts::http_request(&node, body)).await;
+    ([(header::CONTENT_TYPE, "application/octet-stream")], answer).into_response()
+}
+
+async fn not_found(State(node): State<Arc<Node>>) -> Response {
+    (StatusCode::NOT_FOUND, pages::client(&node)).into_response()
+}

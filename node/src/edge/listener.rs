@@ -1,0 +1,137 @@
+//! Listening sockets for HTTP and WebSocket, with TLS where the configuration says so.
+//!
+//! Whoever speaks plain HTTP to a TLS port is told so in HTTP, instead of meeting a closed socket.
+
+use crate::supervisor::Stop;
+use anyhow::Context as _;
+use axum::Router;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tim_catalogue::{Report, node as causes};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+/// How long the headers of a request and a TLS handshake may take.
+const HEADER_LIMIT: Duration = Duration::from_secs(10);
+/// HTTP/1 buffer per connection before it is upgraded; hyper takes no less.
+const HTTP_BUFFER_BYTES: usize = 8 * 1_024;
+/// First byte of a TLS handshake record.
+const TLS_HANDSHAKE: u8 = 0x16;
+/// Wait after `accept` failed for want of descriptors, which others must give back first.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+
+/// A socket that is bound and listens.
+#[derive(Debug)]
+pub(crate) struct BoundListener {
+    listener: TcpListener,
+    /// Where it listens; the port is known now, also when the configuration left it open.
+    pub(crate) address: SocketAddr,
+}
+
+/// Binds a listener.
+///
+/// # Errors
+/// TIM-N101 with the process that has the port, where the system tells.
+pub(crate) async fn bind(purpose: &str, address: SocketAddr) -> anyhow::Result<BoundListener> {
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| bind_error(purpose, address, &error))?;
+    let address = listener.local_addr().context("read the address of a listener")?;
+    Ok(BoundListener { listener, address })
+}
+
+/// What a failed bind means for the user.
+pub(crate) fn bind_error(purpose: &str, address: SocketAddr, error: &std::io::Error) -> Report {
+    if error.kind() == std::io::ErrorKind::AddrInUse {
+        let holder =
+            crate::port_holder::describe(address.port()).unwrap_or_else(|| "another process".to_owned());
+        return Report::new(
+            &causes::ADDRESS_IN_USE,
+            format!("port {} ({purpose}) is used by {holder}", address.port()),
+        );
+    }
+    Report::new(
+        &causes::ADDRESS_NOT_USABLE,
+        format!("{address} ({purpose}) cannot be listened on: {error}"),
+    )
+}
+
+/// Accepts and serves until the process stops.
+pub(crate) async fn serve(
+    bound: BoundListener,
+    router: Router,
+    tls: Option<Arc<dyn TlsSource>>,
+    mut stop: Stop,
+) {
+    loop {
+        let accepted = tokio::select! {
+            () = stop.stopped() => return,
+            accepted = bound.listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((socket, _)) => {
+                // Small frames are answered at once; without it each waits for the client's delayed acknowledgement.
+                let _ = socket.set_nodelay(true);
+                tokio::spawn(connection(socket, router.clone(), tls.clone()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+}
+
+/// Gives the present TLS configuration; it changes when certificates do.
+pub(crate) trait TlsSource: Send + Sync + 'static {
+    /// The configuration for a new connection.
+    fn server_config(&self) -> Arc<rustls::ServerConfig>;
+}
+
+async fn connection(socket: TcpStream, router: Router, tls: Option<Arc<dyn TlsSource>>) {
+    let Some(tls) = tls else {
+        return http(socket, router).await;
+    };
+    let handshake = Box::pin(async move {
+        let mut first = [0_u8];
+        match socket.peek(&mut first).await {
+            Ok(1..) if first[0] != TLS_HANDSHAKE => {
+                plain_http_on_tls(socket).await;
+                None
+            }
+            Ok(1..) => TlsAcceptor::from(tls.server_config()).accept(socket).await.ok(),
+            _ => None,
+        }
+    });
+    if let Ok(Some(stream)) = tokio::time::timeout(HEADER_LIMIT, handshake).await {
+        http(stream, router).await;
+    }
+}
+
+async fn plain_http_on_tls(mut socket: TcpStream) {
+    const BODY: &str = "This port speaks TLS: use https:// or wss://, not http:// or ws://.\n";
+    let answer = format!(
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{BODY}",
+        BODY.len()
+    );
+    // Whoever asked may be gone.
+    let _ = socket.write_all(answer.as_bytes()).await;
+    let _ = socket.shutdown().await;
+}
+
+async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, router: Router) {
+    let service = TowerToHyperService::new(router);
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_LIMIT)
+        .max_buf_size(HTTP_BUFFER_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    if let Err(error) = Box::pin(served).await {
+        tracing::debug!(%error, "a connection ended badly");
+    }
+}

@@ -1,0 +1,71 @@
+//! What the deliveries want done.
+
+use super::machines::{Event, Machines};
+use crate::peers::ToPeer;
+use crate::session::{Input as SessionInput, SessionTable, Traces};
+use tim_core::delivery::{Effect, Push};
+use tim_core::presence::OwnerEvent;
+
+impl Machines {
+    pub(super) fn delivery_event(&mut self, event: tim_core::delivery::Event) {
+        let mut effects = Vec::new();
+        self.delivery.handle(crate::clock::now(), event, &mut effects);
+        for effect in effects {
+            match effect {
+                Effect::Ask {
+                    to,
+                    request,
+                    accounts,
+                    ..
+                } if self.is_me(&to) => self.push(Event::Owner(OwnerEvent::Lookup {
+                    from: to,
+                    request,
+                    accounts,
+                })),
+                Effect::Ask {
+                    to,
+                    request,
+                    view,
+                    accounts,
+                } => self.parts.peers.send(
+                    &to,
+                    ToPeer::Lookup {
+                        request,
+                        view,
+                        accounts,
+                    },
+                ),
+                Effect::Send { to, pushes } => {
+                    let traces = self.traced.sending(&pushes);
+                    if self.is_me(&to) {
+                        for push in pushes {
+                            hand_over(&self.parts.sessions, push, &traces);
+                        }
+                    } else {
+                        self.parts.peers.send(&to, ToPeer::Deliver { pushes, traces });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Posts entries to a session of this node; whether it is here.
+pub(crate) fn hand_over(sessions: &SessionTable, push: Push, traces: &Traces) -> bool {
+    let traces = if traces.is_empty() {
+        Vec::new()
+    } else {
+        traces
+            .iter()
+            .filter(|(key, _)| push.entries.iter().any(|entry| entry.key == *key))
+            .copied()
+            .collect()
+    };
+    let input = SessionInput::Pushed {
+        conversation: push.conversation,
+        entries: push.entries,
+        cursor: push.cursor,
+        traces,
+    };
+    sessions.post(push.session, input).is_ok()
+}

@@ -1,0 +1,44 @@
+//! The instant-messaging node: clients at its edge, conversations at home, sessions and where they are, a store below.
+//!
+//! Protocol logic is in `tim_core` and pure; this crate is the shell that gives it sockets, clocks, databases and
+//! peers:
+//!
+//! ```text
+//! edge, commands, session   one task per connection
+//! engine                    one task for lanes, homes, deliveries, presence
+//! databases                 transactions and queries, gathered
+//! peers                     couriers to other nodes, and what they call here
+//! drain, repartition        slow processes of the cluster
+//! admin, node_control       what people and the operator see
+//! ```
+
+mod accounts;
+mod admin;
+mod admission;
+mod board;
+mod clock;
+mod command_line;
+mod commands;
+mod databases;
+mod drain;
+mod drain_request;
+mod edge;
+mod engine;
+mod founder;
+mod gauges;
+mod mailbox;
+mod metrics;
+mod node;
+mod node_control;
+mod pages;
+mod peers;
+mod port_holder;
+mod random;
+mod repartition;
+mod session;
+mod start;
+mod supervisor;
+mod watchers;
+mod wheel;
+
+pub use command_line::main;

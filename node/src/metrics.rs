@@ -1,0 +1,55 @@
+//! The instruments of the node, made once; names and units are in `tim_telemetry::names`.
+
+use tim_telemetry::{Counter, Histogram, KeyValue, attribute, counter, histogram, names};
+
+/// What is counted and timed while messages pass.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    pub(crate) login_duration: Histogram,
+    pub(crate) ack_duration: Histogram,
+    pub(crate) delivery_duration: Histogram,
+    pub(crate) accepted: Counter,
+    pub(crate) delivered: Counter,
+    pub(crate) rejected: Counter,
+    pub(crate) redelivered: Counter,
+    pub(crate) frames_dropped: Counter,
+    pub(crate) home_conflicts: Counter,
+    pub(crate) fence_refused: Counter,
+    pub(crate) commit_duration: Histogram,
+    pub(crate) commit_batch_size: Histogram,
+    pub(crate) lookup_duration: Histogram,
+    pub(crate) repair_duration: Histogram,
+    direct: [KeyValue; 1],
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        Self {
+            login_duration: histogram(&names::LOGIN_DURATION),
+            ack_duration: histogram(&names::MESSAGE_ACK_DURATION),
+            delivery_duration: histogram(&names::MESSAGE_DELIVERY_DURATION),
+            accepted: counter(&names::MESSAGE_ACCEPTED),
+            delivered: counter(&names::MESSAGE_DELIVERED),
+            rejected: counter(&names::MESSAGE_REJECTED),
+            redelivered: counter(&names::MESSAGE_REDELIVERED),
+            frames_dropped: counter(&names::STREAM_FRAMES_DROPPED),
+            home_conflicts: counter(&names::HOME_CONFLICTS),
+            fence_refused: counter(&names::PARTITION_FENCE_REFUSED),
+            commit_duration: histogram(&names::STORAGE_COMMIT_DURATION),
+            commit_batch_size: histogram(&names::STORAGE_COMMIT_BATCH_SIZE),
+            lookup_duration: histogram(&names::PRESENCE_LOOKUP_DURATION),
+            repair_duration: histogram(&names::PRESENCE_REPAIR_DURATION),
+            direct: [attribute(&names::MESSAGING_DESTINATION_TEMPLATE, "direct")],
+        }
+    }
+
+    /// A one-to-one message was stored.
+    pub(crate) fn accepted_direct(&self) {
+        self.accepted.add(1, &self.direct);
+    }
+
+    /// A message was refused with a wire code.
+    pub(crate) fn rejected_with(&self, error_type: &'static str) {
+        self.rejected.add(1, &[attribute(&names::ERROR_TYPE, error_type)]);
+    }
+}

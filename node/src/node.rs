@@ -1,0 +1,112 @@
+//! The node as its parts see it.
+
+use crate::accounts::Accounts;
+use crate::admission::Admission;
+use crate::board::Board;
+use crate::databases::Databases;
+use crate::drain::DrainControl;
+use crate::engine::Engine;
+use crate::metrics::Metrics;
+use crate::peers::Peers;
+use crate::session::SessionTable;
+use crate::wheel::Wheel;
+use arc_swap::ArcSwap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use tim_cluster::control::ControlGroup;
+use tim_cluster::membership::{MemberState, Members, Membership};
+use tim_cluster::tls::Trust;
+use tim_config::NodeConfig;
+use tim_core::id::{AccountId, NodeName};
+use tim_core::placement;
+use tim_core::presence::{Lookup, SessionEntry};
+use tim_core::session;
+use tim_core::view::View;
+use tim_wire::IdScheme;
+use tokio::sync::watch;
+
+/// Where the node listens, ports filled in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Addresses {
+    pub(crate) client: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) peer: SocketAddr,
+}
+
+/// Everything a connection, a service or the admin listener needs.
+pub(crate) struct Node {
+    pub(crate) config: NodeConfig,
+    pub(crate) config_hash: String,
+    pub(crate) name: NodeName,
+    pub(crate) started: Instant,
+    pub(crate) addresses: Addresses,
+    pub(crate) ids: IdScheme,
+    /// A number for `TimAck.t` of a login; clients only print it.
+    pub(crate) server_mark: i32,
+    pub(crate) session_config: session::Config,
+    pub(crate) board: Arc<Board>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) wheel: Arc<Wheel>,
+    pub(crate) admission: Admission,
+    pub(crate) sessions: Arc<SessionTable>,
+    pub(crate) engine: Engine,
+    pub(crate) databases: Arc<Databases>,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) accounts: Accounts,
+    pub(crate) membership: Membership,
+    pub(crate) members: watch::Receiver<Arc<Members>>,
+    pub(crate) view: ArcSwap<View>,
+    pub(crate) trust: Trust,
+    pub(crate) control: ControlGroup,
+    pub(crate) drain: DrainControl,
+    pub(crate) repartition: crate::repartition::Figures,
+    pub(crate) takes_logins: AtomicBool,
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Node")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// Whether a new login is taken; not while the node starts or leaves.
+    pub(crate) fn takes_logins(&self) -> bool {
+        self.takes_logins.load(Ordering::Relaxed)
+    }
+
+    /// What this node says of itself to the others.
+    pub(crate) fn state(&self) -> MemberState {
+        self.members
+            .borrow()
+            .get(&self.name)
+            .map_or(MemberState::Joining, |member| member.state)
+    }
+
+    /// Where the sessions of an account are, by the shard's primary; nobody when it cannot be asked.
+    pub(crate) async fn look_up(&self, account: &AccountId) -> Vec<SessionEntry> {
+        let view = self.view.load_full();
+        let Some(primary) = placement::shard_owners_of(account, &view).primary.cloned() else {
+            return Vec::new();
+        };
+        let lookup = if primary == self.name {
+            let accounts = vec![account.clone()];
+            self.engine
+                .look_up(self.name.clone(), accounts)
+                .await
+                .into_iter()
+                .next()
+        } else {
+            self.peers.look_up(&primary, view.hash(), account).await
+        };
+        match lookup {
+            Some(Lookup::Found(sessions) | Lookup::Unknown { seen: sessions }) => sessions,
+            Some(Lookup::Nobody) | None => Vec::new(),
+        }
+    }
+}

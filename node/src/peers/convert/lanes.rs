@@ -1,0 +1,248 @@
+//! Lanes: submissions and their answers.
+
+use super::super::ToPeer;
+use super::{bytes16, class, conversation, kind, refusal, to_bytes, to_kind, to_refusal, to_trace, trace};
+use crate::engine::Input;
+use std::sync::Arc;
+use tim_core::conversation::{Entry, KnownEntry, Operation, Submission};
+use tim_core::home;
+use tim_core::id::{AccountId, ContentHash, DeviceClass, MessageKey, NodeName, Seq, SessionId, Tenure};
+use tim_core::submit::{Answer, Event, LaneId, LaneStamp, OpenRefusal};
+use tim_proto::peer::v1 as peer;
+use tim_proto::peer::v1::answer::Answer as AnswerKind;
+use tim_proto::peer::v1::append_reply::Reply;
+use tim_proto::peer::v1::append_request::Request;
+use tim_telemetry::TraceContext;
+
+fn to_lane(lane: LaneId, attempt: u64) -> Option<peer::Lane> {
+    Some(peer::Lane {
+        session: lane.session.0,
+        conversation: to_bytes(lane.conversation.0),
+        attempt,
+    })
+}
+
+fn lane(lane: &peer::Lane) -> Option<LaneId> {
+    Some(LaneId {
+        session: SessionId(lane.session),
+        conversation: conversation(&lane.conversation)?,
+    })
+}
+
+/// A request to open.
+pub(in crate::peers) fn open(lane: LaneId, attempt: u64) -> peer::AppendRequest {
+    peer::AppendRequest {
+        lane: to_lane(lane, attempt),
+        request: Some(Request::Open(peer::Open {})),
+        trace: None,
+    }
+}
+
+/// A submission.
+pub(in crate::peers) fn submit(
+    stamp: &LaneStamp,
+    submission: &Submission,
+    trace: Option<TraceContext>,
+) -> peer::AppendRequest {
+    let operation = match submission.operation {
+        Operation::Message => peer::Operation::Message,
+        Operation::AddFriend => peer::Operation::AddFriend,
+    };
+    peer::AppendRequest {
+        lane: to_lane(stamp.lane, stamp.attempt),
+        request: Some(Request::Submit(peer::Submit {
+            tenure: stamp.tenure.0,
+            index: stamp.index,
+            operation: operation.into(),
+            sender: submission.sender.as_str().to_owned(),
+            recipient: submission.peer.as_str().to_owned(),
+            sender_class: i32::from(submission.sender_class.0),
+            message_key: to_bytes(submission.key.0),
+            client_id: submission.client_id,
+            content_hash: to_bytes(submission.content_hash.0),
+            body: submission.body.clone(),
+            sent: submission.attempt,
+        })),
+        trace: to_trace(trace),
+    }
+}
+
+/// A peer's request, for the engine.
+pub(in crate::peers) fn append_request(from: &NodeName, request: peer::AppendRequest) -> Option<Input> {
+    let header = request.lane.as_ref()?;
+    let lane = lane(header)?;
+    Some(match request.request? {
+        Request::Open(_) => Input::Home(home::Event::Open {
+            from: from.clone(),
+            lane,
+            attempt: header.attempt,
+            tenure: Tenure(crate::random::number()),
+        }),
+        Request::Submit(submit) => Input::RemoteSubmit {
+            from: from.clone(),
+            stamp: LaneStamp {
+                lane,
+                tenure: Tenure(submit.tenure),
+                attempt: header.attempt,
+                index: submit.index,
+            },
+            submission: Arc::new(submission(lane, submit)?),
+            trace: trace(request.trace),
+        },
+    })
+}
+
+fn submission(lane: LaneId, submit: peer::Submit) -> Option<Submission> {
+    Some(Submission {
+        operation: match submit.operation() {
+            peer::Operation::Unspecified => return None,
+            peer::Operation::Message => Operation::Message,
+            peer::Operation::AddFriend => Operation::AddFriend,
+        },
+        key: MessageKey(bytes16(&submit.message_key)?),
+        conversation: lane.conversation,
+        sender: AccountId::new(&submit.sender).ok()?,
+        peer: AccountId::new(&submit.recipient).ok()?,
+        sender_class: class(submit.sender_class)?,
+        client_id: submit.client_id,
+        content_hash: ContentHash(bytes16(&submit.content_hash)?),
+        attempt: submit.sent,
+        body: submit.body,
+    })
+}
+
+/// What the home says to a peer's lane.
+pub(in crate::peers) fn answer(message: ToPeer) -> Option<peer::AppendReply> {
+    let (lane, attempt, reply) = match message {
+        ToPeer::Opened {
+            lane,
+            attempt,
+            tenure,
+        } => (lane, attempt, Reply::Opened(peer::Opened { tenure: tenure.0 })),
+        ToPeer::OpenRefused {
+            lane,
+            attempt,
+            reason,
+        } => {
+            let busy = reason == OpenRefusal::Busy;
+            (lane, attempt, Reply::OpenRefused(peer::OpenRefused { busy }))
+        }
+        ToPeer::Answer {
+            lane,
+            attempt,
+            index,
+            answer,
+        } => {
+            let answer = Some(to_answer(*answer));
+            (lane, attempt, Reply::Answer(peer::Answer { index, answer }))
+        }
+        _ => return None,
+    };
+    Some(peer::AppendReply {
+        lane: to_lane(lane, attempt),
+        reply: Some(reply),
+    })
+}
+
+fn to_answer(answer: Answer) -> AnswerKind {
+    match answer {
+        Answer::Stored {
+            entry,
+            refusal,
+            cursor,
+        } => AnswerKind::Stored(peer::Stored {
+            seq: entry.seq.0,
+            kind: to_kind(entry.kind).into(),
+            timestamp_ns: entry.timestamp_ns,
+            refusal: to_refusal(refusal).into(),
+            cursor: cursor.map(|cursor| cursor.0),
+        }),
+        Answer::Known { known, cursor } => AnswerKind::Known(peer::Known {
+            message_key: to_bytes(known.key.0),
+            sender: known.sender.as_str().to_owned(),
+            client_id: known.client_id,
+            content_hash: to_bytes(known.content_hash.0),
+            seq: known.seq.0,
+            kind: to_kind(known.kind).into(),
+            timestamp_ns: known.timestamp_ns,
+            cursor: cursor.map(|cursor| cursor.0),
+        }),
+        Answer::Refused(refusal) => AnswerKind::Refused(to_refusal(Some(refusal)).into()),
+        Answer::Conflict => AnswerKind::Conflict(peer::Conflict {}),
+        Answer::Busy => AnswerKind::Full(peer::Full {}),
+    }
+}
+
+/// A home's answer, for the lanes.
+pub(in crate::peers) fn append_reply(from: &NodeName, reply: peer::AppendReply) -> Option<Event> {
+    let header = reply.lane.as_ref()?;
+    let (lane, attempt) = (lane(header)?, header.attempt);
+    Some(match reply.reply? {
+        Reply::Opened(opened) => Event::Opened {
+            from: from.clone(),
+            lane,
+            attempt,
+            tenure: Tenure(opened.tenure),
+        },
+        Reply::OpenRefused(refused) => Event::OpenRefused {
+            from: from.clone(),
+            lane,
+            attempt,
+            reason: if refused.busy {
+                OpenRefusal::Busy
+            } else {
+                OpenRefusal::NotHome
+            },
+        },
+        Reply::Answer(answer) => Event::Answered {
+            lane,
+            attempt,
+            index: answer.index,
+            answer: from_answer(answer.answer?)?,
+        },
+    })
+}
+
+fn from_answer(answer: AnswerKind) -> Option<Answer> {
+    Some(match answer {
+        AnswerKind::Stored(stored) => Answer::Stored {
+            refusal: refusal(stored.refusal()),
+            cursor: stored.cursor.map(Seq),
+            entry: Arc::new(Entry {
+                seq: Seq(stored.seq),
+                kind: kind(stored.kind())?,
+                timestamp_ns: stored.timestamp_ns,
+                ..unfilled()?
+            }),
+        },
+        AnswerKind::Known(known) => Answer::Known {
+            cursor: known.cursor.map(Seq),
+            known: KnownEntry {
+                key: MessageKey(bytes16(&known.message_key)?),
+                sender: AccountId::new(&known.sender).ok()?,
+                client_id: known.client_id,
+                content_hash: ContentHash(bytes16(&known.content_hash)?),
+                seq: Seq(known.seq),
+                kind: kind(known.kind())?,
+                timestamp_ns: known.timestamp_ns,
+            },
+        },
+        AnswerKind::Refused(code) => Answer::Refused(refusal(peer::Refusal::try_from(code).ok()?)?),
+        AnswerKind::Conflict(_) => Answer::Conflict,
+        AnswerKind::Full(_) => Answer::Busy,
+    })
+}
+
+/// What the lane fills in from its own submission: it does not travel twice.
+fn unfilled() -> Option<Entry> {
+    Some(Entry {
+        seq: Seq(0),
+        kind: tim_core::conversation::EntryKind::Message,
+        key: MessageKey::default(),
+        sender: AccountId::new("-").ok()?,
+        sender_class: DeviceClass(0),
+        client_id: None,
+        timestamp_ns: 0,
+        body: bytes::Bytes::new(),
+    })
+}

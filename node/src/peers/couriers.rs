@@ -1,0 +1,154 @@
+//! Carrying deliveries and presence to one peer.
+
+use super::{ToPeer, convert};
+use crate::engine::{Engine, Input};
+use tim_cluster::links::{Link, Links};
+use tim_core::id::NodeName;
+use tim_core::presence::RegistrarEvent;
+use tim_core::{delivery, submit};
+use tokio::sync::mpsc;
+
+/// Deliveries that go in one call.
+const DELIVERIES_AT_ONCE: usize = 256;
+/// Presence calls to one peer that are under way at once.
+const CALLS_AT_ONCE: usize = 64;
+
+/// What a courier works with.
+#[derive(Clone)]
+pub(super) struct Way {
+    pub(super) links: Links,
+    pub(super) engine: Engine,
+    pub(super) to: NodeName,
+}
+
+/// Reports what did not arrive to the machine that waits for an answer. The rest is repeated without being asked for.
+pub(super) fn failed(engine: &Engine, to: &NodeName, message: ToPeer) {
+    match message {
+        ToPeer::Open { .. } | ToPeer::Submit { .. } => {
+            engine.post(Input::Lanes(submit::Event::StreamBroken { node: to.clone() }));
+        }
+        ToPeer::Register { request, .. } | ToPeer::Heartbeat { request, .. } => {
+            engine.post(Input::Registrar(RegistrarEvent::Failed { request }));
+        }
+        ToPeer::Lookup { request, .. } => {
+            engine.post(Input::Delivery(delivery::Event::AskFailed { request }));
+        }
+        _ => {}
+    }
+}
+
+/// Carries deliveries in order, everything that waits in one call, one call at a time.
+pub(super) async fn carry_deliveries(way: Way, mut queue: mpsc::Receiver<ToPeer>) {
+    let mut waiting = Vec::with_capacity(DELIVERIES_AT_ONCE);
+    while queue.recv_many(&mut waiting, DELIVERIES_AT_ONCE).await > 0 {
+        let Ok(link) = way.links.link(&way.to).await else {
+            // The receivers look for what they miss by themselves.
+            waiting.clear();
+            continue;
+        };
+        let (mut delivered, mut relayed) = (Vec::new(), Vec::new());
+        for message in waiting.drain(..) {
+            match message {
+                ToPeer::Deliver { pushes, traces } => delivered.push((pushes, traces)),
+                ToPeer::Relay {
+                    session,
+                    relayed: message,
+                } => relayed.push((session, message)),
+                _ => {}
+            }
+        }
+        if !delivered.is_empty() {
+            if let Err(status) = link.delivery().deliver(convert::deliver_request(delivered)).await {
+                tracing::debug!(peer = %way.to, %status, "a delivery did not arrive");
+            }
+        }
+        if !relayed.is_empty() {
+            if let Err(status) = link.delivery().relay(convert::relay_request(relayed)).await {
+                tracing::debug!(peer = %way.to, %status, "relayed messages did not arrive");
+            }
+        }
+    }
+}
+
+/// Carries presence, calls side by side.
+pub(super) async fn carry_presence(way: Way, mut queue: mpsc::Receiver<ToPeer>) {
+    let places = std::sync::Arc::new(tokio::sync::Semaphore::new(CALLS_AT_ONCE));
+    while let Some(message) = queue.recv().await {
+        let Ok(place) = std::sync::Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        let way = way.clone();
+        tokio::spawn(async move {
+            match way.links.link(&way.to).await {
+                Ok(link) => Box::pin(call(&way, &link, message)).await,
+                Err(_) => failed(&way.engine, &way.to, message),
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn call(way: &Way, link: &Link, message: ToPeer) {
+    let mut presence = link.presence();
+    let engine = &way.engine;
+    match message {
+        ToPeer::Register {
+            request,
+            registrations,
+        } => match presence.register(convert::register_request(&registrations)).await {
+            Ok(reply) => engine.post(Input::Registrar(RegistrarEvent::Registered {
+                request,
+                refused: convert::sessions(reply.into_inner().refused_sessions),
+            })),
+            Err(_) => engine.post(Input::Registrar(RegistrarEvent::Failed { request })),
+        },
+        ToPeer::Heartbeat {
+            request,
+            view,
+            whole,
+            sessions,
+        } => match presence
+            .heartbeat(convert::heartbeat_request(view, whole, &sessions))
+            .await
+        {
+            Ok(reply) => engine.post(Input::Registrar(RegistrarEvent::HeartbeatAnswered {
+                request,
+                missing: convert::sessions(reply.into_inner().missing_sessions),
+            })),
+            Err(_) => engine.post(Input::Registrar(RegistrarEvent::Failed { request })),
+        },
+        ToPeer::Lookup {
+            request,
+            view,
+            accounts,
+        } => match presence.lookup(convert::lookup_request(view, &accounts)).await {
+            Ok(reply) => engine.post(Input::Delivery(delivery::Event::Answered {
+                request,
+                lookups: convert::lookups(reply.into_inner()),
+            })),
+            Err(_) => engine.post(Input::Delivery(delivery::Event::AskFailed { request })),
+        },
+        // Nobody waits for these; heartbeats and snapshots repair what is lost.
+        ToPeer::Unregister { registrations } => {
+            drop(
+                presence
+                    .unregister(convert::unregister_request(&registrations))
+                    .await,
+            );
+        }
+        ToPeer::Replicate { changes } => drop(presence.replicate(convert::replicate_request(&changes)).await),
+        ToPeer::AskSnapshot { shards } => drop(
+            presence
+                .ask_snapshot(convert::ask_snapshot_request(&shards))
+                .await,
+        ),
+        ToPeer::SendSnapshot { snapshots } => {
+            drop(
+                presence
+                    .put_snapshot(convert::put_snapshot_request(&snapshots))
+                    .await,
+            );
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,202 @@
+//! To and from other nodes: couriers that carry what the engine posts, and the services that peers call.
+//!
+//! The engine never waits for a peer. Per peer there are three couriers, each with a bounded queue and its own order:
+//! lanes (one stream, both directions), deliveries (batches, one at a time, so that entries arrive in order) and
+//! presence (calls side by side). What a full queue or a broken link drops is repeated by the machines.
+
+mod convert;
+mod couriers;
+mod lanes;
+mod services;
+
+pub(crate) use services::{Services, routes};
+
+use crate::engine::Engine;
+use crate::session::{Relayed, Traces};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tim_cluster::links::Links;
+use tim_core::conversation::Submission;
+use tim_core::delivery::Push;
+use tim_core::id::{AccountId, NodeName, SessionId, ShardId, Tenure, ViewHash};
+use tim_core::presence::{Lookup, Registration, Replication, Snapshot};
+use tim_core::submit::{Answer, LaneId, LaneStamp, OpenRefusal};
+use tim_telemetry::TraceContext;
+use tokio::sync::mpsc;
+
+/// What may wait for one courier; more is dropped and repeated by whoever is not answered.
+const QUEUE_MAX: usize = 32_768;
+
+/// One thing for one peer.
+#[derive(Debug)]
+pub(crate) enum ToPeer {
+    Open {
+        lane: LaneId,
+        attempt: u64,
+    },
+    Submit {
+        stamp: LaneStamp,
+        submission: Arc<Submission>,
+        trace: Option<TraceContext>,
+    },
+    Opened {
+        lane: LaneId,
+        attempt: u64,
+        tenure: Tenure,
+    },
+    OpenRefused {
+        lane: LaneId,
+        attempt: u64,
+        reason: OpenRefusal,
+    },
+    Answer {
+        lane: LaneId,
+        attempt: u64,
+        index: u32,
+        answer: Box<Answer>,
+    },
+    Deliver {
+        pushes: Vec<Push>,
+        traces: Traces,
+    },
+    Relay {
+        session: SessionId,
+        relayed: Arc<Relayed>,
+    },
+    Register {
+        request: u64,
+        registrations: Vec<Registration>,
+    },
+    Unregister {
+        registrations: Vec<Registration>,
+    },
+    Heartbeat {
+        request: u64,
+        view: ViewHash,
+        whole: bool,
+        sessions: Vec<SessionId>,
+    },
+    Lookup {
+        request: u64,
+        view: ViewHash,
+        accounts: Vec<AccountId>,
+    },
+    Replicate {
+        changes: Replication,
+    },
+    AskSnapshot {
+        shards: Vec<ShardId>,
+    },
+    SendSnapshot {
+        snapshots: Vec<Snapshot>,
+    },
+}
+
+/// The queues to one peer.
+#[derive(Debug, Clone)]
+struct Courier {
+    lanes: mpsc::Sender<ToPeer>,
+    deliveries: mpsc::Sender<ToPeer>,
+    presence: mpsc::Sender<ToPeer>,
+}
+
+/// All peers.
+pub(crate) struct Peers {
+    links: Links,
+    engine: Engine,
+    couriers: Mutex<HashMap<NodeName, Courier>>,
+    /// Where answers to a peer's lanes go: the stream that it has opened last.
+    answers: Mutex<HashMap<NodeName, mpsc::Sender<ToPeer>>>,
+}
+
+impl std::fmt::Debug for Peers {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Peers").finish_non_exhaustive()
+    }
+}
+
+impl Peers {
+    pub(crate) fn new(links: Links, engine: Engine) -> Self {
+        Self {
+            links,
+            engine,
+            couriers: Mutex::default(),
+            answers: Mutex::default(),
+        }
+    }
+
+    /// Sends without waiting. What cannot be sent is reported to the machine it came from, or dropped where the
+    /// machines repeat by themselves.
+    pub(crate) fn send(&self, to: &NodeName, message: ToPeer) {
+        let answers = matches!(
+            message,
+            ToPeer::Opened { .. } | ToPeer::OpenRefused { .. } | ToPeer::Answer { .. }
+        );
+        let queue = if answers {
+            self.answers.lock().get(to).cloned()
+        } else {
+            Some(self.courier(to).queue_of(&message).clone())
+        };
+        // A lane whose answer is lost opens anew when its time is up.
+        let Some(queue) = queue else { return };
+        if let Err(error) = queue.try_send(message) {
+            couriers::failed(&self.engine, to, error.into_inner());
+        }
+    }
+
+    fn courier(&self, to: &NodeName) -> Courier {
+        let mut couriers = self.couriers.lock();
+        if let Some(courier) = couriers.get(to) {
+            return courier.clone();
+        }
+        let (lanes, lanes_queue) = mpsc::channel(QUEUE_MAX);
+        let (deliveries, deliveries_queue) = mpsc::channel(QUEUE_MAX);
+        let (presence, presence_queue) = mpsc::channel(QUEUE_MAX);
+        let courier = Courier {
+            lanes,
+            deliveries,
+            presence,
+        };
+        couriers.insert(to.clone(), courier.clone());
+        let link = couriers::Way {
+            links: self.links.clone(),
+            engine: self.engine.clone(),
+            to: to.clone(),
+        };
+        tokio::spawn(lanes::carry(link.clone(), lanes_queue));
+        tokio::spawn(couriers::carry_deliveries(link.clone(), deliveries_queue));
+        tokio::spawn(couriers::carry_presence(link, presence_queue));
+        courier
+    }
+
+    /// Forgets peers that are gone for good; their couriers end.
+    pub(crate) fn keep_only(&self, known: impl Fn(&NodeName) -> bool) {
+        self.couriers.lock().retain(|name, _| known(name));
+        self.answers.lock().retain(|name, _| known(name));
+    }
+
+    /// Asks another node's shards where an account is.
+    pub(crate) async fn look_up(&self, to: &NodeName, view: ViewHash, account: &AccountId) -> Option<Lookup> {
+        let link = self.links.link(to).await.ok()?;
+        let request = convert::lookup_request(view, std::slice::from_ref(account));
+        let reply = link.presence().lookup(request).await.ok()?;
+        convert::lookups(reply.into_inner()).into_iter().next()
+    }
+
+    fn opened_stream(&self, from: &NodeName) -> mpsc::Receiver<ToPeer> {
+        let (answers, queue) = mpsc::channel(QUEUE_MAX);
+        self.answers.lock().insert(from.clone(), answers);
+        queue
+    }
+}
+
+impl Courier {
+    fn queue_of(&self, message: &ToPeer) -> &mpsc::Sender<ToPeer> {
+        match message {
+            ToPeer::Open { .. } | ToPeer::Submit { .. } => &self.lanes,
+            ToPeer::Deliver { .. } | ToPeer::Relay { .. } => &self.deliveries,
+            _ => &self.presence,
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What peers call on this node. Who calls is known from the connection: certificate and proof were checked before.
+
+use super::{Peers, convert};
+use crate::engine::{Engine, Input, OwnerAnswer, hand_over};
+use crate::session::{Input as SessionInput, Relayed, SessionTable};
+use futures::Stream;
+use std::pin::Pin;
+use std::sync::Arc;
+use tim_cluster::links::{MESSAGE_BYTES_MAX, PeerConnection};
+use tim_core::id::{NodeName, SessionId};
+use tim_core::presence::OwnerEvent;
+use tim_proto::peer::v1 as peer;
+use tim_proto::peer::v1::delivery_server::{Delivery, DeliveryServer};
+use tim_proto::peer::v1::home_server::{Home, HomeServer};
+use tim_proto::peer::v1::presence_server::{Presence, PresenceServer};
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status, Streaming};
+
+/// What the services work with.
+#[derive(Debug, Clone)]
+pub(crate) struct Services {
+    pub(crate) engine: Engine,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) sessions: Arc<SessionTable>,
+}
+
+/// The services of the message path.
+pub(crate) fn routes(services: &Services) -> Routes {
+    Routes::new(
+        HomeServer::new(services.clone())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX),
+    )
+    .add_service(PresenceServer::new(services.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
+    .add_service(DeliveryServer::new(services.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
+}
+
+/// Who calls.
+fn caller<T>(request: &Request<T>) -> Result<NodeName, Status> {
+    request
+        .extensions()
+        .get::<Option<PeerConnection>>()
+        .and_then(|connection| connection.as_ref()?.verified())
+        .map(|peer| peer.node.clone())
+        .ok_or_else(|| Status::permission_denied("the caller has not proved who it is"))
+}
+
+fn malformed() -> Status {
+    Status::invalid_argument("a field of the message is malformed")
+}
+
+type Replies = Pin<Box<dyn Stream<Item = Result<peer::AppendReply, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Home for Services {
+    type AppendStream = Replies;
+
+    async fn append(
+        &self,
+        request: Request<Streaming<peer::AppendRequest>>,
+    ) -> Result<Response<Self::AppendStream>, Status> {
+        let from = caller(&request)?;
+        let answers = self.peers.opened_stream(&from);
+        let (engine, mut requests) = (self.engine.clone(), request.into_inner());
+        tokio::spawn(async move {
+            while let Some(Ok(request)) = requests.next().await {
+                match convert::append_request(&from, request) {
+                    Some(input) => engine.post(input),
+                    None => tracing::warn!(peer = %from, "a malformed submission is dropped"),
+                }
+            }
+        });
+        let replies = ReceiverStream::new(answers).filter_map(|answer| convert::answer(answer).map(Ok));
+        Ok(Response::new(Box::pin(replies)))
+    }
+}
+
+#[tonic::async_trait]
+impl Presence for Services {
+    async fn register(
+        &self,
+        request: Request<peer::RegisterRequest>,
+    ) -> Result<Response<peer::RegisterReply>, Status> {
+        let from = caller(&request)?;
+        let registrations = convert::registrations(request.into_inner().entries).ok_or_else(malformed)?;
+        let event = OwnerEvent::Register {
+            from,
+            request: 0,
+            registrations,
+        };
+        match self.engine.ask(event).await {
+            Some(OwnerAnswer::Registered(refused)) => Ok(Response::new(peer::RegisterReply {
+                refused_sessions: refused.into_iter().map(|session| session.0).collect(),
+            })),
+            _ => Err(Status::unavailable("the node ends")),
+        }
+    }
+
+    async fn heartbeat(
+        &self,
+        request: Request<peer::HeartbeatRequest>,
+    ) -> Result<Response<peer::HeartbeatReply>, Status> {
+        let from = caller(&request)?;
+        let heartbeat = request.into_inner();
+        let event = OwnerEvent::Heartbeat {
+            from,
+            request: 0,
+            view: tim_core::id::ViewHash(heartbeat.view_hash),
+            whole: heartbeat.whole,
+            sessions: convert::sessions(heartbeat.sessions),
+        };
+        match self.engine.ask(event).await {
+            Some(OwnerAnswer::Heartbeat(missing)) => Ok(Response::new(peer::HeartbeatReply {
+                missing_sessions: missing.into_iter().map(|session| session.0).collect(),
+            })),
+            _ => Err(Status::unavailable("the node ends")),
+        }
+    }
+
+    async fn unregister(
+        &self,
+        request: Request<peer::UnregisterRequest>,
+    ) -> Result<Response<peer::PresenceDone>, Status> {
+        caller(&request)?;
+        let registrations = convert::registrations(request.into_inner().entries).ok_or_else(malformed)?;
+        self.engine
+            .post(Input::Owner(OwnerEvent::Unregister { registrations }));
+        Ok(Response::new(peer::PresenceDone {}))
+    }
+
+    async fn lookup(
+        &self,
+        request: Request<peer::LookupRequest>,
+    ) -> Result<Response<peer::LookupReply>, Status> {
+        let from = caller(&request)?;
+        let accounts = convert::accounts(&request.into_inner().accounts).ok_or_else(malformed)?;
+        let lookups = self.engine.look_up(from, accounts).await;
+        Ok(Response::new(convert::lookup_reply(lookups)))
+    }
+
+    async fn replicate(
+        &self,
+        request: Request<peer::ReplicateRequest>,
+    ) -> Result<Response<peer::PresenceDone>, Status> {
+        let from = caller(&request)?;
+        let changes = convert::replication(request.into_inner()).ok_or_else(malformed)?;
+        self.engine
+            .post(Input::Owner(OwnerEvent::Replicate { from, changes }));
+        Ok(Response::new(peer::PresenceDone {}))
+    }
+
+    async fn ask_snapshot(
+        &self,
+        request: Request<peer::AskSnapshotRequest>,
+    ) -> Result<Response<peer::PresenceDone>, Status> {
+        let from = caller(&request)?;
+        let shards = convert::shards(&request.into_inner().shards).ok_or_else(malformed)?;
+        self.engine
+            .post(Input::Owner(OwnerEvent::SnapshotAsked { from, shards }));
+        Ok(Response::new(peer::PresenceDone {}))
+    }
+
+    async fn put_snapshot(
+        &self,
+        request: Request<peer::PutSnapshotRequest>,
+    ) -> Result<Response<peer::PresenceDone>, Status> {
+        let from = caller(&request)?;
+        let snapshots = convert::snapshots(request.into_inner()).ok_or_else(malformed)?;
+        self.engine
+            .post(Input::Owner(OwnerEvent::SnapshotArrived { from, snapshots }));
+        Ok(Response::new(peer::PresenceDone {}))
+    }
+}
+
+#[tonic::async_trait]
+impl Delivery for Services {
+    async fn deliver(
+        &self,
+        request: Request<peer::DeliverRequest>,
+    ) -> Result<Response<peer::DeliverReply>, Status> {
+        caller(&request)?;
+        let (pushes, traces) = convert::pushes(request.into_inner()).ok_or_else(malformed)?;
+        let mut gone_sessions = Vec::new();
+        for push in pushes {
+            let session = push.session;
+            if !hand_over(&self.sessions, push, &traces) {
+                gone_sessions.push(session.0);
+            }
+        }
+        Ok(Response::new(peer::DeliverReply {
+            gone_sessions,
+            overloaded: false,
+        }))
+    }
+
+    async fn relay(
+        &self,
+        request: Request<peer::RelayRequest>,
+    ) -> Result<Response<peer::RelayReply>, Status> {
+        caller(&request)?;
+        let mut gone_sessions = Vec::new();
+        for entry in request.into_inner().entries {
+            let relayed = Arc::new(Relayed {
+                wire_id: entry.wire_id,
+                timestamp_ns: entry.timestamp_ns,
+                body: entry.body,
+            });
+            let session = SessionId(entry.session);
+            if self
+                .sessions
+                .post(session, SessionInput::Relayed(relayed))
+                .is_err()
+            {
+                gone_sessions.push(session.0);
+            }
+        }
+        Ok(Response::new(peer::RelayReply { gone_sessions }))
+    }
+
+    async fn close_session(
+        &self,
+        request: Request<peer::CloseSessionRequest>,
+    ) -> Result<Response<peer::CloseSessionReply>, Status> {
+        caller(&request)?;
+        let session = SessionId(request.into_inner().session);
+        let close = SessionInput::Close(crate::session::CloseReason::Restart);
+        let found = self.sessions.post(session, close).is_ok();
+        Ok(Response::new(peer::CloseSessionReply { found }))
+    }
+}

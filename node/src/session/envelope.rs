@@ -1,0 +1,210 @@
+//! What is stored of a message: the addresses of both sides as the sender's session knew them, and the body.
+//!
+//! `[version 1] [length of the addresses, 2 bytes BE] [addresses: MessageStamp as thrift] [MessageBody]`. The number,
+//! the time and the id come from the entry; a delivery splices the two without decoding the body.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tim_core::conversation::{Entry, EntryKind};
+use tim_core::id::ContentHash;
+use tim_wire::{DecodeError, Encoding, MessageBody, MessageStamp, Tid, TimMessage, WireStruct};
+
+/// The form that this version writes; others are refused when read.
+const VERSION: u8 = 1;
+const HEADER_BYTES: usize = 3;
+
+/// Why a stored body cannot be delivered: it was damaged or written by a newer version. It is skipped, not retried.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EnvelopeError {
+    /// Not written by this version.
+    #[error("a stored body has an unknown form")]
+    Form,
+    /// The addresses or the body are not what they should be.
+    #[error("a stored body cannot be read")]
+    Content(#[from] DecodeError),
+}
+
+/// Addresses and body of a message.
+#[derive(Debug, Clone)]
+pub(crate) struct Envelope {
+    stamp: MessageStamp,
+    body: MessageBody,
+}
+
+impl Envelope {
+    /// Of a message from a client: its sender is the session, whatever it says itself. The hash stands for what the
+    /// client wrote, so that its own retry is recognised from whichever device state it comes.
+    pub(crate) fn seal(message: TimMessage, from: &Tid, to: Tid) -> (Bytes, ContentHash) {
+        let (body, _) = MessageBody::split(message);
+        let hash = ContentHash(xxhash_rust::xxh3::xxh3_128(body.as_bytes()).to_be_bytes());
+        let stamp = MessageStamp {
+            from_tid: Some(from.clone()),
+            to_tid: Some(to),
+            ..MessageStamp::default()
+        };
+        let addresses = stamp.encode_payload(Encoding::Thrift);
+        let mut bytes = BytesMut::with_capacity(HEADER_BYTES + addresses.len() + body.as_bytes().len());
+        bytes.put_u8(VERSION);
+        // Addresses hold ids of at most 64 bytes and what a frame's limit leaves; checked where the frame is taken.
+        bytes.put_u16(u16::try_from(addresses.len()).unwrap_or(u16::MAX));
+        bytes.put_slice(&addresses);
+        bytes.put_slice(body.as_bytes());
+        (bytes.freeze(), hash)
+    }
+
+    /// Reads what was sealed.
+    pub(crate) fn open(bytes: &Bytes) -> Result<Self, EnvelopeError> {
+        let header = bytes.first_chunk::<HEADER_BYTES>().ok_or(EnvelopeError::Form)?;
+        let length = usize::from(u16::from_be_bytes([header[1], header[2]]));
+        if header[0] != VERSION || bytes.len() < HEADER_BYTES + length {
+            return Err(EnvelopeError::Form);
+        }
+        let addresses = bytes.slice(HEADER_BYTES..HEADER_BYTES + length);
+        Ok(Self {
+            stamp: MessageStamp::decode_payload(&addresses, Encoding::Thrift)?,
+            body: MessageBody::from_bytes(bytes.slice(HEADER_BYTES + length..))?,
+        })
+    }
+
+    /// The payload of a live delivery or an echo.
+    pub(crate) fn payload(self, entry: &Entry, encoding: Encoding) -> Result<Bytes, EnvelopeError> {
+        let notice = entry.kind.notice_type();
+        let stamp = MessageStamp {
+            id: Some(entry.wire_id()),
+            mid: Some(mid(entry)),
+            timestamp: Some(entry.timestamp_ns),
+            ..self.stamp
+        };
+        Ok(match notice {
+            None => self.body.payload(&stamp, encoding)?,
+            Some(_) => {
+                let mut message = self.body.message(stamp)?;
+                message.bn_type = notice;
+                message.encode_payload(encoding)
+            }
+        })
+    }
+
+    /// As it stands in an offline batch or in history: the sender is only its account.
+    pub(crate) fn listed(
+        self,
+        entry: &Entry,
+        offline: bool,
+    ) -> Result<(MessageBody, MessageStamp), EnvelopeError> {
+        let only_account = |tid: Option<Tid>| tid.map(|tid| Tid::of(tid.node));
+        let stamp = MessageStamp {
+            id: offline.then(|| entry.wire_id()),
+            mid: Some(mid(entry)),
+            timestamp: Some(entry.timestamp_ns),
+            from_tid: only_account(self.stamp.from_tid),
+            to_tid: self.stamp.to_tid,
+            is_offline: offline.then_some(true),
+            ..MessageStamp::default()
+        };
+        let Some(notice) = entry.kind.notice_type() else {
+            return Ok((self.body, stamp));
+        };
+        let mut message = self.body.message(MessageStamp::default())?;
+        message.bn_type = Some(notice);
+        Ok((MessageBody::split(message).0, stamp))
+    }
+
+    /// The payload of a message that is relayed and not stored.
+    pub(crate) fn relayed(
+        self,
+        wire_id: i64,
+        timestamp_ns: i64,
+        encoding: Encoding,
+    ) -> Result<Bytes, EnvelopeError> {
+        let stamp = MessageStamp {
+            id: Some(wire_id),
+            timestamp: Some(timestamp_ns),
+            ..self.stamp
+        };
+        Ok(self.body.payload(&stamp, encoding)?)
+    }
+}
+
+/// tim's number of an entry.
+fn mid(entry: &Entry) -> i64 {
+    i64::try_from(entry.seq.0).unwrap_or(i64::MAX)
+}
+
+/// Whether an entry has something to write to a client.
+pub(crate) fn has_body(entry: &Entry) -> bool {
+    entry.kind != EntryKind::Tombstone
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tim_core::id::{AccountId, DeviceClass, MessageKey, Seq};
+    use tim_wire::structs::message_kind;
+
+    fn entry(kind: EntryKind, body: Bytes) -> Entry {
+        Entry {
+            seq: Seq(7),
+            kind,
+            key: MessageKey([1; 16]),
+            sender: AccountId::new("alice").unwrap(),
+            sender_class: DeviceClass(1),
+            client_id: Some(42),
+            timestamp_ns: 1_000,
+            body,
+        }
+    }
+
+    fn message() -> TimMessage {
+        let mut message = TimMessage::direct("bob", 1);
+        message.data_string = Some("hello".to_owned());
+        message.to_list = Some(vec!["mallory".to_owned()]);
+        message.timestamp = Some(5);
+        message
+    }
+
+    #[test]
+    fn a_delivery_has_the_servers_fields_and_the_senders_body() {
+        let from = Tid {
+            resource: Some("android".to_owned()),
+            ..Tid::of("alice")
+        };
+        let (sealed, _) = Envelope::seal(message(), &from, Tid::of("bob"));
+        for encoding in Encoding::ALL {
+            let payload = Envelope::open(&sealed)
+                .unwrap()
+                .payload(&entry(EntryKind::Message, sealed.clone()), encoding)
+                .unwrap();
+            let delivered = TimMessage::decode_payload(&payload, encoding).unwrap();
+            assert_eq!(delivered.data_string.as_deref(), Some("hello"));
+            assert_eq!(
+                (delivered.id, delivered.mid, delivered.timestamp),
+                (Some(42), Some(7), Some(1_000))
+            );
+            assert_eq!(delivered.from_tid, Some(from.clone()));
+            assert_eq!(delivered.to_node(), Some("bob"));
+            assert_eq!(delivered.to_list, None);
+            assert_eq!(delivered.ms_type, message_kind::DIRECT);
+        }
+    }
+
+    #[test]
+    fn a_notice_says_which_and_a_listed_sender_is_only_an_account() {
+        let from = Tid {
+            domain: Some("d".to_owned()),
+            ..Tid::of("alice")
+        };
+        let (sealed, _) = Envelope::seal(message(), &from, Tid::of("bob"));
+        let request = entry(EntryKind::FriendRequest, sealed.clone());
+        let (body, stamp) = Envelope::open(&sealed).unwrap().listed(&request, true).unwrap();
+        let listed = body.message(stamp).unwrap();
+        assert_eq!(listed.bn_type, Some(4));
+        assert_eq!(listed.from_tid, Some(Tid::of("alice")));
+        assert_eq!(listed.is_offline, Some(true));
+    }
+
+    #[test]
+    fn what_is_not_ours_is_refused() {
+        for bytes in [&b""[..], b"\x01", b"\x01\xff\xff", b"\x02\x00\x00"] {
+            assert!(Envelope::open(&Bytes::copy_from_slice(bytes)).is_err());
+        }
+    }
+}

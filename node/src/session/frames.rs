@@ -1,0 +1,77 @@
+//! Frames to a client, encoded as its login chose.
+
+use super::Relayed;
+use super::envelope::{Envelope, EnvelopeError, has_body};
+use bytes::Bytes;
+use std::sync::Arc;
+use tim_core::conversation::Entry;
+use tim_core::id::ConversationId;
+use tim_wire::frame::server_frame;
+use tim_wire::{Command, Encoding, TimAck, WireStruct, message_list_payload};
+
+const PING: &[u8] = &[Command::Ping.number()];
+const OFFLINE_END: &[u8] = &[Command::OfflineEnd.number()];
+
+/// An answer to an operation.
+pub(crate) fn ack(ack: &TimAck, encoding: Encoding) -> Bytes {
+    server_frame(Command::Ack, None, &ack.encode_payload(encoding))
+}
+
+/// The answer to a ping, which is a ping.
+pub(crate) fn ping() -> Bytes {
+    Bytes::from_static(PING)
+}
+
+/// "No more offline messages".
+pub(crate) fn offline_end() -> Bytes {
+    Bytes::from_static(OFFLINE_END)
+}
+
+/// One entry; `None` for one without anything to show.
+pub(crate) fn entry(
+    entry: &Entry,
+    sync_id: Option<u32>,
+    encoding: Encoding,
+) -> Result<Option<Bytes>, EnvelopeError> {
+    if !has_body(entry) {
+        return Ok(None);
+    }
+    let payload = Envelope::open(&entry.body)?.payload(entry, encoding)?;
+    Ok(Some(server_frame(
+        Command::Message,
+        sync_id.map(u32::cast_signed),
+        &payload,
+    )))
+}
+
+/// A batch of offline messages. What cannot be read is left out: it must not hold up the rest.
+pub(crate) fn offline_batch(
+    entries: &[(ConversationId, Arc<Entry>)],
+    sync_id: u32,
+    encoding: Encoding,
+) -> Result<Bytes, EnvelopeError> {
+    let listed: Vec<_> = entries
+        .iter()
+        .filter(|(_, entry)| has_body(entry))
+        .filter_map(|(conversation, entry)| {
+            let listed = Envelope::open(&entry.body).and_then(|envelope| envelope.listed(entry, true));
+            listed
+                .inspect_err(|error| tracing::warn!(%conversation, seq = entry.seq.0, %error, "a stored message is left out"))
+                .ok()
+        })
+        .collect();
+    let id = i64::try_from(crate::random::number() >> 1).unwrap_or(1);
+    let payload = message_list_payload(Some(id), &listed, encoding)?;
+    Ok(server_frame(
+        Command::OfflineMessages,
+        Some(sync_id.cast_signed()),
+        &payload,
+    ))
+}
+
+/// A message that is not stored.
+pub(crate) fn relayed(relayed: &Relayed, encoding: Encoding) -> Result<Bytes, EnvelopeError> {
+    let envelope = Envelope::open(&relayed.body)?;
+    let payload = envelope.relayed(relayed.wire_id, relayed.timestamp_ns, encoding)?;
+    Ok(server_frame(Command::Message, None, &payload))
+}

@@ -1,0 +1,89 @@
+//! One logged-in connection: the shell around the pure delivery machine, and what its own messages wait for.
+//!
+//! Everything about a session happens in its connection's task. Others post an [`Input`] into its mailbox and never
+//! wait. The machine (`tim_core::session`) decides; this module writes frames and asks databases for it.
+
+mod envelope;
+pub(crate) mod frames;
+mod live;
+mod pending;
+mod routes;
+mod table;
+
+pub(crate) use envelope::Envelope;
+pub(crate) use live::{Live, Sender};
+pub(crate) use pending::{Pending, PendingQueue};
+pub(crate) use routes::{Route, Routes};
+pub(crate) use table::SessionTable;
+
+use std::sync::Arc;
+use tim_core::conversation::Entry;
+use tim_core::id::{ConversationId, MessageKey, Seq};
+use tim_core::{session, submit};
+use tim_telemetry::TraceContext;
+use tokio::sync::oneshot;
+
+/// The traces that sampled messages belong to; empty for nearly all.
+pub(crate) type Traces = Vec<(MessageKey, TraceContext)>;
+
+/// What others post to a session.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A home committed entries for it.
+    Pushed {
+        conversation: ConversationId,
+        entries: Vec<Arc<Entry>>,
+        cursor: Option<Seq>,
+        traces: Traces,
+    },
+    /// An answer or a news for the delivery machine.
+    Core(Box<session::Event>),
+    /// Its own submission has an outcome.
+    Outcome {
+        key: MessageKey,
+        conversation: ConversationId,
+        outcome: submit::Outcome,
+    },
+    /// A message that is not stored (odType 5).
+    Relayed(Arc<Relayed>),
+    /// Deliver nothing new, and tell when nothing is outstanding.
+    Settle(oneshot::Sender<()>),
+    /// Close the connection.
+    Close(CloseReason),
+}
+
+/// A message on its way to online sessions only.
+#[derive(Debug)]
+pub(crate) struct Relayed {
+    /// Client's id, or a random one.
+    pub(crate) wire_id: i64,
+    /// Wall clock of the sender's node.
+    pub(crate) timestamp_ns: i64,
+    /// Addresses and body as [`Envelope`] has them.
+    pub(crate) body: bytes::Bytes,
+}
+
+/// Why the server closes a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CloseReason {
+    /// No login in time, or a frame that is not allowed before it.
+    Unauthenticated,
+    /// The client has not pinged for too long.
+    Silent,
+    /// The client does not read what it is sent.
+    TooSlow,
+    /// The node leaves.
+    Restart,
+}
+
+impl CloseReason {
+    /// Close code of RFC 6455 and its registry.
+    pub(crate) fn code(self) -> u16 {
+        match self {
+            Self::Unauthenticated => 1008,
+            Self::Silent => 1001,
+            Self::TooSlow => 1013,
+            Self::Restart => 1012,
+        }
+    }
+}

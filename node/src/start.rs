@@ -1,0 +1,195 @@
+//! From a configuration to a running node, and to its end.
+//!
+//! The order: telemetry, sockets (a port that is taken ends the start), keys and certificates, everything that needs no
+//! database, then the databases, the map, the other nodes; only then clients. A database that does not answer, or a
+//! file that is missing, ends nothing: the node stays up, says what it waits for, and goes on when it is there.
+
+mod build;
+mod sockets;
+
+use crate::admin::{AdminState, router as admin_router};
+use crate::board::{Board, Effect, Place};
+use crate::drain::Asked;
+use crate::edge;
+use crate::node::Node;
+use crate::supervisor::Supervisor;
+use anyhow::Context;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tim_catalogue::{Report, node as causes};
+use tim_config::NodeConfig;
+use tim_telemetry::{Settings, Telemetry};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How long the tasks may take to end once the node has left.
+const END_LIMIT: Duration = Duration::from_secs(3);
+/// How long telemetry may take to send what is queued.
+const TELEMETRY_LIMIT: Duration = Duration::from_secs(2);
+/// How long the node hands over when it is told to end; a longer drain is asked for before that.
+const LEAVE_LIMIT: Duration = Duration::from_secs(8);
+/// How often a drain is asked for again while the process ends.
+const ASK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Runs a node until a signal ends it.
+///
+/// # Errors
+/// What keeps the node from starting at all: a port that is taken, a data folder that cannot be used.
+pub(crate) fn run_to_the_end(config: NodeConfig) -> anyhow::Result<()> {
+    // Fails only if it was chosen already, which is as good.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("tim-node")
+        .build()
+        .context("start the runtime")?;
+    let outcome = runtime.block_on(Box::pin(run(config)));
+    // Threads that still compute a password hash are not waited for.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    outcome
+}
+
+fn telemetry(config: &NodeConfig) -> anyhow::Result<Telemetry> {
+    let settings = Settings {
+        service_namespace: config.node.cluster_id.clone(),
+        service_instance_id: config.node.name.clone(),
+        otlp_endpoint: config.telemetry.otlp_endpoint.clone(),
+        log_filter: config.telemetry.log_filter.clone(),
+        log_json: config.telemetry.log_json,
+        trace_ratio: config.telemetry.trace_ratio,
+        ..Settings::new("tim-node", env!("CARGO_PKG_VERSION"))
+    };
+    tim_telemetry::start(&settings).context("set telemetry up")
+}
+
+async fn run(config: NodeConfig) -> anyhow::Result<()> {
+    let telemetry = telemetry(&config)?;
+    let outcome = Box::pin(serve(config, &telemetry)).await;
+    telemetry.shutdown(TELEMETRY_LIMIT).await;
+    outcome
+}
+
+async fn serve(config: NodeConfig, telemetry: &Telemetry) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let mut supervisor = Supervisor::default();
+    let board = Arc::new(Board::default());
+    board.raise(
+        Place::Start,
+        Effect::NotReady,
+        Report::new(&causes::STARTING, "just started"),
+    );
+    let sockets = sockets::bind(&config).await?;
+    tracing::info!(
+        client = %sockets.client.address,
+        admin = %sockets.admin.address,
+        peer = %sockets.peer_address,
+        version = env!("CARGO_PKG_VERSION"),
+        "listening"
+    );
+    let shown: Arc<OnceLock<Arc<Node>>> = Arc::default();
+    let scrape = telemetry.scrape();
+    let admin = admin_router(AdminState {
+        board: Arc::clone(&board),
+        node: Arc::clone(&shown),
+        metrics: Arc::new(scrape),
+    });
+    supervisor.run(
+        "admin",
+        edge::serve(sockets.admin, admin, None, supervisor.stop()),
+    );
+    let parts = build::Sockets {
+        client: sockets.client.address,
+        admin: sockets.admin_address,
+        peer: sockets.peer,
+        peer_address: sockets.peer_address,
+        gossip: sockets.gossip,
+    };
+    let built = tokio::select! {
+        built = Box::pin(build::build(config, parts, Arc::clone(&board), &mut supervisor)) => built?,
+        () = signals.end() => return Ok(()),
+    };
+    let node = built;
+    let _ = shown.set(Arc::clone(&node));
+    let outcome = tokio::select! {
+        outcome = Box::pin(go(&node, sockets.client, &mut supervisor)) => outcome,
+        () = signals.end() => Ok(()),
+    };
+    leave(&node, &mut signals).await;
+    supervisor.end(END_LIMIT).await;
+    node.databases.store().close().await;
+    tracing::info!("ended");
+    outcome
+}
+
+/// Waits for databases, map and members, then serves clients until something fails.
+async fn go(
+    node: &Arc<Node>,
+    client: edge::BoundListener,
+    supervisor: &mut Supervisor,
+) -> anyhow::Result<()> {
+    build::wait_until_ready(node).await;
+    node.takes_logins.store(true, Ordering::Relaxed);
+    node.board.clear(&Place::Start);
+    let tls = node
+        .config
+        .listeners
+        .client
+        .tls
+        .then(|| Arc::new(build::ClientTls(node.trust.clone())) as Arc<dyn edge::TlsSource>);
+    let stop = supervisor.stop();
+    supervisor.run(
+        "clients",
+        edge::serve(client, edge::router(Arc::clone(node)), tls, stop),
+    );
+    tracing::info!(node = %node.name, "serving");
+    let fault = supervisor.watch().await;
+    tracing::error!(fault, "a part of the node has ended, the process stops");
+    anyhow::bail!("{fault}")
+}
+
+/// Hands over in bounded time; a second signal cuts it short.
+async fn leave(node: &Arc<Node>, signals: &mut Signals) {
+    tracing::info!("leaving");
+    let drained = async {
+        loop {
+            let asked = Asked {
+                drain_id: "end of the process".to_owned(),
+                limit: Some(LEAVE_LIMIT),
+                leave_control_group: false,
+                at_once: true,
+            };
+            if node.drain.ask(asked).await.is_done() {
+                return;
+            }
+            let _ = tokio::time::timeout(ASK_INTERVAL, node.drain.drained()).await;
+        }
+    };
+    tokio::select! {
+        _ = tokio::time::timeout(LEAVE_LIMIT, drained) => {}
+        () = signals.end() => tracing::warn!("told to end at once"),
+    }
+    let _ = tokio::time::timeout(END_LIMIT, node.control.stop()).await;
+    let _ = tokio::time::timeout(Duration::from_secs(1), node.membership.leave()).await;
+}
+
+/// The signals that end the process.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("listen for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("listen for SIGINT")?,
+        })
+    }
+
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

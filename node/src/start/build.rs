@@ -1,0 +1,434 @@
+//! The parts of a node, put together.
+
+use crate::accounts::Accounts;
+use crate::admission::Admission;
+use crate::board::{Board, Effect, Place};
+use crate::databases::{self, Databases, Keeper};
+use crate::drain;
+use crate::edge::TlsSource;
+use crate::engine;
+use crate::founder::DatabaseFounder;
+use crate::metrics::Metrics;
+use crate::node::{Addresses, Node};
+use crate::peers::{Peers, Services};
+use crate::repartition::{self, Driver};
+use crate::session::SessionTable;
+use crate::supervisor::Supervisor;
+use crate::{gauges, node_control, peers, watchers};
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use sha2::{Digest, Sha256};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+use tim_catalogue::{Report, configuration, node as causes};
+use tim_cluster::control::{ControlGroup, ControlSettings};
+use tim_cluster::links::{Handshaker, Links, PeerServer};
+use tim_cluster::membership::{self, Gossip, MemberState, SystemResolver};
+use tim_cluster::tls::{PeerIdentity, Trust, TrustFiles, TrustReloader, watch_files};
+use tim_config::NodeConfig;
+use tim_core::id::{DatabaseName, Epoch, NodeName, Slot};
+use tim_core::map::{HomePlacement, PartitionMap, Range};
+use tim_core::session;
+use tim_core::view::View;
+use tim_store::{StorageKeys, Store, StoreConfig};
+use tim_wire::IdScheme;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::watch;
+use zeroize::Zeroizing;
+
+/// Wait before something that is missing at the start is looked for again.
+const RETRY: Duration = Duration::from_secs(1);
+/// How long calls of peers may take once the node ends.
+const PEER_GRACE: Duration = Duration::from_millis(500);
+/// Bytes of the storage key.
+const STORAGE_KEY_BYTES: usize = 32;
+
+/// The bound sockets that the parts need.
+pub(super) struct Sockets {
+    pub(super) client: SocketAddr,
+    pub(super) admin: SocketAddr,
+    pub(super) peer: TcpListener,
+    pub(super) peer_address: SocketAddr,
+    pub(super) gossip: UdpSocket,
+}
+
+/// TLS for clients, with the node's own certificate.
+pub(super) struct ClientTls(pub(super) Trust);
+
+impl TlsSource for ClientTls {
+    fn server_config(&self) -> Arc<rustls::ServerConfig> {
+        self.0.public_server_config()
+    }
+}
+
+/// Everything that exists whether databases and other nodes answer or not.
+pub(super) async fn build(
+    config: NodeConfig,
+    sockets: Sockets,
+    board: Arc<Board>,
+    supervisor: &mut Supervisor,
+) -> anyhow::Result<Arc<Node>> {
+    let name = NodeName::new(&config.node.name).context("node.name")?;
+    let reloader = wait_for(&board, Place::Trust, || trust(&config, &name)).await;
+    let keys = wait_for(&board, Place::Trust, || {
+        storage_keys(&config.trust.storage_key_file)
+    })
+    .await;
+    let (trust, ring) = (reloader.trust(), reloader.keys());
+    let reload = Duration::from_millis(config.trust.reload_interval_millis);
+    watch_files(reloader, reload, supervisor.stop().token());
+    let advertise = advertised(&config, sockets.peer_address).await;
+    let handshaker = Handshaker::new(&config.node.cluster_id, name.clone(), Arc::clone(&ring));
+    let (membership, events) = membership::start(Gossip {
+        cluster_id: config.node.cluster_id.clone(),
+        name: name.clone(),
+        zone: config.node.zone.clone(),
+        advertise,
+        socket: sockets.gossip,
+        keys: ring,
+        seeds: config.membership.seeds.clone(),
+        resolver: Arc::new(SystemResolver),
+        settings: membership::Settings::from_config(&config.membership),
+    });
+    let members = membership.members();
+    if let Some(own) = members.borrow().get(&name) {
+        handshaker.set_generation(own.generation);
+    }
+    let links = Links::new(trust.clone(), handshaker.clone(), members.clone());
+    let store = Store::new(StoreConfig {
+        cluster: config.node.cluster_id.clone(),
+        keys,
+    });
+    let control = open_control(&config, &name, &links, &membership).await?;
+    let map = Arc::new(guessed_map(&config)?);
+    let databases = Arc::new(Databases::new(store, Arc::clone(&map), Arc::clone(&board)));
+    let (engine, inputs) = engine::channel();
+    let peers = Arc::new(Peers::new(links, engine.clone()));
+    let (drain, drain_inputs) = drain::channel();
+    let node = Arc::new(Node {
+        config_hash: config_hash(&config),
+        started: Instant::now(),
+        addresses: Addresses {
+            client: sockets.client,
+            admin: sockets.admin,
+            peer: advertise,
+        },
+        ids: id_scheme(&config),
+        server_mark: server_mark(&name),
+        session_config: session_config(&config),
+        board,
+        metrics: Arc::new(Metrics::new()),
+        wheel: Arc::default(),
+        admission: Admission::new(config.limits.connections_max as usize),
+        sessions: Arc::new(SessionTable::default()),
+        accounts: Accounts::new(&config.accounts.passwords)?,
+        view: ArcSwap::from_pointee(View::new(Vec::new())),
+        repartition: repartition::Figures::default(),
+        takes_logins: AtomicBool::new(false),
+        name,
+        config,
+        engine,
+        databases,
+        peers,
+        membership,
+        members,
+        trust,
+        control,
+        drain,
+    });
+    let running = Running {
+        inputs,
+        drain_inputs,
+        map,
+        handshaker,
+        events,
+        peer: sockets.peer,
+    };
+    run_tasks(&node, running, supervisor);
+    gauges::register(&node);
+    Ok(node)
+}
+
+/// What the tasks take over.
+struct Running {
+    inputs: engine::Inputs,
+    drain_inputs: drain::DrainInputs,
+    map: Arc<PartitionMap>,
+    handshaker: Handshaker,
+    events: tokio::sync::mpsc::Receiver<membership::MembershipEvent>,
+    peer: TcpListener,
+}
+
+fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
+    let parts = engine::Parts {
+        name: node.name.clone(),
+        view: node.view.load_full(),
+        map: running.map,
+        sessions: Arc::clone(&node.sessions),
+        databases: Arc::clone(&node.databases),
+        peers: Arc::clone(&node.peers),
+        metrics: Arc::clone(&node.metrics),
+        limits: node.config.limits.clone(),
+        need_map: Arc::clone(&node.databases.need_map),
+    };
+    supervisor.run("engine", engine::run(node.engine.clone(), parts, running.inputs));
+    supervisor.run("timers", Arc::clone(&node.wheel).turn());
+    supervisor.run("drain", drain::run(Arc::clone(node), running.drain_inputs));
+    supervisor.run("members", watchers::members(Arc::clone(node)));
+    supervisor.run(
+        "map",
+        databases::follow(Arc::clone(&node.databases), node.engine.clone()),
+    );
+    supervisor.run("control", watchers::control(Arc::clone(node)));
+    supervisor.run("environment", watchers::environment(Arc::clone(node)));
+    supervisor.run("tokens", watchers::sweep(Arc::clone(node)));
+    let driver = Driver {
+        control: node.control.clone(),
+        databases: Arc::clone(&node.databases),
+        figures: node.repartition.clone(),
+    };
+    supervisor.run("repartition", repartition::drive(driver));
+    let events = watchers::membership_events(Arc::clone(node), running.handshaker.clone(), running.events);
+    supervisor.run("membership", events);
+    let server = PeerServer {
+        listener: running.peer,
+        trust: node.trust.clone(),
+        handshaker: running.handshaker,
+        grace: PEER_GRACE,
+    };
+    let routes = peers::routes(&Services {
+        engine: node.engine.clone(),
+        peers: Arc::clone(&node.peers),
+        sessions: Arc::clone(&node.sessions),
+    })
+    .add_service(node_control::service(Arc::clone(node)))
+    .add_service(node.control.service());
+    let stop = supervisor.stop().token();
+    supervisor.run("peers", async move {
+        if let Err(error) = server.serve(routes, stop).await {
+            tracing::error!(%error, "the peer listener has failed");
+        }
+    });
+}
+
+/// Opens the databases, reads or founds the map, joins the others; returns when this node is in its own view.
+pub(super) async fn wait_until_ready(node: &Arc<Node>) {
+    let (known, databases) = watch::channel(Some(Arc::clone(&node.databases)));
+    let mut opened = Vec::new();
+    for name in &node.config.storage.databases {
+        let Ok(database) = DatabaseName::new(name) else {
+            continue;
+        };
+        let (ready, is_ready) = watch::channel(false);
+        let keeper = Keeper {
+            dsn_file: node.config.storage.dsn_directory.join(name),
+            name: database,
+            retry_interval: Duration::from_millis(node.config.storage.retry_interval_millis),
+            board: Arc::clone(&node.board),
+        };
+        let store = node.databases.store().clone();
+        tokio::spawn(databases::keep(keeper, store, ready, databases.clone()));
+        opened.push(is_ready);
+    }
+    drop(known);
+    node.control.run(Arc::new(DatabaseFounder {
+        store: node.databases.store().clone(),
+        node: node.name.clone(),
+        config: node.config.clone(),
+    }));
+    say(node, "waits for its databases");
+    let map = tokio::select! {
+        map = map_of_fences(node, opened) => map,
+        map = map_of_peers(node) => map,
+    };
+    node.databases.begin_with(Arc::clone(&map));
+    node.engine.post(engine::Input::Map(map));
+    say(node, "joins the others");
+    let mut members = node.members.clone();
+    let _ = node.membership.set_state(MemberState::Serving).await;
+    let _ = members
+        .wait_for(|members| members.view().contains(&node.name))
+        .await;
+}
+
+fn say(node: &Node, what: &str) {
+    node.board.raise(
+        Place::Start,
+        Effect::NotReady,
+        Report::new(&causes::STARTING, what),
+    );
+}
+
+/// The map as the fences say it, once all databases are open.
+async fn map_of_fences(node: &Node, opened: Vec<watch::Receiver<bool>>) -> Arc<PartitionMap> {
+    for mut ready in opened {
+        let _ = ready.wait_for(|ready| *ready).await;
+    }
+    loop {
+        let storage = &node.config.storage;
+        let store = node.databases.store();
+        match databases::founding_map(store, &node.config.partitioning, &storage.databases).await {
+            Ok(map) => return Arc::new(map),
+            Err(error) => node.board.raise(Place::Start, Effect::NotReady, error.report()),
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// The map as the others hold it: a node starts also while a database does not answer.
+async fn map_of_peers(node: &Node) -> Arc<PartitionMap> {
+    let mut view = node.control.view();
+    loop {
+        if let Some(map) = view.borrow_and_update().state.map.clone() {
+            return Arc::new(map);
+        }
+        if view.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Tries until it works; what is in the way is up on the board meanwhile.
+async fn wait_for<T>(board: &Board, place: Place, attempt: impl Fn() -> Result<T, Report>) -> T {
+    loop {
+        match attempt() {
+            Ok(value) => {
+                board.clear(&place);
+                return value;
+            }
+            Err(report) => board.raise(place.clone(), Effect::NotReady, report),
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+fn trust(config: &NodeConfig, name: &NodeName) -> Result<TrustReloader, Report> {
+    let files = TrustFiles {
+        tls_directory: config.trust.tls_directory.clone(),
+        stem: name.as_str().to_owned(),
+        identity: PeerIdentity::Node {
+            cluster_id: config.node.cluster_id.clone(),
+            name: name.clone(),
+        },
+        keyring_file: config.trust.keyring_file.clone(),
+    };
+    TrustReloader::load(files).map_err(|error| Report::new(error.cause(), error.to_string()))
+}
+
+fn storage_keys(path: &Path) -> Result<StorageKeys, Report> {
+    use base64::Engine as _;
+    let unreadable = |reason: String| {
+        let observed = format!("{}: {reason}", path.display());
+        Report::new(&configuration::UNREADABLE_FILE, observed)
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    let text = Zeroizing::new(text);
+    let decoded = base64::engine::general_purpose::STANDARD
+        .decode(text.trim())
+        .map_err(|_| unreadable("not base64".to_owned()))?;
+    let decoded = Zeroizing::new(decoded);
+    let key: [u8; STORAGE_KEY_BYTES] = decoded
+        .as_slice()
+        .try_into()
+        .map_err(|_| unreadable(format!("{} bytes; {STORAGE_KEY_BYTES} are needed", decoded.len())))?;
+    StorageKeys::single(Zeroizing::new(key)).map_err(|error| unreadable(error.to_string()))
+}
+
+/// Where peers reach this node: a host name is resolved until it has an address.
+async fn advertised(config: &NodeConfig, bound: SocketAddr) -> SocketAddr {
+    let listeners = &config.listeners;
+    let port = if listeners.advertise_port == 0 {
+        bound.port()
+    } else {
+        listeners.advertise_port
+    };
+    if listeners.advertise_host.is_empty() {
+        return SocketAddr::new(bound.ip(), port);
+    }
+    loop {
+        match tokio::net::lookup_host((listeners.advertise_host.as_str(), port)).await {
+            Ok(mut found) => {
+                if let Some(address) = found.next() {
+                    return address;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(host = listeners.advertise_host, %error, "own name is not known yet")
+            }
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+async fn open_control(
+    config: &NodeConfig,
+    name: &NodeName,
+    links: &Links,
+    membership: &membership::Membership,
+) -> anyhow::Result<ControlGroup> {
+    let directory = &config.node.data_directory;
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("make the data folder {}", directory.display()))?;
+    let opened = ControlGroup::open(
+        directory,
+        name.clone(),
+        links.clone(),
+        membership.members(),
+        ControlSettings::default(),
+    )
+    .await;
+    opened.map_err(|error| Report::new(error.cause(), error.to_string()).into())
+}
+
+/// What the configuration says a new cluster begins with; a guess until the fences have been read.
+fn guessed_map(config: &NodeConfig) -> anyhow::Result<PartitionMap> {
+    let mut ranges = Vec::new();
+    for start in config.partitioning.ranges(&config.storage.databases) {
+        ranges.push(Range {
+            from: Slot(start.from),
+            database: DatabaseName::new(&start.database).context("partitioning.layout")?,
+            epoch: Epoch(1),
+            homes: HomePlacement::PerConversation,
+        });
+    }
+    PartitionMap::new(ranges, 0).context("partitioning.layout")
+}
+
+fn id_scheme(config: &NodeConfig) -> IdScheme {
+    let accounts = &config.accounts;
+    let scheme = if accounts.mask_seed.is_empty() {
+        IdScheme::default()
+    } else {
+        IdScheme::with_mask_seed(&accounts.mask_seed)
+    };
+    scheme.with_salt(accounts.salt.as_bytes())
+}
+
+fn server_mark(name: &NodeName) -> i32 {
+    let [first, second, third, fourth, ..] = tim_core::placement::hash(name.as_bytes()).to_be_bytes();
+    i32::from_be_bytes([first, second, third, fourth])
+}
+
+fn session_config(config: &NodeConfig) -> session::Config {
+    let sessions = &config.sessions;
+    session::Config {
+        max_unconfirmed: sessions.unconfirmed_max as usize,
+        offline_batch: sessions.offline_batch_messages as usize,
+        confirm_timeout_ms: sessions.confirm_timeout_millis,
+        max_sends: sessions.confirm_attempts,
+        offline_wait_ms: sessions.offline_grace_millis,
+        check_ms: sessions.undelivered_check_seconds * 1_000,
+        ..session::Config::default()
+    }
+}
+
+fn config_hash(config: &NodeConfig) -> String {
+    let text = toml::to_string(config).unwrap_or_default();
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
