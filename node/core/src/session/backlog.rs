@@ -34,6 +34,11 @@ impl Offline {
         !matches!(self, Self::Idle)
     }
 
+    /// Whether entries of a conversation wait in the batch being collected: nothing may overtake them.
+    pub(super) fn has_unsent(&self, conversation: ConversationId) -> bool {
+        matches!(self, Self::Sending(sending) if sending.batch.iter().any(|(of, _)| *of == conversation))
+    }
+
     pub(super) fn deadline(&self) -> Option<Moment> {
         match self {
             Self::Waiting(until) => Some(*until),

@@ -159,7 +159,9 @@ impl Session {
             .channels
             .get(&conversation)
             .is_some_and(|channel| channel.is_past(&entry));
-        if past && repeated && entry.shown_to(&self.account) {
+        if past && self.is_collected(conversation, &entry) {
+            // The offline batch that will be sent next shows it.
+        } else if past && repeated && entry.shown_to(&self.account) {
             // The answer to a repetition by the client: nothing new, so nothing moves.
             effects.push(Effect::SendEntry {
                 sync_id: None,

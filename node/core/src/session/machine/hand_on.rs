@@ -96,6 +96,9 @@ impl Session {
         let room = self.room();
         let until = now.plus_ms(self.config.answer_timeout_ms);
         let holds_backlog = self.offline.holds_backlog();
+        if self.offline.has_unsent(conversation) {
+            return;
+        }
         let Some(channel) = self.channels.get_mut(&conversation) else {
             return;
         };
@@ -169,13 +172,14 @@ impl Session {
     ) -> bool {
         let room = self.room();
         let holds_backlog = self.offline.holds_backlog();
+        let unsent = self.offline.has_unsent(conversation);
         let Some(channel) = self.channels.get_mut(&conversation) else {
             return false;
         };
         if channel.is_past(entry) {
             return true;
         }
-        let blocked = holds_backlog && channel.has_backlog();
+        let blocked = unsent || (holds_backlog && channel.has_backlog());
         if !channel.is_next(entry) || blocked || self.stopped {
             return false;
         }

@@ -89,12 +89,20 @@ impl Session {
             entries: entries.into_vec(),
         });
         self.schedule(due);
+        // What waited for the batch to be sent may follow it.
+        self.pump_all(now, effects);
     }
 
     /// Whether a conversation's fetched entries belong to the batch being collected.
     pub(super) fn collects(&self, conversation: ConversationId) -> bool {
         matches!(&self.offline, Offline::Sending(sending)
             if !sending.awaiting && sending.queue.front() == Some(&conversation))
+    }
+
+    /// Whether an entry counts as handed on only because it is in the batch being collected.
+    pub(super) fn is_collected(&self, conversation: ConversationId, entry: &Entry) -> bool {
+        matches!(&self.offline, Offline::Sending(sending)
+            if sending.batch.iter().any(|(of, other)| *of == conversation && other.seq == entry.seq))
     }
 
     /// Adds fetched entries to the batch.
