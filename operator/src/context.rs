@@ -6,7 +6,7 @@ use crate::settings::Settings;
 use kube::Client;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use tim_telemetry::{Counter, Histogram, names::metrics};
+use tim_telemetry::{Counter, Histogram, names};
 
 /// Client, links to nodes, Events and measurements.
 pub(crate) struct Context {
@@ -36,8 +36,8 @@ impl Context {
             default_image: settings.default_image.clone(),
             applied_versions: Mutex::default(),
             failures: Mutex::default(),
-            api_writes: tim_telemetry::counter(&metrics::OPERATOR_API_WRITES),
-            reconcile_duration: tim_telemetry::histogram(&metrics::OPERATOR_RECONCILE_DURATION),
+            api_writes: tim_telemetry::counter(&names::OPERATOR_API_WRITES),
+            reconcile_duration: tim_telemetry::histogram(&names::OPERATOR_RECONCILE_DURATION),
             client,
         }
     }

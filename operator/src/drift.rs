@@ -8,12 +8,18 @@ use serde_json::Value;
 /// Whether `live` has everything that `desired` says.
 pub(crate) fn covers(live: &Value, desired: &Value) -> bool {
     match (live, desired) {
-        (Value::Object(live), Value::Object(desired)) => desired.iter().all(|(key, wanted)| match live.get(key) {
-            Some(found) => covers(found, wanted),
-            None => is_empty(wanted),
-        }),
+        (Value::Object(live), Value::Object(desired)) => {
+            desired.iter().all(|(key, wanted)| match live.get(key) {
+                Some(found) => covers(found, wanted),
+                None => is_empty(wanted),
+            })
+        }
         (Value::Array(live), Value::Array(desired)) => {
-            live.len() == desired.len() && live.iter().zip(desired).all(|(found, wanted)| covers(found, wanted))
+            live.len() == desired.len()
+                && live
+                    .iter()
+                    .zip(desired)
+                    .all(|(found, wanted)| covers(found, wanted))
         }
         (Value::String(found), Value::String(wanted)) => found == wanted || same_quantity(found, wanted),
         (found, wanted) => found == wanted || (is_empty(found) && is_empty(wanted)),
@@ -37,7 +43,9 @@ fn same_quantity(left: &str, right: &str) -> bool {
 /// A Kubernetes quantity in billionths of its unit; none for what is not one.
 fn quantity_nanos(text: &str) -> Option<i128> {
     const NANOS: i128 = 1_000_000_000;
-    let digits = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
+    let digits = text
+        .find(|letter: char| !letter.is_ascii_digit() && letter != '.')
+        .unwrap_or(text.len());
     let (number, suffix) = text.split_at(digits);
     let unit = match suffix {
         "n" => 1,
@@ -77,7 +85,10 @@ mod tests {
         let desired = json!({"spec": {"ports": [{"port": 5080}]}});
         assert!(!covers(&json!({"spec": {"ports": [{"port": 5081}]}}), &desired));
         assert!(!covers(&json!({"spec": {"ports": []}}), &desired));
-        assert!(!covers(&json!({"spec": {"ports": [{"port": 5080}, {"port": 1}]}}), &desired));
+        assert!(!covers(
+            &json!({"spec": {"ports": [{"port": 5080}, {"port": 1}]}}),
+            &desired
+        ));
     }
 
     #[test]

@@ -21,25 +21,55 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn new(client: Client, instance: &str) -> Self {
-        let reporter = Reporter { controller: String::from("tim-operator"), instance: Some(instance.to_owned()) };
-        Self { recorder: Recorder::new(client, reporter), said: Mutex::default() }
+        let reporter = Reporter {
+            controller: String::from("tim-operator"),
+            instance: Some(instance.to_owned()),
+        };
+        Self {
+            recorder: Recorder::new(client, reporter),
+            said: Mutex::default(),
+        }
     }
 
     /// Says what has changed between the conditions before and after.
-    pub(crate) async fn conditions_changed(&self, object: &ObjectReference, before: &[Condition], after: &[Condition]) {
+    pub(crate) async fn conditions_changed(
+        &self,
+        object: &ObjectReference,
+        before: &[Condition],
+        after: &[Condition],
+    ) {
         for condition in after {
             let old = before.iter().find(|old| old.type_ == condition.type_);
-            let changed = old.is_none_or(|old| old.status != condition.status || old.reason != condition.reason);
+            let changed =
+                old.is_none_or(|old| old.status != condition.status || old.reason != condition.reason);
             if !changed || condition.message.is_empty() {
                 continue;
             }
-            let kind = if names_a_cause(&condition.message) { EventType::Warning } else { EventType::Normal };
-            self.say(object, kind, &condition.reason, &condition.type_, &condition.message).await;
+            let kind = if names_a_cause(&condition.message) {
+                EventType::Warning
+            } else {
+                EventType::Normal
+            };
+            self.say(
+                object,
+                kind,
+                &condition.reason,
+                &condition.type_,
+                &condition.message,
+            )
+            .await;
         }
     }
 
     /// Publishes one Event unless it was said within the hour. A failure is logged, nothing depends on an Event.
-    pub(crate) async fn say(&self, object: &ObjectReference, type_: EventType, reason: &str, action: &str, note: &str) {
+    pub(crate) async fn say(
+        &self,
+        object: &ObjectReference,
+        type_: EventType,
+        reason: &str,
+        action: &str,
+        note: &str,
+    ) {
         let key = (object.uid.clone().unwrap_or_default(), format!("{reason} {note}"));
         if !self.is_new(key) {
             return;
@@ -60,16 +90,22 @@ impl Events {
         let now = Instant::now();
         let mut said = self.said.lock();
         said.retain(|_, when| now.duration_since(*when) < REPEAT_AFTER);
-        if said.len() >= REMEMBERED_MAX {
-            if let Some(oldest) = said.iter().min_by_key(|(_, when)| **when).map(|(key, _)| key.clone()) {
+        if said.len() >= REMEMBERED_MAX
+            && let Some(oldest) = said
+                .iter()
+                .min_by_key(|(_, when)| **when)
+                .map(|(key, _)| key.clone())
+            {
                 said.remove(&oldest);
             }
-        }
         said.insert(key, now).is_none()
     }
 }
 
 /// Whether a message begins with a code of the catalogue: then something is wrong.
 fn names_a_cause(message: &str) -> bool {
-    message.split_whitespace().next().is_some_and(|code| code.starts_with("TIM-"))
+    message
+        .split_whitespace()
+        .next()
+        .is_some_and(|code| code.starts_with("TIM-"))
 }

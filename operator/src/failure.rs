@@ -38,7 +38,10 @@ impl Failure {
     /// Wraps an answer of the API server.
     pub(crate) fn api(operation: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let operation = operation.into();
-        move |source| Self::Api { operation, source: Box::new(source) }
+        move |source| Self::Api {
+            operation,
+            source: Box::new(source),
+        }
     }
 
     /// The value of `error.type`; a closed set.

@@ -30,7 +30,9 @@ pub(crate) async fn serve(
     health: Arc<Health>,
     scrape: impl Fn() -> String + Send + Sync + Clone + 'static,
 ) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(address).await.with_context(|| format!("listen on {address} for probes"))?;
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("listen on {address} for probes"))?;
     let routes = Router::new()
         .route("/", get(|| async { LANDING }))
         .route("/healthz", get(|| async { "ok\n" }))
@@ -40,16 +42,23 @@ pub(crate) async fn serve(
     axum::serve(listener, routes).await.context("serve the probes")
 }
 
-const LANDING: &str = "tim-operator: /healthz, /readyz, /metrics. The clusters: kubectl get timclusters --all-namespaces\n";
+const LANDING: &str =
+    "tim-operator: /healthz, /readyz, /metrics. The clusters: kubectl get timclusters --all-namespaces\n";
 
 async fn ready(State(health): State<Arc<Health>>) -> impl IntoResponse {
     if health.ready.load(Ordering::Relaxed) {
         (StatusCode::OK, "ready\n")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "starting: waiting for the API server and the custom resource definitions\n")
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "starting: waiting for the API server and the custom resource definitions\n",
+        )
     }
 }
 
 fn metrics(text: &str) -> impl IntoResponse + use<> {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text.to_owned())
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+        text.to_owned(),
+    )
 }

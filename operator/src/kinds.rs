@@ -8,7 +8,13 @@ use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject};
 
 /// Kinds that a plan applies and removes by name; the workload, pods, Secrets and volumes have ways of their own.
-pub(crate) const APPLIED: [&str; 5] = ["ServiceAccount", "ConfigMap", "Service", "PodDisruptionBudget", "NetworkPolicy"];
+pub(crate) const APPLIED: [&str; 5] = [
+    "ServiceAccount",
+    "ConfigMap",
+    "Service",
+    "PodDisruptionBudget",
+    "NetworkPolicy",
+];
 
 /// Where objects of a kind live in the API; none for a kind that the operator does not make.
 pub(crate) fn resource(kind: &str) -> Option<ApiResource> {

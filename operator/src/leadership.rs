@@ -40,7 +40,10 @@ impl Leadership {
     /// # Errors
     /// The renewing task has ended.
     pub(crate) async fn acquired(&mut self) -> anyhow::Result<()> {
-        self.held.wait_for(|held| *held).await.context("the task that renews the lease has ended")?;
+        self.held
+            .wait_for(|held| *held)
+            .await
+            .context("the task that renews the lease has ended")?;
         tracing::info!("holding the lease: this replica acts");
         Ok(())
     }
@@ -57,10 +60,9 @@ impl Leadership {
     /// Gives the lease back, so that the next replica need not wait for its end.
     pub(crate) async fn give_back(self) {
         drop(self.held);
-        if let Ok(Ok(manager)) = self.task.await {
-            if let Err(error) = manager.release().await {
+        if let Ok(Ok(manager)) = self.task.await
+            && let Err(error) = manager.release().await {
                 tracing::info!(%error, "the lease was not given back; it runs out by itself");
             }
-        }
     }
 }

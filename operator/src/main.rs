@@ -44,10 +44,16 @@ async fn main() -> ExitCode {
 }
 
 async fn run(settings: Settings) -> anyhow::Result<()> {
-    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .ok();
     let telemetry = tim_telemetry::start(&settings.telemetry()).context("start telemetry")?;
     let health = Arc::new(health::Health::default());
-    let mut probes = tokio::spawn(health::serve(settings.listen, Arc::clone(&health), telemetry.scrape()));
+    let mut probes = tokio::spawn(health::serve(
+        settings.listen,
+        Arc::clone(&health),
+        telemetry.scrape(),
+    ));
 
     let outcome = tokio::select! {
         outcome = act(&settings, &health) => outcome,
@@ -60,9 +66,8 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
 /// Waits for API server and CRDs, then for the lease, then works until it is told to stop or the lease is lost.
 async fn act(settings: &Settings, health: &health::Health) -> anyhow::Result<()> {
     let client = kube::Client::try_default().await.context("find the API server")?;
-    let stop = controllers::stop_signal()?;
-    tokio::pin!(stop);
-    let mut leadership = tokio::select! {
+    let stop = controllers::stop_token()?;
+    let leadership = tokio::select! {
         asked = async {
             readiness::wait_for_resources(&client).await;
             health.set_ready(true);
@@ -70,7 +75,7 @@ async fn act(settings: &Settings, health: &health::Health) -> anyhow::Result<()>
             leadership.acquired().await?;
             anyhow::Ok(leadership)
         } => asked?,
-        () = &mut stop => return Ok(()),
+        () = stop.cancelled() => return Ok(()),
     };
     let context = Arc::new(Context::new(client, settings));
     let finished = controllers::run(context, settings, stop);

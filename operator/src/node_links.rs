@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use futures::future::join_all;
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -19,6 +20,8 @@ const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Nodes that are asked at the same time; a larger cluster is asked in several rounds.
 const ASKED_AT_ONCE: usize = 64;
+/// Silent lives remembered; beyond that all are forgotten, which only begins their silence anew.
+const REMEMBERED_LIVES_MAX: usize = 10_000;
 
 /// Where a node is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,10 +45,17 @@ pub(crate) struct OperatorTrust {
 
 impl OperatorTrust {
     fn open(&self) -> Result<Trust, Failure> {
-        let identity = PeerIdentity::Operator { cluster_id: self.cluster_id.clone() };
-        Material::from_pem(self.roots.as_bytes(), self.certificate.as_bytes(), self.key.as_bytes(), &identity)
-            .and_then(Trust::new)
-            .map_err(|error| Failure::Trust(format!("certificate of the operator: {error}")))
+        let identity = PeerIdentity::Operator {
+            cluster_id: self.cluster_id.clone(),
+        };
+        Material::from_pem(
+            self.roots.as_bytes(),
+            self.certificate.as_bytes(),
+            self.key.as_bytes(),
+            &identity,
+        )
+        .and_then(Trust::new)
+        .map_err(|error| Failure::Trust(format!("certificate of the operator: {error}")))
     }
 }
 
@@ -53,17 +63,27 @@ impl OperatorTrust {
 #[derive(Default)]
 pub(crate) struct NodeLinks {
     channels: Mutex<HashMap<String, Channel>>,
+    silent_since: Mutex<HashMap<String, Timestamp>>,
 }
 
 impl NodeLinks {
     /// Asks all nodes how they are, at the same time. A node that does not answer in time is absent from the result.
-    pub(crate) async fn statuses(&self, trust: &OperatorTrust, nodes: &[NodeAddress]) -> HashMap<String, StatusReply> {
-        let Ok(opened) = trust.open() else { return HashMap::new() };
+    pub(crate) async fn statuses(
+        &self,
+        trust: &OperatorTrust,
+        nodes: &[NodeAddress],
+    ) -> HashMap<String, StatusReply> {
+        let Ok(opened) = trust.open() else {
+            return HashMap::new();
+        };
         let mut replies = HashMap::new();
         for round in nodes.chunks(ASKED_AT_ONCE) {
             let asked = round.iter().map(|node| async {
                 let status = self.status(&opened, &trust.cluster_id, node);
-                (node.uid.clone(), tokio::time::timeout(STATUS_TIMEOUT, status).await)
+                (
+                    node.uid.clone(),
+                    tokio::time::timeout(STATUS_TIMEOUT, status).await,
+                )
             });
             for (uid, reply) in join_all(asked).await {
                 match reply {
@@ -77,7 +97,11 @@ impl NodeLinks {
 
     async fn status(&self, trust: &Trust, cluster_id: &str, node: &NodeAddress) -> Option<StatusReply> {
         let channel = self.channel(trust, cluster_id, node).await.ok()?;
-        NodeControlClient::new(channel).status(StatusRequest {}).await.ok().map(tonic::Response::into_inner)
+        NodeControlClient::new(channel)
+            .status(StatusRequest {})
+            .await
+            .ok()
+            .map(tonic::Response::into_inner)
     }
 
     /// Calls one node.
@@ -94,7 +118,10 @@ impl NodeLinks {
     where
         Call: Future<Output = Result<tonic::Response<Reply>, tonic::Status>>,
     {
-        let failure = |reason: String| Failure::Node { operation: format!("{operation} {}", node.name), reason };
+        let failure = |reason: String| Failure::Node {
+            operation: format!("{operation} {}", node.name),
+            reason,
+        };
         let channel = self
             .channel(&trust.open()?, &trust.cluster_id, node)
             .await
@@ -116,12 +143,25 @@ impl NodeLinks {
         if let Some(channel) = self.channels.lock().get(&node.uid) {
             return Ok(channel.clone());
         }
-        let name = NodeName::new(&node.name);
+        let name = NodeName::new(&node.name).map_err(|error| error.to_string())?;
         let channel = operator_channel(trust, cluster_id, &name, node.address)
             .await
             .map_err(|error| error.to_string())?;
         self.channels.lock().insert(node.uid.clone(), channel.clone());
         Ok(channel)
+    }
+
+    /// Remembers since when a life of a node has not answered; none when it does.
+    pub(crate) fn silence(&self, uid: &str, answers: bool) -> Option<Timestamp> {
+        let mut silent = self.silent_since.lock();
+        if answers {
+            silent.remove(uid);
+            return None;
+        }
+        if silent.len() >= REMEMBERED_LIVES_MAX {
+            silent.clear();
+        }
+        Some(*silent.entry(uid.to_owned()).or_insert_with(Timestamp::now))
     }
 
     /// Drops the channel of a life that does not answer or is over.

@@ -3,12 +3,16 @@
 //! Reads are requests, not caches: a plan is never made from something older than the operator's own last write. Secrets
 //! are fetched by name and never listed.
 
-mod present;
 mod pods;
+mod present;
 mod references;
+pub(crate) mod repartition;
 mod report;
 
-pub(crate) use present::live_object;
+pub(crate) use pods::address;
+pub(crate) use present::{live_object, version};
+pub(crate) use references::repartitions;
+pub(crate) use report::of as report;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -18,9 +22,8 @@ use crate::secrets::ClusterSecrets;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
-use kube::core::Selector;
-use kube::{Resource as _, ResourceExt as _};
 use std::collections::BTreeMap;
 use tim_crds::{TimCluster, labels};
 use tim_plan::objects::Desired;
@@ -58,24 +61,37 @@ pub(crate) async fn cluster(context: &Context, cluster: &TimCluster) -> Result<S
         now: Timestamp::now(),
         default_image,
         secrets: secrets.observed(&node_names),
+        shared_disk: false,
+        config_problem: desired.problem().cloned(),
         databases,
         config_secrets,
         desired: desired.hashes(),
         desired_workload: desired.workload_hash(),
         present: present::objects(context, cluster, &desired).await?,
-        workload: workload.as_ref().map(|set| present::workload(context, cluster, set, &desired)),
+        workload: workload
+            .as_ref()
+            .map(|set| present::workload(context, cluster, set, &desired)),
         volumes: volumes(context, cluster).await?,
         nodes,
-        repartitions: references::repartitions(context, cluster).await?,
+        repartitions: repartitions(context, cluster).await?,
         cluster: cluster.clone(),
     };
-    Ok(Seen { observed, desired, secrets, addresses })
+    Ok(Seen {
+        observed,
+        desired,
+        secrets,
+        addresses,
+    })
 }
 
 /// The selector of everything made for a cluster.
 pub(crate) fn selector(cluster: &str) -> ListParams {
-    let selector: Selector = [(labels::LABEL_NAME, labels::NAME), (labels::LABEL_INSTANCE, cluster)].into_iter().collect();
-    ListParams::default().labels_from(&selector)
+    ListParams::default().labels(&format!(
+        "{}={},{}={cluster}",
+        labels::LABEL_NAME,
+        labels::NAME,
+        labels::LABEL_INSTANCE
+    ))
 }
 
 async fn stateful_set(context: &Context, cluster: &TimCluster) -> Result<Option<StatefulSet>, Failure> {
@@ -101,7 +117,7 @@ async fn nodes(
     secrets: &ClusterSecrets,
     pods: &[Pod],
 ) -> (Vec<Node>, BTreeMap<String, NodeAddress>) {
-    let addresses: Vec<NodeAddress> = pods.iter().filter_map(pods::address).collect();
+    let addresses: Vec<NodeAddress> = pods.iter().filter_map(address).collect();
     let mut replies = match secrets.operator_trust() {
         Some(trust) => context.links.statuses(&trust, &addresses).await,
         None => std::collections::HashMap::new(),
@@ -109,12 +125,20 @@ async fn nodes(
     let mut nodes: Vec<Node> = pods
         .iter()
         .filter_map(|pod| {
-            let reply = replies.remove(pod.metadata.uid.as_deref().unwrap_or_default());
-            pods::node(cluster, pod, reply.map(report::of))
+            let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+            let reply = replies.remove(uid);
+            let silent_since = context.links.silence(uid, reply.is_some());
+            pods::node(cluster, pod, reply.map(report), silent_since)
         })
         .collect();
     nodes.sort_by_key(|node| node.ordinal);
-    (nodes, addresses.into_iter().map(|address| (address.name.clone(), address)).collect())
+    (
+        nodes,
+        addresses
+            .into_iter()
+            .map(|address| (address.name.clone(), address))
+            .collect(),
+    )
 }
 
 /// Nodes whose certificates matter: those that exist and those that shall.
@@ -138,9 +162,7 @@ async fn volumes(context: &Context, cluster: &TimCluster) -> Result<BTreeMap<Str
     let volume = |claim: &PersistentVolumeClaim| {
         let resources = claim.spec.as_ref()?.resources.as_ref()?;
         Some(Volume {
-            uid: claim.uid()?,
             requested_size: resources.requests.as_ref()?.get("storage")?.0.clone(),
-            deleting: claim.meta().deletion_timestamp.is_some(),
         })
     };
     Ok(claims

@@ -1,7 +1,7 @@
 //! The operator waits for what it needs instead of ending: the API server, and the custom resource definitions.
 
-use kube::api::{Api, ListParams};
 use kube::Client;
+use kube::api::{Api, ListParams};
 use std::time::Duration;
 use tim_catalogue::{Report, kubernetes};
 use tim_crds::{TimCluster, TimRepartition};
@@ -26,10 +26,16 @@ pub(crate) async fn wait_for_resources(client: &Client) {
 
 async fn missing(client: &Client) -> Option<Report> {
     let one = ListParams::default().limit(1);
-    let clusters = Api::<TimCluster>::all(client.clone()).list_metadata(&one).await.err();
+    let clusters = Api::<TimCluster>::all(client.clone())
+        .list_metadata(&one)
+        .await
+        .err();
     let failure = match clusters {
         Some(error) => Some(error),
-        None => Api::<TimRepartition>::all(client.clone()).list_metadata(&one).await.err(),
+        None => Api::<TimRepartition>::all(client.clone())
+            .list_metadata(&one)
+            .await
+            .err(),
     };
     match failure? {
         // Without a ClusterRole only single namespaces may be listed; that the kind exists is all that counts here.

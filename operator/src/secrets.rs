@@ -17,8 +17,9 @@ use tim_plan::SecretKind;
 use tim_plan::names;
 use tim_plan::observed::{Certificate, Secrets};
 use tim_plan::trust::{
-    AUTHORITY_FILE, AUTHORITY_KEY_FILE, Authority, Holder, KEY_RING_FILE, OPERATOR_CERTIFICATE_FILE, OPERATOR_KEY_FILE,
-    STORAGE_KEY_FILE, TrustError, certificate_file, inspect, key_file, new_key_ring, new_storage_key,
+    AUTHORITY_FILE, AUTHORITY_KEY_FILE, Authority, Holder, KEY_RING_FILE, OPERATOR_CERTIFICATE_FILE,
+    OPERATOR_KEY_FILE, STORAGE_KEY_FILE, TrustError, certificate_file, inspect, key_file, new_key_ring,
+    new_storage_key,
 };
 use zeroize::Zeroizing;
 
@@ -40,7 +41,11 @@ impl ClusterSecrets {
         let mut foreign = BTreeSet::new();
         for kind in SecretKind::ALL {
             let name = names::secret(&cluster.name_any(), kind);
-            let Some(secret) = api.get_opt(&name).await.map_err(Failure::api(format!("read Secret {name}")))? else {
+            let Some(secret) = api
+                .get_opt(&name)
+                .await
+                .map_err(Failure::api(format!("read Secret {name}")))?
+            else {
                 continue;
             };
             if belongs_to(&secret, cluster) {
@@ -49,7 +54,13 @@ impl ClusterSecrets {
                 foreign.insert(kind);
             }
         }
-        Ok(Self { namespace, cluster: cluster.name_any(), cluster_id: cluster.cluster_id(), found, foreign })
+        Ok(Self {
+            namespace,
+            cluster: cluster.name_any(),
+            cluster_id: cluster.cluster_id(),
+            found,
+            foreign,
+        })
     }
 
     /// What the plan has to know of them.
@@ -57,7 +68,9 @@ impl ClusterSecrets {
         let authority = self.authority().ok();
         let vouched = |holder: &Holder, certificate: Option<String>| {
             let certificate = certificate?;
-            let known = authority.as_ref()?.vouches_for(&self.cluster_id, holder, &certificate);
+            let known = authority
+                .as_ref()?
+                .vouches_for(&self.cluster_id, holder, &certificate);
             if known { inspect(&certificate).ok() } else { None }
         };
         let certificates = nodes
@@ -71,7 +84,9 @@ impl ClusterSecrets {
         Secrets {
             present: self.found.keys().copied().collect(),
             foreign: self.foreign.clone(),
-            authority_not_after: authority.as_ref().and_then(|authority| authority.not_after().ok()),
+            authority_not_after: authority
+                .as_ref()
+                .and_then(|authority| authority.not_after().ok()),
             certificates,
             operator_certificate: vouched(&Holder::Operator, operator),
         }
@@ -88,13 +103,21 @@ impl ClusterSecrets {
     }
 
     /// Creates a Secret that does not exist; finding it there after all is success.
-    pub(crate) async fn create(&self, context: &Context, cluster: &TimCluster, kind: SecretKind) -> Result<(), Failure> {
+    pub(crate) async fn create(
+        &self,
+        context: &Context,
+        cluster: &TimCluster,
+        kind: SecretKind,
+    ) -> Result<(), Failure> {
         let data = match kind {
             SecretKind::Cluster => texts([(KEY_RING_FILE, new_key_ring().map_err(trust)?.as_str())]),
             SecretKind::Storage => texts([(STORAGE_KEY_FILE, new_storage_key().map_err(trust)?.as_str())]),
             SecretKind::Authority => {
                 let authority = Authority::new(&self.cluster_id, Timestamp::now()).map_err(trust)?;
-                texts([(AUTHORITY_FILE, authority.bundle()), (AUTHORITY_KEY_FILE, authority.key())])
+                texts([
+                    (AUTHORITY_FILE, authority.bundle()),
+                    (AUTHORITY_KEY_FILE, authority.key()),
+                ])
             }
             // An authority made by an earlier action of the same plan is not in `found`: the next plan completes it.
             SecretKind::NodeTls => self.bundle_data(),
@@ -104,15 +127,27 @@ impl ClusterSecrets {
         match self.api(context).create(&PostParams::default(), &secret).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
-            Err(error) => Err(Failure::api(format!("create Secret {}", secret.name_any()))(error)),
+            Err(error) => Err(Failure::api(format!("create Secret {}", secret.name_any()))(
+                error,
+            )),
         }
     }
 
     /// Makes a new authority; the old certificate stays in the bundle.
-    pub(crate) async fn renew_authority(&self, context: &Context, cluster: &TimCluster) -> Result<(), Failure> {
-        let renewed = self.authority()?.renewed(&self.cluster_id, Timestamp::now()).map_err(trust)?;
+    pub(crate) async fn renew_authority(
+        &self,
+        context: &Context,
+        cluster: &TimCluster,
+    ) -> Result<(), Failure> {
+        let renewed = self
+            .authority()?
+            .renewed(&self.cluster_id, Timestamp::now())
+            .map_err(trust)?;
         let mut data = self.data(SecretKind::Authority);
-        data.extend(texts([(AUTHORITY_FILE, renewed.bundle()), (AUTHORITY_KEY_FILE, renewed.key())]));
+        data.extend(texts([
+            (AUTHORITY_FILE, renewed.bundle()),
+            (AUTHORITY_KEY_FILE, renewed.key()),
+        ]));
         self.apply(context, cluster, SecretKind::Authority, data).await
     }
 
@@ -129,17 +164,27 @@ impl ClusterSecrets {
         let authority = fresh.authority()?;
         let now = Timestamp::now();
         if operator {
-            let leaf = authority.issue(&self.cluster_id, &Holder::Operator, now).map_err(trust)?;
+            let leaf = authority
+                .issue(&self.cluster_id, &Holder::Operator, now)
+                .map_err(trust)?;
             let mut data = fresh.data(SecretKind::Authority);
-            data.extend(texts([(OPERATOR_CERTIFICATE_FILE, leaf.certificate.as_str()), (OPERATOR_KEY_FILE, &leaf.key)]));
+            data.extend(texts([
+                (OPERATOR_CERTIFICATE_FILE, leaf.certificate.as_str()),
+                (OPERATOR_KEY_FILE, &leaf.key),
+            ]));
             fresh.apply(context, cluster, SecretKind::Authority, data).await?;
         }
         let mut data = fresh.data(SecretKind::NodeTls);
         data.extend(texts([(AUTHORITY_FILE, authority.bundle())]));
         for node in nodes {
-            let leaf = authority.issue(&self.cluster_id, &self.holder(node), now).map_err(trust)?;
+            let leaf = authority
+                .issue(&self.cluster_id, &self.holder(node), now)
+                .map_err(trust)?;
             let (certificate, key) = (certificate_file(node), key_file(node));
-            data.extend(texts([(certificate.as_str(), leaf.certificate.as_str()), (key.as_str(), &leaf.key)]));
+            data.extend(texts([
+                (certificate.as_str(), leaf.certificate.as_str()),
+                (key.as_str(), &leaf.key),
+            ]));
         }
         fresh.apply(context, cluster, SecretKind::NodeTls, data).await
     }
@@ -167,7 +212,10 @@ impl ClusterSecrets {
     }
 
     fn data(&self, kind: SecretKind) -> BTreeMap<String, ByteString> {
-        self.found.get(&kind).and_then(|secret| secret.data.clone()).unwrap_or_default()
+        self.found
+            .get(&kind)
+            .and_then(|secret| secret.data.clone())
+            .unwrap_or_default()
     }
 
     fn text(&self, kind: SecretKind, file: &str) -> Option<String> {
@@ -189,7 +237,10 @@ impl ClusterSecrets {
         let secret = self.secret(cluster, kind, data);
         let name = secret.name_any();
         if self.foreign.contains(&kind) {
-            let observed = format!("Secret {}/{name} exists and is not of TimCluster {}", self.namespace, self.cluster);
+            let observed = format!(
+                "Secret {}/{name} exists and is not of TimCluster {}",
+                self.namespace, self.cluster
+            );
             return Err(Failure::NameTaken(Report::new(&kubernetes::NAME_TAKEN, observed)));
         }
         context.api_writes.add(1, &[]);
@@ -227,7 +278,10 @@ impl ClusterSecrets {
 
 /// Whether a Secret is this cluster's: controlled by it, or by nobody (a retained or restored storage key).
 fn belongs_to(secret: &Secret, cluster: &TimCluster) -> bool {
-    let controller = secret.owner_references().iter().find(|owner| owner.controller == Some(true));
+    let controller = secret
+        .owner_references()
+        .iter()
+        .find(|owner| owner.controller == Some(true));
     match controller {
         Some(owner) => Some(&owner.uid) == cluster.meta().uid.as_ref(),
         None => true,
@@ -235,7 +289,10 @@ fn belongs_to(secret: &Secret, cluster: &TimCluster) -> bool {
 }
 
 fn texts<'text>(files: impl IntoIterator<Item = (&'text str, &'text str)>) -> BTreeMap<String, ByteString> {
-    files.into_iter().map(|(name, text)| (name.to_owned(), ByteString(text.as_bytes().to_vec()))).collect()
+    files
+        .into_iter()
+        .map(|(name, text)| (name.to_owned(), ByteString(text.as_bytes().to_vec())))
+        .collect()
 }
 
 fn trust(error: TrustError) -> Failure {

@@ -11,7 +11,11 @@ pub(crate) struct Settings {
     pub(crate) command: Option<Command>,
 
     /// Namespaces to look at; none: all of them (needs the rights of a ClusterRole)
-    #[arg(long = "watch-namespace", env = "TIM_OPERATOR_WATCH_NAMESPACES", value_delimiter = ',')]
+    #[arg(
+        long = "watch-namespace",
+        env = "TIM_OPERATOR_WATCH_NAMESPACES",
+        value_delimiter = ','
+    )]
     pub(crate) watch_namespaces: Vec<String>,
 
     /// Namespace of the operator itself, for its lease

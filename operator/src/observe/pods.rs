@@ -24,18 +24,30 @@ const IMAGE_TROUBLE: [&str; 6] = [
 const CRASHING: &str = "CrashLoopBackOff";
 
 /// A pod as a node, with what it says of itself; none for a pod that is not one of this cluster's nodes.
-pub(crate) fn node(cluster: &str, pod: &Pod, report: Option<NodeReport>) -> Option<Node> {
+pub(crate) fn node(
+    cluster: &str,
+    pod: &Pod,
+    report: Option<NodeReport>,
+    silent_since: Option<Timestamp>,
+) -> Option<Node> {
     let name = pod.name_any();
     let ordinal = names::ordinal(cluster, &name)?;
     Some(Node {
         ordinal,
         uid: pod.uid().unwrap_or_default(),
-        revision: pod.labels().get(labels::LABEL_REVISION).cloned().unwrap_or_default(),
+        revision: pod
+            .labels()
+            .get(labels::LABEL_REVISION)
+            .cloned()
+            .unwrap_or_default(),
         phase: phase(pod),
         ready: is_ready(pod),
-        created: pod.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
+        created: pod
+            .creation_timestamp()
+            .map_or(Timestamp::UNIX_EPOCH, |time| time.0),
         trouble: trouble(pod, &name),
         report,
+        silent_since,
         name,
     })
 }
@@ -43,14 +55,20 @@ pub(crate) fn node(cluster: &str, pod: &Pod, report: Option<NodeReport>) -> Opti
 /// Where a pod's control API is; none while it has no address.
 pub(crate) fn address(pod: &Pod) -> Option<NodeAddress> {
     let ip = pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?;
-    Some(NodeAddress { name: pod.name_any(), uid: pod.uid()?, address: SocketAddr::new(ip, PEER_PORT) })
+    Some(NodeAddress {
+        name: pod.name_any(),
+        uid: pod.uid()?,
+        address: SocketAddr::new(ip, PEER_PORT),
+    })
 }
 
 fn phase(pod: &Pod) -> NodePhase {
     if pod.metadata.deletion_timestamp.is_some() {
         return NodePhase::Terminating;
     }
-    let crashing = containers(pod).iter().any(|container| waiting_reason(container) == Some(CRASHING));
+    let crashing = containers(pod)
+        .iter()
+        .any(|container| waiting_reason(container) == Some(CRASHING));
     match pod.status.as_ref().and_then(|status| status.phase.as_deref()) {
         Some("Running") if crashing => NodePhase::Failed,
         Some("Running") => NodePhase::Running,
@@ -60,22 +78,43 @@ fn phase(pod: &Pod) -> NodePhase {
 }
 
 fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-    conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+    let conditions = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_deref())
+        .unwrap_or_default();
+    conditions
+        .iter()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 fn trouble(pod: &Pod, name: &str) -> Option<Trouble> {
     for container in containers(pod) {
-        let Some(reason) = waiting_reason(container) else { continue };
+        let Some(reason) = waiting_reason(container) else {
+            continue;
+        };
         if IMAGE_TROUBLE.contains(&reason) {
             let observed = format!("{name}: image {} cannot be used ({reason})", container.image);
-            return Some(Trouble { cause: &kubernetes::IMAGE_UNAVAILABLE, observed });
+            return Some(Trouble {
+                cause: &kubernetes::IMAGE_UNAVAILABLE,
+                observed,
+            });
         }
         if reason == CRASHING {
-            let code = container.last_state.as_ref().and_then(|state| state.terminated.as_ref()).map(|end| end.exit_code);
+            let code = container
+                .last_state
+                .as_ref()
+                .and_then(|state| state.terminated.as_ref())
+                .map(|end| end.exit_code);
             let code = code.map_or_else(String::new, |code| format!(", exit code {code}"));
-            let observed = format!("{name} ends again and again with image {}{code}; see its log", container.image);
-            return Some(Trouble { cause: &kubernetes::IMAGE_UNAVAILABLE, observed });
+            let observed = format!(
+                "{name} ends again and again with image {}{code}; see its log",
+                container.image
+            );
+            return Some(Trouble {
+                cause: &kubernetes::IMAGE_UNAVAILABLE,
+                observed,
+            });
         }
     }
     unschedulable(pod).map(|message| Trouble {
@@ -86,12 +125,17 @@ fn trouble(pod: &Pod, name: &str) -> Option<Trouble> {
 
 fn unschedulable(pod: &Pod) -> Option<String> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
-    let scheduled = conditions.iter().find(|condition| condition.type_ == "PodScheduled")?;
+    let scheduled = conditions
+        .iter()
+        .find(|condition| condition.type_ == "PodScheduled")?;
     (scheduled.status == "False").then(|| scheduled.message.clone().unwrap_or_default())
 }
 
 fn containers(pod: &Pod) -> &[ContainerStatus] {
-    pod.status.as_ref().and_then(|status| status.container_statuses.as_deref()).unwrap_or_default()
+    pod.status
+        .as_ref()
+        .and_then(|status| status.container_statuses.as_deref())
+        .unwrap_or_default()
 }
 
 fn waiting_reason(container: &ContainerStatus) -> Option<&str> {
@@ -116,8 +160,11 @@ mod tests {
         let pod = pod(json!({"phase": "Pending", "containerStatuses": [{
             "name": "node", "image": "nowhere/tim:1", "imageID": "", "ready": false, "restartCount": 0,
             "state": {"waiting": {"reason": "ImagePullBackOff"}}}]}));
-        let node = node("chat", &pod, None).unwrap();
-        assert_eq!((node.ordinal, node.phase, node.ready), (1, NodePhase::Pending, false));
+        let node = node("chat", &pod, None, None).unwrap();
+        assert_eq!(
+            (node.ordinal, node.phase, node.ready),
+            (1, NodePhase::Pending, false)
+        );
         let trouble = node.trouble.unwrap();
         assert_eq!(trouble.cause.code, "TIM-K105");
         assert!(trouble.observed.contains("nowhere/tim:1"));
@@ -128,7 +175,7 @@ mod tests {
         let pod = pod(json!({"phase": "Running", "containerStatuses": [{
             "name": "node", "image": "i", "imageID": "", "ready": false, "restartCount": 3,
             "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}));
-        assert_eq!(node("chat", &pod, None).unwrap().phase, NodePhase::Failed);
-        assert!(node("other", &pod, None).is_none());
+        assert_eq!(node("chat", &pod, None, None).unwrap().phase, NodePhase::Failed);
+        assert!(node("other", &pod, None, None).is_none());
     }
 }

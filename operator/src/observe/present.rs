@@ -24,8 +24,13 @@ pub(crate) async fn objects(
     let namespace = cluster.namespace().unwrap_or_default();
     let mut found = BTreeMap::new();
     for kind in applied_kinds() {
-        let Some(api) = kinds::api(&context.client, &namespace, kind) else { continue };
-        let listed = api.list(&selector(&cluster.name_any())).await.map_err(Failure::api(format!("list {kind}s")))?;
+        let Some(api) = kinds::api(&context.client, &namespace, kind) else {
+            continue;
+        };
+        let listed = api
+            .list(&selector(&cluster.name_any()))
+            .await
+            .map_err(Failure::api(format!("list {kind}s")))?;
         for object in listed.items {
             found.insert(ObjectId::new(kind, object.name_any()), object);
         }
@@ -59,18 +64,29 @@ pub(crate) async fn live_object(
     id: &ObjectId,
 ) -> Result<Option<DynamicObject>, Failure> {
     match kinds::api(&context.client, namespace, &id.kind) {
-        Some(api) => api.get_opt(&id.name).await.map_err(Failure::api(format!("read {id}"))),
+        Some(api) => api
+            .get_opt(&id.name)
+            .await
+            .map_err(Failure::api(format!("read {id}"))),
         None => Ok(None),
     }
 }
 
 /// The StatefulSet as the plan sees it.
-pub(crate) fn workload(context: &Context, cluster: &TimCluster, set: &StatefulSet, desired: &Desired) -> Workload {
+pub(crate) fn workload(
+    context: &Context,
+    cluster: &TimCluster,
+    set: &StatefulSet,
+    desired: &Desired,
+) -> Workload {
     let replicas = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(0);
     let replicas = u32::try_from(replicas).unwrap_or(0);
     let live = serde_json::to_value(set).unwrap_or_default();
     let wanted = desired.workload(replicas);
-    let claims = set.spec.as_ref().and_then(|spec| spec.volume_claim_templates.as_ref());
+    let claims = set
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.volume_claim_templates.as_ref());
     let volume_size = claims.and_then(|claims| {
         let resources = claims.first()?.spec.as_ref()?.resources.as_ref()?;
         Some(resources.requests.as_ref()?.get("storage")?.0.clone())
@@ -91,9 +107,12 @@ pub(crate) fn workload(context: &Context, cluster: &TimCluster, set: &StatefulSe
 /// Whether the cluster is the object's controller.
 fn controlled_by(object: &impl Resource, cluster: &TimCluster) -> bool {
     let uid = cluster.metadata.uid.as_deref();
-    object.meta().owner_references.iter().flatten().any(|owner| {
-        owner.controller == Some(true) && Some(owner.uid.as_str()) == uid
-    })
+    object
+        .meta()
+        .owner_references
+        .iter()
+        .flatten()
+        .any(|owner| owner.controller == Some(true) && Some(owner.uid.as_str()) == uid)
 }
 
 /// Whether a live object lacks something desired that it had after it was applied.

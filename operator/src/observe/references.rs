@@ -11,7 +11,10 @@ use tim_crds::{TimCluster, TimRepartition};
 use tim_plan::observed::{Dsn, RepartitionSummary};
 
 /// What each database's `dsnSecretRef` leads to. Of a DSN only the scheme is kept.
-pub(crate) async fn databases(context: &Context, cluster: &TimCluster) -> Result<BTreeMap<String, Dsn>, Failure> {
+pub(crate) async fn databases(
+    context: &Context,
+    cluster: &TimCluster,
+) -> Result<BTreeMap<String, Dsn>, Failure> {
     let mut found = BTreeMap::new();
     for database in &cluster.spec.databases {
         let reference = &database.dsn_secret_ref;
@@ -19,7 +22,9 @@ pub(crate) async fn databases(context: &Context, cluster: &TimCluster) -> Result
             None => Dsn::SecretMissing,
             Some(secret) => match text(&secret, &reference.key) {
                 None => Dsn::KeyMissing,
-                Some(dsn) => Dsn::Found { scheme: dsn.split(':').next().unwrap_or_default().trim().to_owned() },
+                Some(dsn) => Dsn::Found {
+                    scheme: dsn.split(':').next().unwrap_or_default().trim().to_owned(),
+                },
             },
         };
         found.insert(database.name.clone(), dsn);
@@ -34,8 +39,10 @@ pub(crate) async fn config_secrets(
 ) -> Result<BTreeMap<String, Option<String>>, Failure> {
     let mut found = BTreeMap::new();
     for reference in &cluster.spec.config.secret_refs {
-        let content = secret(context, cluster, &reference.name).await?.and_then(|secret| text(&secret, &reference.key));
-        let hash = content.map(|content| tim_plan::intent::hash(content.as_bytes()));
+        let content = secret(context, cluster, &reference.name)
+            .await?
+            .and_then(|secret| text(&secret, &reference.key));
+        let hash = content.map(|content| tim_plan::intent::hash(&content));
         found.insert(format!("{}/{}", reference.name, reference.key), hash);
     }
     Ok(found)
@@ -46,12 +53,16 @@ pub(crate) async fn repartitions(
     context: &Context,
     cluster: &TimCluster,
 ) -> Result<Vec<RepartitionSummary>, Failure> {
-    let all = Api::<TimRepartition>::namespaced(context.client.clone(), &cluster.namespace().unwrap_or_default())
-        .list(&ListParams::default())
-        .await
-        .map_err(Failure::api("list timrepartitions"))?;
+    let all =
+        Api::<TimRepartition>::namespaced(context.client.clone(), &cluster.namespace().unwrap_or_default())
+            .list(&ListParams::default())
+            .await
+            .map_err(Failure::api("list timrepartitions"))?;
     let running = all.items.into_iter().filter(|repartition| {
-        let ended = repartition.status.as_ref().is_some_and(|status| status.phase.is_final());
+        let ended = repartition
+            .status
+            .as_ref()
+            .is_some_and(|status| status.phase.is_final());
         repartition.spec.cluster_ref.name == cluster.name_any() && !ended
     });
     Ok(running.map(summary).collect())
@@ -59,10 +70,20 @@ pub(crate) async fn repartitions(
 
 /// What other plans have to know of a repartition.
 pub(crate) fn summary(repartition: TimRepartition) -> RepartitionSummary {
-    let targets = repartition.spec.operation.split.iter().flat_map(|split| &split.targets);
+    let targets = repartition
+        .spec
+        .operation
+        .split
+        .iter()
+        .flat_map(|split| &split.targets);
     RepartitionSummary {
-        created: repartition.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
-        started: repartition.status.as_ref().is_some_and(|status| status.operation_id.is_some()),
+        created: repartition
+            .creation_timestamp()
+            .map_or(Timestamp::UNIX_EPOCH, |time| time.0),
+        started: repartition
+            .status
+            .as_ref()
+            .is_some_and(|status| status.operation_id.is_some()),
         targets: targets.map(|target| target.database.clone()).collect(),
         name: repartition.name_any(),
     }

@@ -26,7 +26,11 @@ pub(crate) fn of(reply: StatusReply) -> NodeReport {
         ranges: map
             .ranges
             .into_iter()
-            .map(|range| ReportedRange { from: range.from, database: range.database, epoch: range.epoch })
+            .map(|range| ReportedRange {
+                from: range.from,
+                database: range.database,
+                epoch: range.epoch,
+            })
             .collect(),
         map_version: map.version,
         leader: group.leader,
