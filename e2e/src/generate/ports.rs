@@ -1,0 +1,25 @@
+//! `docs/reference/ports.md`: who talks to whom, from the defaults of the configuration.
+
+use super::page_head;
+use std::fmt::Write as _;
+use tim_config::NodeConfig;
+
+pub(super) fn render() -> String {
+    let listeners = NodeConfig::default().listeners;
+    let mut page = page_head(
+        "Ports",
+        "For the people who write firewall rules. A node opens these and no others; it connects to its peers, its databases, DNS and, \
+         where one is configured, the OTLP endpoint. The operator connects to the API server and to the peer port of its nodes.",
+    );
+    page.push_str("| port | protocol | who connects | encryption |\n|---|---|---|---|\n");
+    let rows = [
+        (listeners.client.address.port(), "TCP: WebSocket `/tim` and `/`, HTTP `/tim2`", "tim clients", "TLS when `listeners.client.tls` is set"),
+        (listeners.admin.address.port(), "TCP: HTTP (health, readiness, status, metrics)", "kubelet, Prometheus, people", "TLS when `listeners.admin.tls` is set"),
+        (listeners.peer.port(), "TCP: gRPC", "other nodes, operator", "always mutual TLS, bound to cluster and node"),
+        (listeners.peer.port(), "UDP: gossip", "other nodes", "always sealed with the cluster's key"),
+    ];
+    for (port, protocol, who, encryption) in rows {
+        let _ = writeln!(page, "| {port} | {protocol} | {who} | {encryption} |");
+    }
+    page
+}
