@@ -31,6 +31,32 @@ fn every_code_in_the_documentation_is_in_the_catalogue() {
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 
+#[test]
+fn every_test_that_the_architecture_names_exists() {
+    let root = generate::repository_root();
+    let page = std::fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    let (_, invariants) = page.split_once("## Invariants").unwrap();
+    let (invariants, _) = invariants.split_once("## Where").unwrap();
+    let sources: String = ["node", "operator", "crds", "e2e"].iter().map(|part| rust_text(&root.join(part))).collect();
+    let names: Vec<&str> = invariants.split('`').skip(1).step_by(2).filter(|name| !name.contains('/') && *name != "e2e").collect();
+    assert!(names.len() > 10);
+    let missing: Vec<_> = names.iter().filter(|name| !sources.contains(&format!("fn {name}"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+fn rust_text(folder: &std::path::Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() && entry.file_name() != "target" {
+            text.push_str(&rust_text(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(path).unwrap_or_default());
+        }
+    }
+    text
+}
+
 fn markdown_files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     let Ok(entries) = std::fs::read_dir(folder) else { return found };
