@@ -83,7 +83,7 @@ fn wanted(observed: &Observed, intent: &Intent, problems: &[Problem], work: &mut
     let blocked = problems.iter().any(|problem| problem.blocks);
     let written = workload::shape(observed, intent, blocked, &mut actions);
     disruption::plan(observed, intent, blocked, work, &mut actions);
-    workload::remove_lost_voters(observed, intent, &mut actions);
+    workload::remove_lost_voters(observed, intent, work, &mut actions);
     if !written {
         workload::scale_in(observed, intent, work, &mut actions);
     }

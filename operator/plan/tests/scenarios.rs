@@ -397,3 +397,36 @@ fn a_database_that_holds_slots_cannot_leave_the_spec() {
         "no node is replaced"
     );
 }
+
+#[test]
+fn a_drain_that_never_ends_is_over_at_its_deadline() {
+    let mut model = Model::chat();
+    model.settle();
+    model.nodes[2].stuck = true;
+    model.edit(|spec| spec.replicas = 2);
+    for _ in 0..15 {
+        model.tick(usize::MAX);
+    }
+    assert_eq!(model.nodes.len(), 3, "within its time");
+    model.settle();
+    assert_eq!(model.nodes.len(), 2);
+    assert!(
+        !model.voters.contains(&name(2)),
+        "taken out of the group by a node that stays"
+    );
+}
+
+#[test]
+fn with_on_timeout_wait_nothing_is_forced() {
+    let mut model = Model::chat();
+    model.settle();
+    model.nodes[2].stuck = true;
+    model.edit(|spec| {
+        spec.replicas = 2;
+        spec.drain.on_timeout = tim_crds::cluster::DrainTimeout::Wait;
+    });
+    for _ in 0..60 {
+        model.tick(usize::MAX);
+    }
+    assert_eq!(model.nodes.len(), 3);
+}

@@ -74,7 +74,7 @@ fn with_node(model: &mut Model, which: u8, change: impl FnOnce(&mut model::Model
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_walk_ends_at_the_spec_and_then_writes_nothing(events in events()) {

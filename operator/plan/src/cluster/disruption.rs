@@ -60,7 +60,8 @@ pub(super) fn plan(
         return;
     };
     let focus = focus(observed, intent, node);
-    if !focus.empty {
+    // One that waits for its ordinal to go is asked on, or it would begin to serve again.
+    if !focus.empty || focus.leaves_for_good && facts::is_draining(node) {
         let forced = observed.cluster.spec.drain.on_timeout == DrainTimeout::Force;
         actions.push(Action::Drain {
             node: node.name.clone(),

@@ -114,7 +114,12 @@ fn may_scale_in(observed: &Observed, intent: &Intent, workload: &Workload, work:
 }
 
 /// Voters that are gone, or about to go with their ordinal, are taken out of the control group by a node that stays.
-pub(super) fn remove_lost_voters(observed: &Observed, intent: &Intent, actions: &mut Vec<Action>) {
+pub(super) fn remove_lost_voters(
+    observed: &Observed,
+    intent: &Intent,
+    work: &Work,
+    actions: &mut Vec<Action>,
+) {
     let stays = |ordinal: u32| ordinal < intent.replicas;
     let Some(via) = observed
         .nodes
@@ -132,8 +137,12 @@ pub(super) fn remove_lost_voters(observed: &Observed, intent: &Intent, actions: 
     if let Some(last) = kept.checked_sub(1).filter(|last| !stays(*last)) {
         let name = names::node(&intent.name, last);
         let node = observed.nodes.iter().find(|node| node.ordinal == last);
-        let cannot_leave =
-            node.is_none_or(|node| facts::is_broken(observed, node) || facts::is_drained(node));
+        // Empty, or out of time, or gone: it has had its chance to leave by itself.
+        let out_of_time = work
+            .focus
+            .as_ref()
+            .is_some_and(|focus| focus.node == name && focus.empty);
+        let cannot_leave = node.is_none_or(|node| out_of_time || facts::is_broken(observed, node));
         if cannot_leave && report.voters.contains(&name) {
             lost.push(name);
         }

@@ -44,6 +44,8 @@ pub(crate) struct ModelNode {
     pub(crate) sessions: u64,
     pub(crate) draining: bool,
     pub(crate) asked: bool,
+    /// Never finishes a drain.
+    pub(crate) stuck: bool,
     /// Does not answer although it runs.
     pub(crate) stopped: Option<Timestamp>,
 }
@@ -404,8 +406,8 @@ impl Model {
         let Some(node) = self.node(uid) else { return };
         node.draining = true;
         node.asked = true;
-        let name = name(node.ordinal);
-        if leave && self.voters.len() > 1 {
+        let (name, stuck) = (name(node.ordinal), node.stuck);
+        if leave && !stuck && self.voters.len() > 1 {
             self.voters.remove(&name);
         }
     }
@@ -471,7 +473,7 @@ impl Model {
                 node.sessions = SESSIONS;
                 self.voters.insert(name(node.ordinal));
             }
-            if node.draining && node.stopped.is_none() {
+            if node.draining && node.stopped.is_none() && !node.stuck {
                 node.sessions = node.sessions.saturating_sub(DRAINED_PER_TICK);
             }
             if node.ordinal >= kept {
@@ -500,6 +502,7 @@ impl Model {
                         sessions: 0,
                         draining: false,
                         asked: false,
+                        stuck: false,
                         stopped: None,
                     });
                 }
