@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::observe::Seen;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::{Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
 use tim_catalogue::{Report, kubernetes};
@@ -46,24 +46,12 @@ pub(super) async fn apply(
     let api = namespaced::<StatefulSet>(context, cluster);
     let mut wanted = seen.desired.workload(replicas);
     context.api_writes.add(1, &[]);
-    let written = match resource_version {
-        Some(version) => {
-            wanted["metadata"]["resourceVersion"] = Value::from(version);
-            api.patch(
-                &name,
-                &PatchParams::apply(labels::MANAGER).force(),
-                &Patch::Apply(&wanted),
-            )
-            .await
-        }
-        None => {
-            let parameters = PostParams {
-                field_manager: Some(labels::MANAGER.to_owned()),
-                ..PostParams::default()
-            };
-            api.create(&parameters, &serde_json::from_value(wanted)?).await
-        }
-    };
+    if let Some(version) = resource_version {
+        wanted["metadata"]["resourceVersion"] = Value::from(version);
+    }
+    // Applied from the first write on, so that a field that is dropped later is pruned.
+    let parameters = PatchParams::apply(labels::MANAGER).force();
+    let written = api.patch(&name, &parameters, &Patch::Apply(&wanted)).await;
     let written = written.map_err(Failure::api(format!("write StatefulSet {name}")))?;
     remember(context, written.meta());
     Ok(())
