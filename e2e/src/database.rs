@@ -67,8 +67,13 @@ impl Server {
             Kind::Postgres => init_postgres(&directory)?,
             Kind::MariaDb => init_mariadb(&directory)?,
         }
-        let mut server =
-            Self { kind, directory, port: free_port()?, keeper: None, databases: AtomicU32::new(0) };
+        let mut server = Self {
+            kind,
+            directory,
+            port: free_port()?,
+            keeper: None,
+            databases: AtomicU32::new(0),
+        };
         server.run()?;
         Ok(server)
     }
@@ -101,7 +106,9 @@ impl Server {
             Kind::Postgres => {
                 let mut client = Command::new(postgres_binary("psql")?);
                 client.args(["-X", "-q", "-A", "-t", "-h", "127.0.0.1", "-U", "postgres", "-p"]);
-                client.arg(self.port.to_string()).args(["-v", "ON_ERROR_STOP=1", "-c", text, "postgres"]);
+                client
+                    .arg(self.port.to_string())
+                    .args(["-v", "ON_ERROR_STOP=1", "-c", text, "postgres"]);
                 client
             }
             Kind::MariaDb => {
@@ -111,8 +118,15 @@ impl Server {
                 client
             }
         };
-        let output = client.stdin(Stdio::null()).output().context("run the database client")?;
-        ensure!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
+        let output = client
+            .stdin(Stdio::null())
+            .output()
+            .context("run the database client")?;
+        ensure!(
+            output.status.success(),
+            "{text}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
@@ -120,7 +134,12 @@ impl Server {
     pub fn pid(&self) -> Result<u32> {
         let path = self.directory.join(self.pid_file());
         let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-        text.lines().next().unwrap_or_default().trim().parse().context("read the process id")
+        text.lines()
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .parse()
+            .context("read the process id")
     }
 
     /// Kills the server with SIGKILL and waits until it is gone. Its data stay.
@@ -131,7 +150,9 @@ impl Server {
 
     /// Sends a signal to the server: `STOP` and `CONT` make it answer nobody for a while.
     pub fn signal(&self, signal: &str) -> Result<()> {
-        let status = Command::new("kill").args(["-s", signal, &self.pid()?.to_string()]).status()?;
+        let status = Command::new("kill")
+            .args(["-s", signal, &self.pid()?.to_string()])
+            .status()?;
         ensure!(status.success(), "kill -s {signal}: {status}");
         Ok(())
     }
@@ -174,7 +195,10 @@ impl Server {
         while self.sql("SELECT 1").is_err() {
             if Instant::now() > deadline {
                 let log = fs::read_to_string(directory.join("log")).unwrap_or_default();
-                bail!("{:?} does not answer within {START_LIMIT:?}; its log: {log}", self.kind);
+                bail!(
+                    "{:?} does not answer within {START_LIMIT:?}; its log: {log}",
+                    self.kind
+                );
             }
             std::thread::sleep(LOOK_EVERY);
         }
@@ -207,7 +231,11 @@ impl Drop for Server {
 /// A directory of its own directly under the temporary one: PostgreSQL limits the length of its socket's path.
 fn new_directory() -> Result<PathBuf> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("tim-db-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let name = format!(
+        "tim-db-{}-{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    );
     let directory = std::env::temp_dir().join(name);
     fs::create_dir(&directory).with_context(|| format!("create {}", directory.display()))?;
     Ok(directory)
@@ -260,7 +288,11 @@ fn as_postgres(mut program: Vec<String>) -> Vec<String> {
 fn run(program: &[String]) -> Result<()> {
     let (name, arguments) = program.split_first().context("no program")?;
     let output = Command::new(name).args(arguments).stdin(Stdio::null()).output()?;
-    ensure!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "{name}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(())
 }
 
@@ -274,7 +306,13 @@ fn init_postgres(directory: &Path) -> Result<()> {
         run(&["chown", "postgres", &text(directory)].map(str::to_owned))?;
     }
     let data = text(directory.join("data"));
-    let options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"];
+    let options = [
+        "--auth=trust",
+        "--username=postgres",
+        "--encoding=UTF8",
+        "--locale=C.UTF-8",
+        "--no-sync",
+    ];
     let mut program = vec![text(initdb), "-D".to_owned(), data];
     program.extend(options.map(str::to_owned));
     run(&as_postgres(program)).context("initdb")

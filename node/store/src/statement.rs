@@ -169,8 +169,8 @@ pub(crate) fn placeholders(engine: Engine, text: &str) -> String {
     numbered
 }
 
-/// One column's value, whatever the engine.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// One column's value, whatever the engine. Cells of one column are ordered as every engine orders them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Cell {
     /// A number.
     Number(i64),

@@ -131,7 +131,7 @@ impl Transaction {
         text: fn(&Table, Engine, usize) -> String,
     ) -> Result<u64, StoreError> {
         // One order for all writers, so that two batches cannot wait for each other.
-        rows.sort_unstable_by_key(|row| (row.first().map(Cell::as_number), table.row_key(row)));
+        rows.sort_unstable_by(|one, other| one[..table.key_columns].cmp(&other[..table.key_columns]));
         let mut touched = 0;
         while !rows.is_empty() {
             let piece = piece(&rows);

@@ -26,11 +26,11 @@ pub(crate) enum Engine {
 macro_rules! on_every_engine {
     ($($test:ident),+ $(,)?) => {
         mod sqlite { $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() { super::$test(crate::support::Engine::Sqlite).await; })+ }
+            async fn $test() { crate::support::within_limit(super::$test(crate::support::Engine::Sqlite)).await; })+ }
         mod postgres { $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() { super::$test(crate::support::Engine::Postgres).await; })+ }
+            async fn $test() { crate::support::within_limit(super::$test(crate::support::Engine::Postgres)).await; })+ }
         mod mariadb { $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() { super::$test(crate::support::Engine::MariaDb).await; })+ }
+            async fn $test() { crate::support::within_limit(super::$test(crate::support::Engine::MariaDb)).await; })+ }
     };
 }
 pub(crate) use on_every_engine;
@@ -226,4 +226,52 @@ pub(crate) fn stored(outcome: &ConversationOutcome) -> Vec<Seq> {
             other => panic!("not stored: {other:?}"),
         })
         .collect()
+}
+
+/// A connection past the store, for what another program or an unlucky moment would do.
+pub(crate) enum Raw {
+    Sqlite(sqlx::SqliteConnection),
+    Postgres(sqlx::PgConnection),
+    MariaDb(sqlx::MySqlConnection),
+}
+
+impl Raw {
+    pub(crate) async fn open(fresh: &Fresh) -> Self {
+        use sqlx::Connection as _;
+        match fresh.engine {
+            Engine::Sqlite => Self::Sqlite(sqlx::SqliteConnection::connect(&fresh.dsn).await.unwrap()),
+            Engine::Postgres => Self::Postgres(sqlx::PgConnection::connect(&fresh.dsn).await.unwrap()),
+            Engine::MariaDb => Self::MariaDb(sqlx::MySqlConnection::connect(&fresh.dsn).await.unwrap()),
+        }
+    }
+
+    pub(crate) async fn run(&mut self, text: &str) {
+        use sqlx::Executor as _;
+        let text = sqlx::AssertSqlSafe(text.to_owned());
+        match self {
+            Self::Sqlite(connection) => drop(connection.execute(text).await.unwrap()),
+            Self::Postgres(connection) => drop(connection.execute(text).await.unwrap()),
+            Self::MariaDb(connection) => drop(connection.execute(text).await.unwrap()),
+        }
+    }
+}
+
+/// Far more than any test takes: one that does not end says so instead of hanging.
+const TEST_LIMIT: std::time::Duration = std::time::Duration::from_secs(180);
+
+/// Runs a test, and fails it when it does not end.
+pub(crate) async fn within_limit(test: impl Future<Output = ()>) {
+    assert!(
+        tokio::time::timeout(TEST_LIMIT, test).await.is_ok(),
+        "no end within {TEST_LIMIT:?}"
+    );
+}
+
+/// Looks again and again until it is so. A test that waits for something that never comes fails here.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !is_so().await {
+        assert!(std::time::Instant::now() < deadline, "waited for: {what}");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
 }
