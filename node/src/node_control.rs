@@ -196,7 +196,7 @@ impl Control {
 fn api_cause(shown: &crate::admin::StatusCause) -> api::Cause {
     api::Cause {
         code: shown.code.clone(),
-        detail: shown.message.clone(),
+        detail: shown.observed.clone(),
     }
 }
 

@@ -73,6 +73,9 @@ pub(crate) struct Cause {
     pub(crate) place: String,
     /// What was observed and what to do.
     pub(crate) message: String,
+    /// What was observed, alone: who is told through the control API adds code and remedy itself.
+    #[serde(skip)]
+    pub(crate) observed: String,
     /// Keeps clients away.
     pub(crate) blocks_readiness: bool,
 }
@@ -243,6 +246,7 @@ pub(crate) fn causes(board: &Board) -> Vec<Cause> {
             code: report.cause().code.to_owned(),
             place: place.to_string(),
             message: report.to_string(),
+            observed: report.observed().to_owned(),
             blocks_readiness: effect == Effect::NotReady,
         })
         .collect()

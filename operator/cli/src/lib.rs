@@ -5,6 +5,7 @@
 //! Schemas) are generated from the code itself; the binary only calls [`main`].
 
 pub mod arguments;
+pub mod chat;
 pub mod exit;
 pub mod failure;
 pub mod output;
@@ -122,6 +123,7 @@ async fn act(terminal: &Terminal, global: &Global, verb: Verb) -> Outcome {
             let target = target::choose(global, plugin).await?;
             verbs::split::run(terminal, target.as_ref(), global.timeout, &split).await
         }
+        Verb::Chat(chat) => Box::pin(chat::run(terminal, global, &chat)).await,
         other => Err(Failure::usage(format!("{other:?} is not there yet"))),
     }
 }

@@ -157,9 +157,8 @@ impl Launcher {
         put_aside(&log)?;
         let configuration = self.directory.node(node).config();
         let files = std::iter::once(&configuration).chain(&self.further_configuration);
-        let arguments: Vec<String> = files
-            .flat_map(|file| ["--config".to_owned(), file.display().to_string()])
-            .collect();
+        let files = files.flat_map(|file| ["--config".to_owned(), file.display().to_string()]);
+        let arguments: Vec<String> = std::iter::once("run".to_owned()).chain(files).collect();
         let child = start_detached(&self.program, &arguments, &log)?;
         // A process that is gone already has no start time any more; its end is noticed through the child.
         let process = ProcessId::of(child.id()).unwrap_or(ProcessId {

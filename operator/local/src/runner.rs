@@ -169,6 +169,13 @@ impl Runner {
             .count()
     }
 
+    /// Tells those that still run once more to stop.
+    pub fn ask_again(&self) {
+        for life in self.nodes.values().filter_map(Managed::life) {
+            life.process.signal(Signal::SIGTERM);
+        }
+    }
+
     /// Kills all at once; says how many there were.
     pub fn kill_all(&mut self) -> usize {
         let lives = self.nodes.values().filter_map(Managed::life);

@@ -10,6 +10,7 @@
 
 mod carry_out;
 mod observe;
+mod problems;
 mod progress;
 mod recovery;
 mod repartitions;
@@ -28,6 +29,7 @@ use crate::objects::{ObjectError, ObjectStore};
 use crate::poller::{Asked, Poller};
 use crate::runner::Runner;
 use crate::trust::{TrustFileError, TrustFiles};
+use problems::Problems;
 use progress::Progress;
 use recovery::Recoveries;
 use source::SourceWatcher;
@@ -117,7 +119,7 @@ pub struct Supervisor {
     seen: Seen,
     progress: Progress,
     recoveries: Recoveries,
-    problems: Vec<Report>,
+    problems: Problems,
     repartitions: repartitions::Told,
     plan_due: Instant,
     last_tick: Instant,
@@ -177,7 +179,7 @@ impl Supervisor {
             seen: Seen::default(),
             progress: Progress::new(now),
             recoveries: Recoveries::default(),
-            problems: Vec::new(),
+            problems: Problems::default(),
             repartitions: repartitions::Told::default(),
             plan_due: now,
             last_tick: now,
@@ -373,22 +375,9 @@ impl Supervisor {
     }
 
     fn tell_problems(&mut self, problems: Vec<Report>) {
-        for problem in &problems {
-            if !self.problems.contains(problem) && self.is_worth_telling(problem) {
-                self.say(Event::Problem(problem.clone()));
-            }
+        for event in self.problems.follow(problems, Instant::now()) {
+            self.say(event);
         }
-        for gone in self.problems.iter().filter(|known| !problems.contains(known)) {
-            if self.is_worth_telling(gone) {
-                self.say(Event::Healed(gone.clone()));
-            }
-        }
-        self.problems = problems;
-    }
-
-    /// A start and a restart have words of their own for nodes that do not answer yet.
-    fn is_worth_telling(&self, problem: &Report) -> bool {
-        problem.cause().code != tim_catalogue::node::NODE_UNREACHABLE.code
     }
 
     fn default_image(&self) -> String {

@@ -11,7 +11,9 @@ use tokio::sync::watch;
 
 /// How long nodes get to stop when the whole cluster stops: there is nowhere to move sessions to, and what was
 /// acknowledged is durable.
-const STOP_ALL_GRACE: Duration = Duration::from_secs(10);
+const STOP_ALL_GRACE: Duration = Duration::from_secs(8);
+/// Asked a second time a node no longer hands over: there is nobody left to take it.
+const INSIST_AFTER: Duration = Duration::from_secs(2);
 
 impl Supervisor {
     /// Tells what nodes have come to since the last tick.
@@ -113,9 +115,15 @@ impl Supervisor {
             .runner
             .terminate_all(if at_once { Duration::ZERO } else { STOP_ALL_GRACE });
         self.say(Event::Stopping { nodes });
-        let deadline = Instant::now() + STOP_ALL_GRACE;
+        let began = Instant::now();
+        let deadline = began + STOP_ALL_GRACE;
+        let mut asked_again = false;
         let mut killed = if at_once { self.runner.kill_all() } else { 0 };
         while self.runner.wind_down() > 0 {
+            if !asked_again && began.elapsed() >= INSIST_AFTER {
+                asked_again = true;
+                self.runner.ask_again();
+            }
             let insisted = *stop.borrow_and_update() == Stop::AtOnce;
             if killed == 0 && (insisted || Instant::now() >= deadline) {
                 killed = self.runner.kill_all();

@@ -1,0 +1,332 @@
+//! One person's side of a chat: input lines, events of the client, and what both make of the screen.
+
+use super::conversation::Outbox;
+use super::{Accounts, Place, ended};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::terminal::{Colour, Painted, Terminal};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tim_catalogue::command_line;
+use tim_client::wire::structs::{business, operation};
+use tim_client::wire::{ErrorCode, TimAck, TimMessage};
+use tim_client::{Client, ConnectError, Event, Events, Options, Receipt, SendError, Sent, Server};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+/// How often a friendship that is not mutual yet is tried again.
+const FRIEND_INTERVAL: Duration = Duration::from_secs(2);
+/// After the input has ended, what was typed may take this long to be stored.
+const FINISH_MAX: Duration = Duration::from_secs(30);
+
+/// What the session knows.
+struct Session<'a> {
+    terminal: &'a Terminal,
+    client: Client,
+    peer: String,
+    peer_node: String,
+    accounts: Names,
+    outbox: Outbox,
+    on_its_way: Option<(Instant, Receipt)>,
+    input_ended: Option<Instant>,
+    offline_shown: bool,
+    lost: Option<Instant>,
+}
+
+/// Names of account ids.
+struct Names(Vec<(String, String)>);
+
+impl Names {
+    fn of<'a>(&'a self, node: &'a str) -> &'a str {
+        self.0
+            .iter()
+            .find(|(known, _)| known == node)
+            .map_or(node, |(_, name)| name)
+    }
+}
+
+/// Runs until the input ends or the connection does for good.
+pub(super) async fn run(terminal: &Terminal, place: Place, account: &str, peer: &str) -> Outcome {
+    let (client, events, peer_node) = open(&place, account, peer).await?;
+    let accounts = Names(vec![
+        (peer_node.clone(), peer.to_owned()),
+        (client.node().to_owned(), account.to_owned()),
+    ]);
+    let session = Session {
+        terminal,
+        client,
+        peer: peer.to_owned(),
+        peer_node,
+        accounts,
+        outbox: Outbox::default(),
+        on_its_way: None,
+        input_ended: None,
+        offline_shown: false,
+        lost: None,
+    };
+    session.run(events).await
+}
+
+/// Logs in, registering first where this program has not done so before, and finds the other side's id.
+async fn open(place: &Place, name: &str, peer: &str) -> Outcome<(Client, Events, String)> {
+    let (path, server_key) = match &place.accounts {
+        Some(path) => (path.clone(), String::new()),
+        None => (accounts_elsewhere(), server_key(&place.server)),
+    };
+    let mut accounts = Accounts::open(&path, &server_key)?;
+    let account = accounts.ensure(&place.server, name).await?;
+    if place.accounts.is_some() {
+        // On one's own machine the other side is somebody at the next terminal: there before he says a word.
+        accounts.ensure(&place.server, peer).await?;
+    }
+    let connected = match connect(&place.server, account.credentials(name)).await {
+        Err(ConnectError::LoginRefused(rejection)) if is_unknown(rejection.code()) => {
+            let account = accounts.renew(&place.server, name).await?;
+            if place.accounts.is_some() {
+                accounts.renew(&place.server, peer).await.ok();
+            }
+            connect(&place.server, account.credentials(name)).await
+        }
+        other => other,
+    };
+    let (client, events) = connected.map_err(|error| match error {
+        ConnectError::LoginRefused(rejection) => {
+            Failure::new(&command_line::ACCOUNT_REFUSED, format!("\"{name}\": {rejection}"))
+        }
+        other => Failure::new(&command_line::SERVER_UNREACHABLE, other.to_string()),
+    })?;
+    Ok((client, events, accounts.node_of(peer)))
+}
+
+fn is_unknown(code: Option<ErrorCode>) -> bool {
+    matches!(
+        code,
+        Some(ErrorCode::PermissionDenied | ErrorCode::Account | ErrorCode::NoPass)
+    )
+}
+
+async fn connect(
+    server: &Server,
+    credentials: tim_client::Credentials,
+) -> Result<(Client, Events), ConnectError> {
+    let mut options = Options::new(server.clone(), credentials);
+    options.resource = "tim chat".into();
+    Client::connect(options).await
+}
+
+fn accounts_elsewhere() -> PathBuf {
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let data = std::env::var_os("XDG_DATA_HOME").map_or_else(|| home.join(".local/share"), PathBuf::from);
+    data.join("tim").join("chat-accounts.json")
+}
+
+fn server_key(server: &Server) -> String {
+    server
+        .addresses
+        .first()
+        .map(|address| format!("{}:{}", address.host(), address.port()))
+        .unwrap_or_default()
+}
+
+impl Session<'_> {
+    async fn run(mut self, mut events: Events) -> Outcome {
+        self.befriend().await;
+        // What waited is asked for before anything is typed, so that it is read first.
+        self.client.request_offline().await.ok();
+        let mut input = BufReader::new(tokio::io::stdin()).lines();
+        let mut friend_timer = tokio::time::interval(FRIEND_INTERVAL);
+        loop {
+            self.send_next().await;
+            if let Some(exit) = self.is_over() {
+                self.client.close().await;
+                return exit;
+            }
+            let reading = self.input_ended.is_none();
+            tokio::select! {
+                line = input.next_line(), if reading => match line {
+                    Ok(Some(line)) if line.trim().is_empty() => {}
+                    Ok(Some(line)) => self.outbox.push(line),
+                    // An input that cannot be read has ended.
+                    Ok(None) | Err(_) => self.input_ended = Some(Instant::now()),
+                },
+                event = events.next() => match event {
+                    Some(Event::Closed(reason)) => return ended(&reason),
+                    Some(event) => self.event(event).await,
+                    None => return Ok(Exit::Done),
+                },
+                outcome = outcome(&mut self.on_its_way) => self.outcome(outcome),
+                _ = friend_timer.tick() => {
+                    if self.outbox.waits_for_friend() {
+                        self.befriend().await;
+                        self.outbox.try_again();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Over once the input has ended, nothing typed is without an outcome, and what waited was shown.
+    fn is_over(&self) -> Option<Outcome> {
+        let since = self.input_ended?;
+        if self.outbox.len() == 0 && (self.offline_shown || since.elapsed() > FRIEND_INTERVAL) {
+            return Some(Ok(Exit::Done));
+        }
+        if since.elapsed() < FINISH_MAX {
+            return None;
+        }
+        let observed = format!(
+            "{} lines could not be sent in {} s",
+            self.outbox.len(),
+            FINISH_MAX.as_secs()
+        );
+        Some(Err(
+            Failure::new(&command_line::WAIT_RAN_OUT, observed).exit(Exit::TimedOut)
+        ))
+    }
+
+    async fn befriend(&self) {
+        // Without a connection it is asked for again by the timer, or after the next connection.
+        self.client.add_friend(&self.peer_node, "hello").await.ok();
+    }
+
+    async fn send_next(&mut self) {
+        if self.on_its_way.is_some() {
+            return;
+        }
+        let Some(line) = self.outbox.next() else {
+            return;
+        };
+        let message = TimMessage {
+            data_string: Some(line),
+            ..TimMessage::direct(&self.peer_node, operation::NORMAL)
+        };
+        match self.client.submit(message).await {
+            Ok(receipt) => self.on_its_way = Some((Instant::now(), receipt)),
+            Err(error) => self.outcome((Instant::now(), Err(error))),
+        }
+    }
+
+    fn outcome(&mut self, (sent, outcome): (Instant, Result<Sent, SendError>)) {
+        self.on_its_way = None;
+        match outcome {
+            Ok(stored) => {
+                let line = self.outbox.finished().unwrap_or_default();
+                let number = stored.mid.map_or_else(String::new, |mid| format!(" #{mid}"));
+                let state = format!("sent → stored{number} ({} ms)", sent.elapsed().as_millis());
+                self.terminal
+                    .result(format!("you: {line}   {}", Painted::new(state, Colour::Quiet)));
+            }
+            Err(SendError::Rejected(rejection)) if rejection.code() == Some(ErrorCode::PermissionDenied) => {
+                if self.outbox.not_friends() {
+                    let peer = &self.peer;
+                    self.note(&format!(
+                        "waiting for {peer} to agree; the line is sent then (tim chat --as {peer} …)"
+                    ));
+                }
+            }
+            Err(error) => {
+                let line = self.outbox.finished().unwrap_or_default();
+                self.note(&format!("not sent: {line} ({error})"));
+            }
+        }
+    }
+
+    async fn event(&mut self, event: Event) {
+        match event {
+            Event::Message { message, .. } => self.message(&message, false).await,
+            Event::Echo(message) => {
+                let text = message.data_string.unwrap_or_default();
+                self.terminal.result(format!("you, elsewhere: {text}"));
+            }
+            Event::OfflineBatch { messages, .. } => {
+                for message in &messages {
+                    self.message(message, true).await;
+                }
+            }
+            Event::OfflineEnd => self.offline_shown = true,
+            Event::Reconnecting {
+                attempt,
+                wait,
+                reason,
+            } => {
+                self.lost.get_or_insert_with(Instant::now);
+                self.note(&format!(
+                    "connection lost ({reason}); attempt {attempt} in {} ms",
+                    wait.as_millis()
+                ));
+            }
+            Event::Connected { .. } => {
+                if let Some(lost) = self.lost.take() {
+                    self.note(&format!(
+                        "connected again after {:.1} s",
+                        lost.elapsed().as_secs_f64()
+                    ));
+                    self.outbox.try_again();
+                }
+            }
+            Event::Ack(ack) => self.ack(&ack),
+            _ => {}
+        }
+    }
+
+    async fn message(&mut self, message: &TimMessage, waited: bool) {
+        let from = message.from_node().unwrap_or_default().to_owned();
+        if message.od_type == operation::BUSINESS {
+            return self.notice(message.bn_type.unwrap_or_default(), &from).await;
+        }
+        let name = self.accounts.of(&from);
+        let text = message.data_string.as_deref().unwrap_or("(no text)");
+        let waited = if waited { "   (waited for you)" } else { "" };
+        let number = message.mid.map_or_else(String::new, |mid| format!("#{mid} "));
+        self.terminal.result(format!(
+            "{number}{name}: {text}{}",
+            Painted::new(waited, Colour::Quiet)
+        ));
+    }
+
+    async fn notice(&mut self, kind: i32, from: &str) {
+        let name = self.accounts.of(from).to_owned();
+        match kind {
+            business::ADD_ROSTER if from == self.peer_node => {
+                self.befriend().await;
+                self.outbox.try_again();
+            }
+            business::ADD_ROSTER => self.note(&format!("{name} wants to be friends")),
+            business::FRIEND => {
+                self.note(&format!("you and {name} are friends"));
+                self.outbox.try_again();
+            }
+            _ => {}
+        }
+    }
+
+    fn ack(&self, ack: &TimAck) {
+        if ack.ok {
+            return;
+        }
+        let error = ack.error.clone().unwrap_or_default();
+        match error.code.and_then(ErrorCode::from_number) {
+            // Friends already.
+            Some(ErrorCode::Repeated) => {}
+            Some(ErrorCode::Account) => self.note(&format!("{} does not exist there yet", self.peer)),
+            _ => {
+                let info = error.info.unwrap_or_default();
+                self.note(&format!("refused: {} {info}", error.code.unwrap_or_default()));
+            }
+        }
+    }
+
+    fn note(&self, text: &str) {
+        self.terminal.message(format!("· {text}"));
+    }
+}
+
+/// The outcome of the message on its way; pending for ever while there is none.
+async fn outcome(on_its_way: &mut Option<(Instant, Receipt)>) -> (Instant, Result<Sent, SendError>) {
+    match on_its_way {
+        Some((sent, receipt)) => {
+            let sent = *sent;
+            (sent, receipt.await)
+        }
+        None => std::future::pending().await,
+    }
+}
