@@ -252,9 +252,15 @@ impl Checker {
         }
     }
 
-    pub(crate) fn cursor_began(&mut self, conversation: ConversationId, member: Member, cursor: u64) {
+    pub(crate) fn cursor_began(
+        &mut self,
+        now: u64,
+        conversation: ConversationId,
+        member: Member,
+        cursor: u64,
+    ) {
         let cursors = &mut self.conversations.entry(conversation).or_default().cursors;
-        cursors.insert(member, vec![(0, cursor)]);
+        cursors.insert(member, vec![(now, cursor)]);
     }
 
     /// A cursor moves only over what the client confirmed, and what needs no confirmation.

@@ -277,7 +277,10 @@ impl World {
     fn say(&mut self, client: ClientIndex, said: Said) {
         if self.clients[client].line == Line::Online {
             let session = self.clients[client].session;
-            self.clients[client].unanswered.insert(said.tag, said);
+            // A friend request is never answered, so it is not said again.
+            if said.operation == Operation::Message {
+                self.clients[client].unanswered.insert(said.tag, said);
+            }
             self.checker.sent(said.tag, session);
             self.client_sends(client, ClientFrame::Say(said));
         }

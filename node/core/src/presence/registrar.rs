@@ -125,6 +125,17 @@ impl Registrar {
         self.sessions.is_empty()
     }
 
+    /// Sessions that no owner has taken yet since they came, or since the view changed.
+    #[must_use]
+    pub fn unregistered(&self) -> usize {
+        self.backlog.len()
+            + self
+                .asked
+                .values()
+                .map(|asked| asked.sessions.len())
+                .sum::<usize>()
+    }
+
     fn closed(&mut self, session: SessionId, effects: &mut Vec<RegistrarEffect>) {
         let Some(held) = self.sessions.remove(&session) else {
             return;

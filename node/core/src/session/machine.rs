@@ -132,6 +132,15 @@ impl Session {
         self.unconfirmed.entries() == 0 && self.channels.values().all(Channel::is_durable)
     }
 
+    /// Conversations with confirmations that are not durable yet, for a session that ends: the cursor as last seen, and
+    /// how far the client has confirmed.
+    pub fn unsaved(&self) -> impl Iterator<Item = (ConversationId, Seq, Seq)> {
+        self.channels
+            .iter()
+            .filter(|(_, channel)| channel.confirmed > channel.cursor)
+            .map(|(conversation, channel)| (*conversation, channel.cursor, channel.confirmed))
+    }
+
     /// Entries in memory: handed on and not confirmed, or held. Never above the configured window.
     #[must_use]
     pub fn entries_in_memory(&self) -> usize {
@@ -223,7 +232,8 @@ impl Session {
         let Some(channel) = self.channels.get_mut(&conversation) else {
             return;
         };
-        if channel.moving_until.is_none() && channel.confirmed > channel.cursor {
+        if channel.moving_until.is_none() && channel.retry_at.is_none() && channel.confirmed > channel.cursor
+        {
             channel.moving_until = Some(until);
             effects.push(Effect::MoveCursor {
                 conversation,

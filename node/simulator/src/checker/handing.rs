@@ -21,14 +21,17 @@ impl Conversation {
     fn cursor_at(&self, member: Member, at: u64) -> u64 {
         let of = |moves: &Vec<(u64, u64)>| {
             let behind = moves.partition_point(|(moved, _)| *moved <= at);
-            moves[..behind].last().map_or(0, |(_, cursor)| *cursor)
+            moves[..behind].last().map(|(_, cursor)| *cursor)
         };
-        self.cursors.get(&member).map(of).unwrap_or_else(|| {
+        self.cursors.get(&member).and_then(of).unwrap_or_else(|| {
             let others = self
                 .cursors
                 .iter()
                 .filter(|(other, _)| other.account == member.account);
-            others.map(|(_, moves)| of(moves)).max().unwrap_or_default()
+            others
+                .filter_map(|(_, moves)| of(moves))
+                .max()
+                .unwrap_or_default()
         })
     }
 }

@@ -147,7 +147,8 @@ impl World {
         let row = self.databases[database].rows.entry(conversation).or_default();
         let (cursor, new) = row.cursor(member, &self.accounts);
         if new {
-            self.checker.cursor_began(conversation, member, cursor.0);
+            self.checker
+                .cursor_began(self.now, conversation, member, cursor.0);
         }
         cursor
     }
@@ -161,11 +162,15 @@ impl World {
         from: Seq,
         to: Seq,
     ) -> Seq {
-        let cursor = self.cursor(database, member, conversation);
+        let row = self.databases[database].rows.entry(conversation).or_default();
+        // The class is seen for the first time: it begins where its session did.
+        let cursor = *row.members.entry(member).or_insert_with(|| {
+            self.checker.cursor_began(self.now, conversation, member, from.0);
+            from
+        });
         if cursor != from || to <= from {
             return cursor;
         }
-        let row = self.databases[database].rows.entry(conversation).or_default();
         row.members.insert(member, to);
         self.checker.cursor_moved(self.now, conversation, member, to.0);
         to
