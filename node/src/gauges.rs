@@ -25,6 +25,10 @@ pub(crate) fn register(node: &Arc<Node>) {
         of(|node| plain(u64::from(node.config.limits.connections_max))),
     );
     observe_u64(
+        &names::SESSION_UNREGISTERED_COUNT,
+        of(|node| plain(node.engine.figures.unregistered.load(Ordering::Relaxed))),
+    );
+    observe_u64(
         &names::HOME_COUNT,
         of(|node| plain(node.engine.figures.homes.load(Ordering::Relaxed))),
     );

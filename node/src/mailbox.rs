@@ -39,6 +39,7 @@ impl Mailbox {
     }
 
     /// How many inputs wait.
+    #[cfg(test)]
     pub(crate) fn length(&self) -> usize {
         self.inner.lock().inputs.len()
     }

@@ -1,7 +1,7 @@
 //! Random numbers for the pure cores, which have none of their own.
 
 use rand::Rng;
-use tim_core::id::{Generation, MessageKey, SessionId};
+use tim_core::id::{MessageKey, SessionId};
 
 /// 64 random bits.
 pub(crate) fn number() -> u64 {
@@ -23,11 +23,6 @@ pub(crate) fn message_key() -> MessageKey {
 /// The identity of a new session; never zero.
 pub(crate) fn session_id() -> SessionId {
     SessionId(number().max(1))
-}
-
-/// The number of this life of the process; never zero.
-pub(crate) fn boot_generation() -> Generation {
-    Generation(number().max(1))
 }
 
 /// A wait between half and one and a half of `middle_ms`, so that many do not act at once.

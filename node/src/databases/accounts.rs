@@ -3,7 +3,7 @@
 use super::Databases;
 use tim_catalogue::Report;
 use tim_core::id::{AccountId, ConversationId, DatabaseName, Epoch};
-use tim_store::{Account, AccountChange, Created, Database, ListEntry, ListedConversation, StoreError};
+use tim_store::{Account, Created, Database, ListEntry, ListedConversation, StoreError};
 
 /// How often an operation is repeated with a newer map before it fails.
 const MAP_ATTEMPTS: u32 = 20;
@@ -52,18 +52,6 @@ impl Databases {
     pub(crate) async fn find_account(&self, account: &AccountId) -> Result<Option<Account>, Report> {
         self.at(account.as_bytes(), false, |database, epoch| async move {
             database.find_account(epoch, account).await
-        })
-        .await
-    }
-
-    /// Stores the profile of an account; false if there is none.
-    pub(crate) async fn change_account(
-        &self,
-        account: &AccountId,
-        change: &AccountChange,
-    ) -> Result<bool, Report> {
-        self.at(account.as_bytes(), true, |database, epoch| async move {
-            database.change_account(epoch, account, change).await
         })
         .await
     }

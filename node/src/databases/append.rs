@@ -2,7 +2,7 @@
 
 use super::Databases;
 use tim_catalogue::Report;
-use tim_core::conversation::{BatchResult, ConversationBatch, ConversationState};
+use tim_core::conversation::{BatchResult, ConversationBatch, ConversationOutcome, ConversationState};
 use tim_core::home::Load;
 use tim_core::id::{ConversationId, DatabaseName, Epoch};
 use tim_store::{StoreError, batch_result};
@@ -35,6 +35,11 @@ impl Databases {
         };
         let result = database.append(&conversations, crate::clock::wall_ns()).await;
         self.note(name, &result, true);
+        let fenced = |outcome: &ConversationOutcome| matches!(outcome, ConversationOutcome::Fenced(_));
+        if result.as_ref().is_ok_and(|outcomes| outcomes.iter().any(fenced)) {
+            // Moved, or closing: then somebody must see that it does not stay so.
+            self.need_map.notify_one();
+        }
         batch_result(result)
     }
 

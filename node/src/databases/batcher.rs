@@ -72,6 +72,7 @@ impl<J: Send + 'static> Batcher<J> {
     }
 
     /// How many wait.
+    #[cfg(test)]
     pub(super) fn length(&self) -> usize {
         self.inner.lock().jobs.len()
     }

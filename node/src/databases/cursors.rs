@@ -25,6 +25,8 @@ pub(super) struct MoveJob {
     epoch: Epoch,
     from: Seq,
     to: Seq,
+    /// The session has ended: what stood elsewhere by an earlier move of it is moved on from there.
+    last: bool,
 }
 
 impl Databases {
@@ -36,6 +38,7 @@ impl Databases {
         class: DeviceClass,
         conversation: ConversationId,
         (from, to): (Seq, Seq),
+        last: bool,
     ) {
         let (name, epoch) = self.place(&conversation.0);
         let job = MoveJob {
@@ -46,6 +49,7 @@ impl Databases {
             epoch,
             from,
             to,
+            last,
         };
         let databases = Arc::clone(self);
         let queue = Arc::clone(&self.queues(&name).cursors);
@@ -59,7 +63,7 @@ impl Databases {
         });
     }
 
-    async fn move_cursors(&self, name: &DatabaseName, jobs: Vec<MoveJob>) {
+    async fn move_cursors(self: &Arc<Self>, name: &DatabaseName, jobs: Vec<MoveJob>) {
         let advances: Vec<CursorAdvance> = jobs
             .iter()
             .map(|job| CursorAdvance {
@@ -81,7 +85,12 @@ impl Databases {
         };
         let mut answers = answers.into_iter().flatten();
         for job in jobs {
-            let event = match answers.next() {
+            let answer = answers.next();
+            if let (true, Some(Ok(Advanced::Elsewhere(cursor)))) = (job.last, &answer) {
+                self.move_on(job, *cursor);
+                continue;
+            }
+            let event = match answer {
                 Some(Ok(Advanced::Moved)) => Event::CursorMoved {
                     conversation: job.conversation,
                     cursor: job.to,
@@ -97,6 +106,20 @@ impl Databases {
                 None => Event::CursorFailed(job.conversation),
             };
             tell(&job.mailbox, event);
+        }
+    }
+
+    /// The last move of a session, once more from where the cursor stands now.
+    fn move_on(self: &Arc<Self>, job: MoveJob, cursor: Seq) {
+        if cursor < job.to {
+            self.move_cursor(
+                &job.mailbox,
+                job.account,
+                job.class,
+                job.conversation,
+                (cursor, job.to),
+                true,
+            );
         }
     }
 }

@@ -5,8 +5,9 @@
 
 use super::Databases;
 use crate::engine::{Engine, Input};
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tim_core::id::{DatabaseName, Epoch, Slot};
 use tim_core::map::{HomePlacement, PartitionMap, Range};
 use tim_core::placement::SLOT_COUNT;
@@ -16,6 +17,16 @@ use tim_store::{Fence, FenceState, Store, StoreError};
 const REFRESH_INTERVAL: Duration = Duration::from_millis(20);
 /// A refusal that reading did not explain (the other side is just being opened) is looked into again after this.
 const AGAIN: Duration = Duration::from_millis(200);
+
+/// The fences are read this often without a reason: a change that nobody here has met.
+const WATCH_NOTHING: Duration = Duration::from_secs(10);
+
+/// How long a cut-over may keep writes waiting before any node ends it: its coordinator is dead or stuck. Well over the
+/// longest pause a coordinator allows itself.
+const CLOSING_MAX: Duration = Duration::from_secs(3);
+
+/// Cut-overs that are under way, by database, first slot and number, and since when this node sees them.
+type Closings = HashMap<(DatabaseName, Slot, u64), Instant>;
 
 /// The ranges that fences describe, or the first slot that none has.
 fn assemble(fences: &[(DatabaseName, HomePlacement, Fence)]) -> Result<PartitionMap, Slot> {
@@ -149,8 +160,9 @@ impl Databases {
         Some(candidate)
     }
 
-    async fn refresh(&self) -> Result<Option<Arc<PartitionMap>>, StoreError> {
+    async fn refresh(&self, closings: &mut Closings) -> Result<Option<Arc<PartitionMap>>, StoreError> {
         let fences = read_fences(&self.store).await?;
+        self.end_stuck_closings(&fences, closings).await;
         match assemble(&fences) {
             Ok(map) => Ok(self.adopt(map)),
             Err(slot) => {
@@ -158,6 +170,40 @@ impl Databases {
                 Ok(None)
             }
         }
+    }
+
+    async fn end_stuck_closings(
+        &self,
+        fences: &[(DatabaseName, HomePlacement, Fence)],
+        closings: &mut Closings,
+    ) {
+        let seen: Closings = fences
+            .iter()
+            .filter_map(|(database, _, fence)| match fence.state {
+                FenceState::Closing(number) => Some((database.clone(), fence.from, number)),
+                _ => None,
+            })
+            .map(|key| {
+                let since = closings.get(&key).copied().unwrap_or_else(Instant::now);
+                (key, since)
+            })
+            .collect();
+        for ((database, slot, number), since) in &seen {
+            if since.elapsed() < CLOSING_MAX {
+                continue;
+            }
+            let Ok(opened) = self.store.database(database) else {
+                continue;
+            };
+            match opened.reopen_closing(*slot, *number).await {
+                Ok(true) => tracing::warn!(database = %database, "a cut-over that did not end was ended"),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::debug!(database = %database, %error, "a cut-over could not be ended yet")
+                }
+            }
+        }
+        *closings = seen;
     }
 
     /// Once the source says "moved", any node may open the target: its coordinator may be dead.
@@ -176,9 +222,12 @@ impl Databases {
 
 /// Reads the fences whenever one has refused, and tells the engine what is new, until the process ends.
 pub(crate) async fn follow(databases: Arc<Databases>, engine: Engine) {
+    let mut closings = Closings::new();
     loop {
-        databases.need_map.notified().await;
-        match databases.refresh().await {
+        // A cut-over is watched until it is over, also when nobody writes any more.
+        let watched = if closings.is_empty() { WATCH_NOTHING } else { AGAIN };
+        let _ = tokio::time::timeout(watched, databases.need_map.notified()).await;
+        match databases.refresh(&mut closings).await {
             Ok(Some(map)) => engine.post(Input::Map(map)),
             Ok(None) => {}
             Err(error) => {

@@ -116,6 +116,12 @@ impl Databases {
                 .await;
         }
         for ((job, positions), failed) in jobs.into_iter().zip(positions).zip(failed) {
+            tracing::trace!(
+                all = job.all,
+                failed,
+                ?positions,
+                "looked for undelivered messages"
+            );
             let event = if failed {
                 Event::UndeliveredFailed
             } else {
@@ -227,6 +233,7 @@ impl Databases {
             .await;
         self.note(name, &result, false);
         let entries: Vec<Arc<Entry>> = result.ok()?.into_iter().map(Arc::new).collect();
+        tracing::trace!(after = ?job.after, entries = entries.len(), ?position, "fetched entries");
         // What was stored between the two queries is there already.
         let newest = entries.last().map_or(Seq(0), |entry| entry.seq);
         Some(Event::Fetched {

@@ -248,6 +248,7 @@ impl Connection {
     /// Takes the session out of everything that knows it.
     fn leave(&mut self) {
         if let Some(live) = self.live.take() {
+            live.save(&self.node, &self.mailbox);
             self.node.sessions.remove(live.id);
             self.node.engine.session_closed(live.id);
         }

@@ -3,12 +3,21 @@
 use super::machines::{Event, Machines};
 use crate::peers::ToPeer;
 use crate::session::{Input as SessionInput, SessionTable, Traces};
+use std::time::Instant;
 use tim_core::delivery::{Effect, Push};
 use tim_core::presence::OwnerEvent;
 
 impl Machines {
     pub(super) fn delivery_event(&mut self, event: tim_core::delivery::Event) {
         let mut effects = Vec::new();
+        if let tim_core::delivery::Event::Answered { request, .. }
+        | tim_core::delivery::Event::AskFailed { request } = &event
+        {
+            if let Some(asked) = self.asked_at.remove(request) {
+                let seconds = asked.elapsed().as_secs_f64();
+                self.parts.metrics.lookup_duration.record(seconds, &[]);
+            }
+        }
         self.delivery.handle(crate::clock::now(), event, &mut effects);
         for effect in effects {
             match effect {
@@ -27,14 +36,17 @@ impl Machines {
                     request,
                     view,
                     accounts,
-                } => self.parts.peers.send(
-                    &to,
-                    ToPeer::Lookup {
-                        request,
-                        view,
-                        accounts,
-                    },
-                ),
+                } => {
+                    self.asked_at.insert(request, Instant::now());
+                    self.parts.peers.send(
+                        &to,
+                        ToPeer::Lookup {
+                            request,
+                            view,
+                            accounts,
+                        },
+                    );
+                }
                 Effect::Send { to, pushes } => {
                     let traces = self.traced.sending(&pushes);
                     if self.is_me(&to) {

@@ -4,6 +4,7 @@ use super::spans::Traced;
 use super::{Engine, Input, OwnerAnswer, Parts};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 use tim_core::home::{self, Home};
 use tim_core::presence::{Owner, OwnerEvent, Registrar, RegistrarEvent};
 use tim_core::submit::{self, Submitter};
@@ -34,6 +35,10 @@ pub(super) struct Machines {
     pub(super) owner: Owner,
     pub(super) registrar: Registrar,
     pub(super) traced: Traced,
+    /// Look-ups under way, for their duration.
+    pub(super) asked_at: HashMap<u64, Instant>,
+    /// Since when sessions register anew after a change of the view.
+    repairing: Option<Instant>,
     queue: VecDeque<Event>,
     responders: HashMap<u64, oneshot::Sender<OwnerAnswer>>,
     next_request: u64,
@@ -56,6 +61,8 @@ impl Machines {
             owner: Owner::new(presence, name.clone(), view.clone(), now),
             registrar: Registrar::new(presence, name, view, now),
             traced: Traced::default(),
+            asked_at: HashMap::new(),
+            repairing: None,
             queue: VecDeque::new(),
             responders: HashMap::new(),
             next_request: FIRST_OUTSIDE_REQUEST,
@@ -99,6 +106,7 @@ impl Machines {
             Input::Asked { event, reply } => self.asked(event, reply),
             Input::Registrar(event) => self.push(Event::Registrar(event)),
             Input::View(view) => {
+                self.repairing = Some(Instant::now());
                 self.push(Event::Owner(OwnerEvent::ViewChanged(view.clone())));
                 self.push(Event::Registrar(RegistrarEvent::ViewChanged(view.clone())));
                 self.push(Event::Home(home::Event::ViewChanged(view.clone())));
@@ -220,7 +228,16 @@ impl Machines {
     }
 
     /// Publishes what the engine shows of itself.
-    pub(super) fn show(&self) {
+    pub(super) fn show(&mut self) {
+        let unregistered = self.registrar.unregistered();
+        if unregistered == 0 {
+            if let Some(since) = self.repairing.take() {
+                self.parts
+                    .metrics
+                    .repair_duration
+                    .record(since.elapsed().as_secs_f64(), &[]);
+            }
+        }
         let figures = &self.engine.figures;
         figures
             .homes

@@ -103,6 +103,8 @@ pub(crate) enum OwnerAnswer {
 pub(crate) struct Figures {
     pub(crate) homes: AtomicU64,
     pub(crate) presence_entries: AtomicU64,
+    /// Sessions that the presence shards do not know yet.
+    pub(crate) unregistered: AtomicU64,
     /// Submissions that wait for a transaction.
     pub(crate) waiting: AtomicU64,
     /// Inputs that wait for the engine.

@@ -198,6 +198,7 @@ impl Live {
                 self.class,
                 conversation,
                 (from, to),
+                false,
             ),
             Effect::FetchUndelivered { all } => {
                 node.databases
@@ -253,6 +254,20 @@ impl Live {
             since: Instant::now(),
             span,
         });
+    }
+
+    /// The session ends: what the client has confirmed is kept, so that it is not given that again.
+    pub(crate) fn save(&self, node: &Node, mailbox: &Arc<Mailbox>) {
+        for (conversation, from, to) in self.core.unsaved() {
+            node.databases.move_cursor(
+                mailbox,
+                self.account.clone(),
+                self.class,
+                conversation,
+                (from, to),
+                true,
+            );
+        }
     }
 
     /// The client confirmed a sync id.

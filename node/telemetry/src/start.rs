@@ -15,7 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 /// What the exporters themselves do must not be exported, or every batch makes the next one.
-const EXPORT_FILTER: &str = "info,openraft=off,h2=off,hyper=off,hyper_util=off,tonic=off,tower=off,opentelemetry=off,opentelemetry_sdk=off,opentelemetry_otlp=off,opentelemetry-otlp=off";
+const EXPORT_FILTER: &str = "info,h2=off,hyper=off,hyper_util=off,tonic=off,tower=off,opentelemetry=off,opentelemetry_sdk=off,opentelemetry_otlp=off,opentelemetry-otlp=off,openraft=off,tim_store=warn";
 
 /// Telemetry could not be set up; the process can run without it.
 #[derive(Debug, thiserror::Error)]
