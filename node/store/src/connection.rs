@@ -25,6 +25,9 @@ pub const MAX_SQLITE_READERS: u32 = 4;
 /// Longest wait for a connection, making one included.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
+/// Longest wait for the turn at a SQLite file's only writing connection; what waits there is this node's own.
+pub const SQLITE_TURN_LIMIT: Duration = Duration::from_secs(10);
+
 /// A connection that was idle for longer is tried before it is used.
 const TRY_AFTER_IDLE: Duration = Duration::from_secs(2);
 
@@ -164,15 +167,22 @@ fn sqlite(path: &Path, writes: bool) -> DatabaseConnection {
         .pragma("query_only", if writes { "OFF" } else { "ON" })
         .disable_statement_logging();
     let connections = if writes { 1 } else { MAX_SQLITE_READERS };
-    let pool = limits::<sqlx::Sqlite>(SqlitePoolOptions::new(), connections).connect_lazy_with(options);
+    let pool = limits::<sqlx::Sqlite>(SqlitePoolOptions::new(), connections)
+        .acquire_timeout(SQLITE_TURN_LIMIT)
+        .connect_lazy_with(options);
     SqlxSqliteConnector::from_sqlx_sqlite_pool(pool)
 }
 
 /// One text, so that it costs one round trip. A commit that is acknowledged before it is durable is switched off.
+///
+/// All our statements come with their keys, so a nested loop over an index is always the right plan. Without this
+/// PostgreSQL keeps, for as long as a connection lives, the plans it made when the tables were empty: those read whole
+/// tables.
 fn postgres_settings() -> String {
     format!(
         "SET idle_in_transaction_session_timeout = {idle}; SET statement_timeout = {statement}; \
          SET lock_timeout = {lock}; SET default_transaction_isolation = 'read committed'; \
+         SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
          SELECT set_config('synchronous_commit', 'on', false) \
          WHERE current_setting('synchronous_commit') = 'off'",
         idle = IDLE_TRANSACTION_LIMIT.as_millis(),

@@ -182,12 +182,14 @@ impl Transaction {
             .map(|column| key_column(column.name, column.kind))
             .collect();
         let keys_text = key_rows(engine, &columns);
+        let equal = "c.slot = k.slot AND c.table_code = k.table_code AND c.row_key = k.row_key \
+                     AND c.version = k.version";
         let text = match engine {
-            Engine::MySql => format!(
-                "DELETE c FROM {keys_text} STRAIGHT_JOIN tim_change c ON c.slot = k.slot \
-                 AND c.table_code = k.table_code AND c.row_key = k.row_key AND c.version = k.version"
-            ),
-            Engine::Sqlite | Engine::Postgres => format!(
+            Engine::MySql => {
+                format!("DELETE c FROM {keys_text} STRAIGHT_JOIN tim_change c ON {equal}")
+            }
+            Engine::Postgres => format!("DELETE FROM tim_change c USING {keys_text} WHERE {equal}"),
+            Engine::Sqlite => format!(
                 "DELETE FROM tim_change WHERE (slot, table_code, row_key, version) IN \
                  (SELECT k.slot, k.table_code, k.row_key, k.version FROM {keys_text})"
             ),

@@ -110,7 +110,19 @@ fn delete_text(engine: Engine, table: &Table, rows: u64) -> String {
         Engine::MySql => {
             format!("DELETE FROM {name} WHERE slot >= ? AND slot < ? ORDER BY {key} LIMIT {rows}")
         }
-        Engine::Sqlite | Engine::Postgres => format!(
+        Engine::Postgres => {
+            let equal: Vec<String> = table
+                .key()
+                .iter()
+                .map(|column| format!("t.{0} = k.{0}", column.name))
+                .collect();
+            format!(
+                "DELETE FROM {name} t USING \
+                 (SELECT {key} FROM {name} WHERE slot >= ? AND slot < ? ORDER BY {key} LIMIT {rows}) k WHERE {}",
+                equal.join(" AND ")
+            )
+        }
+        Engine::Sqlite => format!(
             "DELETE FROM {name} WHERE ({key}) IN \
              (SELECT {key} FROM {name} WHERE slot >= ? AND slot < ? ORDER BY {key} LIMIT {rows})"
         ),

@@ -287,3 +287,31 @@ async fn large_messages_are_stored_and_too_large_ones_refused(engine: Engine) {
         1
     );
 }
+
+/// PostgreSQL keeps plans that it made when the tables were empty; ours must be right for full ones from the start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_reads_no_table_whole() {
+    let fresh = Fresh::new(Engine::Postgres).await;
+    let database = fresh.node().await;
+    let pair = Pair::new("alice", "bob");
+    pair.befriend(&database).await;
+    for version in 2..22 {
+        let mut again = pair.message(b"text");
+        again.client_id = Some(version as i64);
+        let messages = (0..50).map(|_| pair.message(b"text")).chain([again]).collect();
+        stored(&append_one(&database, pair.batch(version, messages)).await);
+        assert!(!entries(&database, pair.id).await.is_empty());
+    }
+    // A session tells its counts when it ends.
+    database.close().await;
+    let counted = |column: &str| {
+        format!(
+            "SELECT SUM({column})::bigint FROM pg_stat_user_tables WHERE relname IN ('tim_message', 'tim_conversation')"
+        )
+    };
+    crate::support::until("the counts arrive", || async {
+        fresh.sql(&counted("idx_scan")).await.parse::<u64>().unwrap() > 60
+    })
+    .await;
+    assert_eq!(fresh.sql(&counted("seq_tup_read")).await, "0");
+}
