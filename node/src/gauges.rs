@@ -6,13 +6,16 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use tim_telemetry::{KeyValue, attribute, names, observe_f64, observe_u64};
 
-fn plain(value: u64) -> Vec<(u64, Vec<KeyValue>)> {
+/// Values with their attributes.
+type Readings = Vec<(u64, Vec<KeyValue>)>;
+
+fn plain(value: u64) -> Readings {
     vec![(value, Vec::new())]
 }
 
 /// Registers them; they see the node as long as it is there.
 pub(crate) fn register(node: &Arc<Node>) {
-    let of = |read: fn(&Node) -> Vec<(u64, Vec<KeyValue>)>| {
+    let of = |read: fn(&Node) -> Readings| {
         let node = Arc::downgrade(node);
         move || Weak::upgrade(&node).map_or_else(Vec::new, |node| read(&node))
     };
@@ -61,7 +64,7 @@ pub(crate) fn register(node: &Arc<Node>) {
     });
 }
 
-fn queues(node: &Node) -> Vec<(u64, Vec<KeyValue>)> {
+fn queues(node: &Node) -> Readings {
     let of = |name: &'static str, length: u64| (length, vec![attribute(&names::QUEUE_NAME, name)]);
     let figures = &node.engine.figures;
     vec![
@@ -70,12 +73,12 @@ fn queues(node: &Node) -> Vec<(u64, Vec<KeyValue>)> {
     ]
 }
 
-fn queue_limits(node: &Node) -> Vec<(u64, Vec<KeyValue>)> {
+fn queue_limits(node: &Node) -> Readings {
     let limit = u64::from(node.config.limits.home_queue_max);
     vec![(limit, vec![attribute(&names::QUEUE_NAME, "home")])]
 }
 
-fn epochs(node: &Node) -> Vec<(u64, Vec<KeyValue>)> {
+fn epochs(node: &Node) -> Readings {
     let map = node.databases.map();
     map.ranges()
         .iter()
@@ -89,7 +92,7 @@ fn epochs(node: &Node) -> Vec<(u64, Vec<KeyValue>)> {
         .collect()
 }
 
-fn reachable(node: &Node) -> Vec<(u64, Vec<KeyValue>)> {
+fn reachable(node: &Node) -> Readings {
     let databases = node.databases.store().databases();
     databases
         .into_iter()
@@ -106,7 +109,7 @@ fn reachable(node: &Node) -> Vec<(u64, Vec<KeyValue>)> {
 fn one(
     node: &Arc<Node>,
     read: impl Fn(&Node) -> u64 + Send + Sync + 'static,
-) -> impl Fn() -> Vec<(u64, Vec<KeyValue>)> + Send + Sync + 'static {
+) -> impl Fn() -> Readings + Send + Sync + 'static {
     let node = Arc::downgrade(node);
     move || Weak::upgrade(&node).map_or_else(Vec::new, |node| plain(read(&node)))
 }

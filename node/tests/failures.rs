@@ -71,7 +71,7 @@ async fn another_cluster_secret_keeps_a_node_apart() {
     let mut cluster = Cluster::prepare(2, &["d0"]);
     cluster.spawn(0);
     cluster.ready(0).await;
-    authority::write_keyring(&cluster.directory.path().join("keyring.toml"), 9);
+    authority::write_keyring(&cluster.nodes[1].directory.join("keyring.toml"), 9);
     cluster.spawn(1);
     cluster.ready(1).await;
     cluster
@@ -105,7 +105,7 @@ async fn an_expired_certificate_is_told_and_heals_without_a_restart() {
 async fn files_that_are_missing_are_waited_for() {
     let mut cluster = Cluster::prepare(1, &["d0"]);
     let key = cluster.directory.path().join("storage.key");
-    let ring = cluster.directory.path().join("keyring.toml");
+    let ring = cluster.nodes[0].directory.join("keyring.toml");
     let (key_text, ring_text) = (
         std::fs::read_to_string(&key).unwrap(),
         std::fs::read_to_string(&ring).unwrap(),

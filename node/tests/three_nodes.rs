@@ -1,16 +1,20 @@
 //! Three nodes on two SQLite partitions: chat across nodes while nodes die, leave, and data moves.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 mod support;
 
 use std::time::Duration;
 use support::load::Pair;
 use support::{Cluster, operator};
+use tim_proto::control::v1::node_control_client::NodeControlClient;
 use tim_proto::control::v1::{
     DrainRequest, NodeState, RepartitionOperation, RepartitionPhase, RepartitionStatusRequest,
     StartRepartitionRequest, StatusRequest, UndrainRequest,
 };
 use tim_wire::structs::operation;
 use tim_wire::{Command, TimMessage};
+use tonic::transport::Channel;
 
 const PAUSE: Duration = Duration::from_millis(3);
 
@@ -125,16 +129,8 @@ async fn a_drained_node_hands_over_and_may_serve_again() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_split_under_load_and_a_killed_coordinator_lose_nothing() {
-    let mut cluster = Cluster::prepare(3, &["d0", "d1"]);
-    // All data begins in one database; the other one is there and empty.
-    cluster.extra = "[partitioning]\nlayout = [{ from = 0, database = \"d0\" }]\n".to_owned();
-    cluster.run_all().await;
-    let mut pairs = Vec::new();
-    for number in 0..4 {
-        pairs.push(Pair::begin(&cluster, number, PAUSE).await);
-    }
+/// The node that leads the control group, once all three vote.
+async fn leader(cluster: &Cluster) -> usize {
     let led = cluster
         .until(
             0,
@@ -149,7 +145,40 @@ async fn a_split_under_load_and_a_killed_coordinator_lose_nothing() {
         .await;
     let status: serde_json::Value = serde_json::from_str(&led).unwrap();
     let leader = status["control"]["leader"].as_str().unwrap().to_owned();
-    let leader = cluster.nodes.iter().position(|node| node.name == leader).unwrap();
+    cluster.nodes.iter().position(|node| node.name == leader).unwrap()
+}
+
+async fn succeeded(control: &mut NodeControlClient<Channel>) {
+    let deadline = tokio::time::Instant::now() + support::PATIENCE;
+    loop {
+        let status = control
+            .repartition_status(RepartitionStatusRequest {
+                operation_id: "split-1".to_owned(),
+            })
+            .await
+            .unwrap()
+            .into_inner();
+        let repartition = status.repartition.unwrap();
+        match repartition.phase() {
+            RepartitionPhase::Succeeded => break,
+            RepartitionPhase::Failed | RepartitionPhase::Cancelled => panic!("{repartition:?}"),
+            _ => assert!(tokio::time::Instant::now() < deadline, "{repartition:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_split_under_load_and_a_killed_coordinator_lose_nothing() {
+    let mut cluster = Cluster::prepare(3, &["d0", "d1"]);
+    // All data begins in one database; the other one is there and empty.
+    cluster.extra = "[partitioning]\nlayout = [{ from = 0, database = \"d0\" }]\n".to_owned();
+    cluster.run_all().await;
+    let mut pairs = Vec::new();
+    for number in 0..4 {
+        pairs.push(Pair::begin(&cluster, number, PAUSE).await);
+    }
+    let leader = leader(&cluster).await;
     let other = (leader + 1) % 3;
     let mut control = operator::connect(&cluster, other).await;
     let request = StartRepartitionRequest {
@@ -169,23 +198,7 @@ async fn a_split_under_load_and_a_killed_coordinator_lose_nothing() {
     let again = control.start_repartition(request).await.unwrap().into_inner();
     assert_eq!(again.cause, None, "asking twice is asking once");
     cluster.kill(leader);
-    let deadline = tokio::time::Instant::now() + support::PATIENCE;
-    loop {
-        let status = control
-            .repartition_status(RepartitionStatusRequest {
-                operation_id: "split-1".to_owned(),
-            })
-            .await
-            .unwrap()
-            .into_inner();
-        let repartition = status.repartition.unwrap();
-        match repartition.phase() {
-            RepartitionPhase::Succeeded => break,
-            RepartitionPhase::Failed | RepartitionPhase::Cancelled => panic!("{repartition:?}"),
-            _ => assert!(tokio::time::Instant::now() < deadline, "{repartition:?}"),
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    succeeded(&mut control).await;
     cluster.spawn(leader);
     cluster.ready(leader).await;
     for index in 0..3 {

@@ -99,10 +99,10 @@ impl Accounts {
             .await
             .map_err(|report| Refusal::database(&report))?;
         let stored = found.map(|account| account.password_hash);
-        if let Some(stored) = &stored {
-            if self.remembered.knows(&id, stored, password) {
-                return Ok(Some(id));
-            }
+        if let Some(stored) = &stored
+            && self.remembered.knows(&id, stored, password)
+        {
+            return Ok(Some(id));
         }
         if !self.workers.verify(password.to_owned(), stored.clone()).await? {
             return Ok(None);

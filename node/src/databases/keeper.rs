@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tim_catalogue::{Report, storage as causes};
 use tim_core::id::DatabaseName;
-use tim_store::{Store, StoreError};
+use tim_store::{Database, Engine, Store, StoreError};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 /// How often the file with the DSN is looked at while all is well.
@@ -20,6 +21,7 @@ pub(crate) struct Keeper {
     pub(crate) name: DatabaseName,
     pub(crate) dsn_file: PathBuf,
     pub(crate) retry_interval: Duration,
+    pub(crate) connect_timeout: Duration,
     pub(crate) board: Arc<Board>,
 }
 
@@ -54,10 +56,30 @@ impl Keeper {
             *used = Some(dsn);
         }
         let database = store.database(&self.name).map_err(|error| error.report())?;
+        self.reach(&database).await?;
         database
             .prepare()
             .await
             .map_err(|error: StoreError| error.report())
+    }
+
+    /// Whether a server's port answers at all: the pool says no more than that it waited in vain.
+    async fn reach(&self, database: &Database) -> Result<(), Report> {
+        if database.engine() == Engine::Sqlite {
+            return Ok(());
+        }
+        let unreachable = |reason: String| {
+            let observed = format!("database {} ({}) {reason}", self.name, database.place());
+            Report::new(&causes::UNREACHABLE, observed)
+        };
+        match tokio::time::timeout(self.connect_timeout, TcpStream::connect(database.place())).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                Err(unreachable("refuses connections".to_owned()))
+            }
+            Ok(Err(error)) => Err(unreachable(format!("cannot be reached: {error}"))),
+            Err(_) => Err(unreachable("does not answer".to_owned())),
+        }
     }
 }
 
@@ -108,8 +130,13 @@ async fn look_after(
             }
         }
         if let (Some(databases), Ok(database)) = (known, store.database(&keeper.name)) {
-            let result = database.ping().await;
-            databases.note(&keeper.name, &result, false);
+            match keeper.reach(&database).await {
+                Err(report) => databases.unreachable(&keeper.name, report),
+                Ok(()) => {
+                    let result = database.ping().await;
+                    databases.note(&keeper.name, &result, false);
+                }
+            }
         }
     }
 }

@@ -212,10 +212,10 @@ impl Databases {
             FenceState::Moved(target) if fence.covers(slot) => Some((source, target, fence)),
             _ => None,
         });
-        if let Some((source, target, fence)) = moved {
-            if let Err(error) = crate::repartition::open_target(&self.store, source, target, fence).await {
-                tracing::debug!(%error, "a moved range could not be opened yet");
-            }
+        if let Some((source, target, fence)) = moved
+            && let Err(error) = crate::repartition::open_target(&self.store, source, target, fence).await
+        {
+            tracing::debug!(%error, "a moved range could not be opened yet");
         }
     }
 }

@@ -123,6 +123,11 @@ impl Databases {
         self.troubles.at(database)
     }
 
+    /// A database's server does not even take connections.
+    fn unreachable(&self, database: &DatabaseName, report: Report) {
+        self.troubles.told(database, report, false);
+    }
+
     /// Keeps in mind how an operation went; a fence's refusal is no trouble of the database.
     fn note<T>(&self, database: &DatabaseName, result: &Result<T, StoreError>, wrote: bool) {
         match result {

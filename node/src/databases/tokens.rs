@@ -34,10 +34,10 @@ impl Databases {
         if self.trouble_at(name).is_some() {
             return;
         }
-        if let Ok(database) = self.store.database(name) {
-            if let Err(error) = database.sweep_tokens(crate::clock::wall_ms()).await {
-                tracing::debug!(database = %name, %error, "expired tokens are swept later");
-            }
+        if let Ok(database) = self.store.database(name)
+            && let Err(error) = database.sweep_tokens(crate::clock::wall_ms()).await
+        {
+            tracing::debug!(database = %name, %error, "expired tokens are swept later");
         }
     }
 }

@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tim_catalogue::Report;
+use tim_catalogue::{Report, storage as causes};
 use tim_core::id::DatabaseName;
 use tim_core::time::Moment;
 use tim_store::StoreError;
@@ -60,7 +60,17 @@ impl Troubles {
             StoreError::DiskFull { .. } => true,
             _ => false,
         };
-        let report = error.report();
+        self.told(database, error.report(), only_writes);
+    }
+
+    /// A database is in trouble. What is known more exactly stays: that it refuses connections also shows as operations
+    /// that time out.
+    pub(super) fn told(&self, database: &DatabaseName, report: Report, only_writes: bool) {
+        let vague = *report.cause() == causes::TIMEOUT;
+        let known = self.at(database);
+        if vague && known.is_some_and(|known| *known.cause() == causes::UNREACHABLE) {
+            return;
+        }
         let effect = if only_writes {
             Effect::Told
         } else {

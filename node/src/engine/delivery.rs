@@ -12,11 +12,10 @@ impl Machines {
         let mut effects = Vec::new();
         if let tim_core::delivery::Event::Answered { request, .. }
         | tim_core::delivery::Event::AskFailed { request } = &event
+            && let Some(asked) = self.asked_at.remove(request)
         {
-            if let Some(asked) = self.asked_at.remove(request) {
-                let seconds = asked.elapsed().as_secs_f64();
-                self.parts.metrics.lookup_duration.record(seconds, &[]);
-            }
+            let seconds = asked.elapsed().as_secs_f64();
+            self.parts.metrics.lookup_duration.record(seconds, &[]);
         }
         self.delivery.handle(crate::clock::now(), event, &mut effects);
         for effect in effects {

@@ -6,7 +6,7 @@ use crate::peers::ToPeer;
 use std::time::Instant;
 use tim_core::conversation::{BatchResult, ConversationBatch, ConversationOutcome};
 use tim_core::home::{self, Config, Effect, RequestId};
-use tim_core::id::DatabaseName;
+use tim_core::id::{ConversationId, DatabaseName, Epoch, NodeName};
 use tim_core::submit;
 use tim_telemetry::{attribute, names};
 
@@ -42,13 +42,7 @@ impl Machines {
                 request,
                 database,
                 conversations,
-            } => {
-                let (databases, engine) = (self.parts.databases.clone(), self.engine.clone());
-                tokio::spawn(async move {
-                    let found = databases.load(&database, conversations).await;
-                    engine.post(Input::Home(home::Event::Loaded { request, found }));
-                });
-            }
+            } => self.load(request, database, conversations),
             Effect::RunBatch {
                 request,
                 database,
@@ -59,49 +53,27 @@ impl Machines {
                 lane,
                 attempt,
                 tenure,
-            } => {
-                if self.is_me(&to) {
-                    self.push(Event::Lanes(submit::Event::Opened {
-                        from: to,
-                        lane,
-                        attempt,
-                        tenure,
-                    }));
-                } else {
-                    self.parts.peers.send(
-                        &to,
-                        ToPeer::Opened {
-                            lane,
-                            attempt,
-                            tenure,
-                        },
-                    );
-                }
-            }
+            } => self.tell_lane(
+                &to,
+                ToPeer::Opened {
+                    lane,
+                    attempt,
+                    tenure,
+                },
+            ),
             Effect::OpenRefused {
                 to,
                 lane,
                 attempt,
                 reason,
-            } => {
-                if self.is_me(&to) {
-                    self.push(Event::Lanes(submit::Event::OpenRefused {
-                        from: to,
-                        lane,
-                        attempt,
-                        reason,
-                    }));
-                } else {
-                    self.parts.peers.send(
-                        &to,
-                        ToPeer::OpenRefused {
-                            lane,
-                            attempt,
-                            reason,
-                        },
-                    );
-                }
-            }
+            } => self.tell_lane(
+                &to,
+                ToPeer::OpenRefused {
+                    lane,
+                    attempt,
+                    reason,
+                },
+            ),
             Effect::Answer {
                 to,
                 lane,
@@ -110,6 +82,7 @@ impl Machines {
                 answer,
             } => {
                 if self.is_me(&to) {
+                    // Not boxed: every message of this node comes this way.
                     self.push(Event::Lanes(submit::Event::Answered {
                         lane,
                         attempt,
@@ -118,21 +91,58 @@ impl Machines {
                     }));
                 } else {
                     let answer = Box::new(answer);
-                    self.parts.peers.send(
-                        &to,
-                        ToPeer::Answer {
-                            lane,
-                            attempt,
-                            index,
-                            answer,
-                        },
-                    );
+                    let message = ToPeer::Answer {
+                        lane,
+                        attempt,
+                        index,
+                        answer,
+                    };
+                    self.parts.peers.send(&to, message);
                 }
             }
             Effect::NeedMap => self.parts.need_map.notify_one(),
             // Gathered by the caller.
             Effect::Committed(_) => {}
         }
+    }
+
+    /// Tells a lane whether its conversation is open, here or at a peer.
+    fn tell_lane(&mut self, to: &NodeName, message: ToPeer) {
+        if !self.is_me(to) {
+            return self.parts.peers.send(to, message);
+        }
+        let from = to.clone();
+        match message {
+            ToPeer::Opened {
+                lane,
+                attempt,
+                tenure,
+            } => self.push(Event::Lanes(submit::Event::Opened {
+                from,
+                lane,
+                attempt,
+                tenure,
+            })),
+            ToPeer::OpenRefused {
+                lane,
+                attempt,
+                reason,
+            } => self.push(Event::Lanes(submit::Event::OpenRefused {
+                from,
+                lane,
+                attempt,
+                reason,
+            })),
+            _ => {}
+        }
+    }
+
+    fn load(&self, request: RequestId, database: DatabaseName, conversations: Vec<(ConversationId, Epoch)>) {
+        let (databases, engine) = (self.parts.databases.clone(), self.engine.clone());
+        tokio::spawn(async move {
+            let found = databases.load(&database, conversations).await;
+            engine.post(Input::Home(home::Event::Loaded { request, found }));
+        });
     }
 
     fn run_batch(

@@ -230,13 +230,13 @@ impl Machines {
     /// Publishes what the engine shows of itself.
     pub(super) fn show(&mut self) {
         let unregistered = self.registrar.unregistered();
-        if unregistered == 0 {
-            if let Some(since) = self.repairing.take() {
-                self.parts
-                    .metrics
-                    .repair_duration
-                    .record(since.elapsed().as_secs_f64(), &[]);
-            }
+        if unregistered == 0
+            && let Some(since) = self.repairing.take()
+        {
+            self.parts
+                .metrics
+                .repair_duration
+                .record(since.elapsed().as_secs_f64(), &[]);
         }
         let figures = &self.engine.figures;
         figures

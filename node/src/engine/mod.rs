@@ -161,11 +161,10 @@ pub(crate) async fn run(engine: Engine, parts: Parts, inputs: Inputs) {
         let wait = machines.deadline().map_or(SLEEP_MAX, |deadline: Moment| {
             Duration::from_millis(deadline.since_ms(now)).min(SLEEP_MAX)
         });
-        if !wait.is_zero() {
-            match tokio::time::timeout(wait, receiver.recv_many(&mut batch, INPUTS_AT_ONCE)).await {
-                Ok(0) => return,
-                Ok(_) | Err(_) => {}
-            }
+        if !wait.is_zero()
+            && let Ok(0) = tokio::time::timeout(wait, receiver.recv_many(&mut batch, INPUTS_AT_ONCE)).await
+        {
+            return;
         }
         for input in batch.drain(..) {
             machines.input(input);

@@ -57,15 +57,15 @@ pub(super) async fn carry_deliveries(way: Way, mut queue: mpsc::Receiver<ToPeer>
                 _ => {}
             }
         }
-        if !delivered.is_empty() {
-            if let Err(status) = link.delivery().deliver(convert::deliver_request(delivered)).await {
-                tracing::debug!(peer = %way.to, %status, "a delivery did not arrive");
-            }
+        if !delivered.is_empty()
+            && let Err(status) = link.delivery().deliver(convert::deliver_request(delivered)).await
+        {
+            tracing::debug!(peer = %way.to, %status, "a delivery did not arrive");
         }
-        if !relayed.is_empty() {
-            if let Err(status) = link.delivery().relay(convert::relay_request(relayed)).await {
-                tracing::debug!(peer = %way.to, %status, "relayed messages did not arrive");
-            }
+        if !relayed.is_empty()
+            && let Err(status) = link.delivery().relay(convert::relay_request(relayed)).await
+        {
+            tracing::debug!(peer = %way.to, %status, "relayed messages did not arrive");
         }
     }
 }

@@ -154,11 +154,12 @@ impl Live {
         for effect in effects {
             self.effect(node, mailbox, effect, out);
         }
-        if self.settled.is_some() && self.core.is_settled() {
-            if let Some(settled) = self.settled.take() {
-                // Whoever drains may have given up waiting.
-                let _ = settled.send(());
-            }
+        if self.settled.is_some()
+            && self.core.is_settled()
+            && let Some(settled) = self.settled.take()
+        {
+            // Whoever drains may have given up waiting.
+            let _ = settled.send(());
         }
     }
 

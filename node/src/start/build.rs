@@ -25,6 +25,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tim_catalogue::{Report, configuration, node as causes};
 use tim_cluster::control::{ControlGroup, ControlSettings};
+use tim_cluster::keyring::KeyRing;
 use tim_cluster::links::{Handshaker, Links, PeerServer};
 use tim_cluster::membership::{self, Gossip, MemberState, SystemResolver};
 use tim_cluster::tls::{PeerIdentity, Trust, TrustFiles, TrustReloader, watch_files};
@@ -55,6 +56,16 @@ pub(super) struct Sockets {
     pub(super) gossip: UdpSocket,
 }
 
+impl Addresses {
+    fn of(sockets: &Sockets, peer: SocketAddr) -> Self {
+        Self {
+            client: sockets.client,
+            admin: sockets.admin,
+            peer,
+        }
+    }
+}
+
 /// TLS for clients, with the node's own certificate.
 pub(super) struct ClientTls(pub(super) Trust);
 
@@ -78,25 +89,19 @@ pub(super) async fn build(
     })
     .await;
     let (trust, ring) = (reloader.trust(), reloader.keys());
-    let reload = Duration::from_millis(config.trust.reload_interval_millis);
-    watch_files(reloader, reload, supervisor.stop().token());
+    let interval = config.trust.reload_interval_millis;
+    watch_files(
+        reloader,
+        Duration::from_millis(interval),
+        supervisor.stop().token(),
+    );
     let advertise = advertised(&config, sockets.peer_address).await;
+    let addresses = Addresses::of(&sockets, advertise);
     let handshaker = Handshaker::new(&config.node.cluster_id, name.clone(), Arc::clone(&ring));
-    let (membership, events) = membership::start(Gossip {
-        cluster_id: config.node.cluster_id.clone(),
-        name: name.clone(),
-        zone: config.node.zone.clone(),
-        advertise,
-        socket: sockets.gossip,
-        keys: ring,
-        seeds: config.membership.seeds.clone(),
-        resolver: Arc::new(SystemResolver),
-        settings: membership::Settings::from_config(&config.membership),
-    });
+    let (membership, events) = membership::start(gossip(&config, &name, advertise, sockets.gossip, ring));
     let members = membership.members();
-    if let Some(own) = members.borrow().get(&name) {
-        handshaker.set_generation(own.generation);
-    }
+    let own = members.borrow().get(&name).map(|own| own.generation);
+    handshaker.set_generation(own.unwrap_or_default());
     let links = Links::new(trust.clone(), handshaker.clone(), members.clone());
     let store = Store::new(StoreConfig {
         cluster: config.node.cluster_id.clone(),
@@ -104,18 +109,14 @@ pub(super) async fn build(
     });
     let control = open_control(&config, &name, &links, &membership).await?;
     let map = Arc::new(guessed_map(&config)?);
-    let databases = Arc::new(Databases::new(store, Arc::clone(&map), Arc::clone(&board)));
+    let databases = Arc::new(Databases::new(store, map.clone(), board.clone()));
     let (engine, inputs) = engine::channel();
     let peers = Arc::new(Peers::new(links, engine.clone()));
     let (drain, drain_inputs) = drain::channel();
     let node = Arc::new(Node {
         config_hash: config_hash(&config),
         started: Instant::now(),
-        addresses: Addresses {
-            client: sockets.client,
-            admin: sockets.admin,
-            peer: advertise,
-        },
+        addresses,
         ids: id_scheme(&config),
         server_mark: server_mark(&name),
         session_config: session_config(&config),
@@ -150,6 +151,26 @@ pub(super) async fn build(
     run_tasks(&node, running, supervisor);
     gauges::register(&node);
     Ok(node)
+}
+
+fn gossip(
+    config: &NodeConfig,
+    name: &NodeName,
+    advertise: SocketAddr,
+    socket: UdpSocket,
+    keys: Arc<ArcSwap<KeyRing>>,
+) -> Gossip {
+    Gossip {
+        cluster_id: config.node.cluster_id.clone(),
+        name: name.clone(),
+        zone: config.node.zone.clone(),
+        advertise,
+        socket,
+        keys,
+        seeds: config.membership.seeds.clone(),
+        resolver: Arc::new(SystemResolver),
+        settings: membership::Settings::from_config(&config.membership),
+    }
 }
 
 /// What the tasks take over.
@@ -227,6 +248,7 @@ pub(super) async fn wait_until_ready(node: &Arc<Node>) {
             dsn_file: node.config.storage.dsn_directory.join(name),
             name: database,
             retry_interval: Duration::from_millis(node.config.storage.retry_interval_millis),
+            connect_timeout: Duration::from_millis(node.config.storage.connect_timeout_millis),
             board: Arc::clone(&node.board),
         };
         let store = node.databases.store().clone();

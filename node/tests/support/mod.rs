@@ -3,7 +3,11 @@
     dead_code,
     unreachable_pub,
     missing_docs,
-    reason = "every test binary uses its own part of this"
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "part of the tests, of which every one uses its own part of this"
 )]
 
 pub mod authority;
@@ -64,7 +68,6 @@ impl Cluster {
         std::fs::create_dir_all(root.join("dsn")).unwrap();
         std::fs::create_dir_all(root.join("tls")).unwrap();
         std::fs::write(root.join("storage.key"), authority::base64_key(7)).unwrap();
-        authority::write_keyring(&root.join("keyring.toml"), 1);
         for database in databases {
             let file = root.join("data").join(format!("{database}.db"));
             std::fs::write(
@@ -90,6 +93,7 @@ impl Cluster {
         let name = format!("chat-{index}");
         let directory = self.directory.path().join(&name);
         std::fs::create_dir_all(&directory).unwrap();
+        authority::write_keyring(&directory.join("keyring.toml"), 1);
         self.authority
             .write_node(&self.directory.path().join("tls"), CLUSTER, &name);
         self.nodes.push(Node {
@@ -156,7 +160,7 @@ address = "127.0.0.1:{client}"
 [listeners.admin]
 address = "127.0.0.1:{admin}"
 [trust]
-keyring_file = "{root}/keyring.toml"
+keyring_file = "{root}/{name}/keyring.toml"
 storage_key_file = "{root}/storage.key"
 tls_directory = "{root}/tls"
 reload_interval_millis = 200

@@ -108,9 +108,8 @@ impl Raw {
             let message = tokio::time::timeout(PATIENCE, self.socket.next())
                 .await
                 .expect("the end in time")?;
-            match message.ok()? {
-                Message::Close(frame) => return frame.map(|frame| u16::from(frame.code)),
-                _ => {}
+            if let Message::Close(frame) = message.ok()? {
+                return frame.map(|frame| u16::from(frame.code));
             }
         }
     }
