@@ -5,12 +5,14 @@
 //! Schemas) are generated from the code itself; the binary only calls [`main`].
 
 pub mod arguments;
+pub mod bench;
 pub mod chat;
 pub mod exit;
 pub mod failure;
 pub mod output;
 pub mod quantity;
 pub mod question;
+pub mod schemas;
 pub mod status;
 pub mod table;
 pub mod target;
@@ -124,6 +126,10 @@ async fn act(terminal: &Terminal, global: &Global, verb: Verb) -> Outcome {
             verbs::split::run(terminal, target.as_ref(), global.timeout, &split).await
         }
         Verb::Chat(chat) => Box::pin(chat::run(terminal, global, &chat)).await,
-        other => Err(Failure::usage(format!("{other:?} is not there yet"))),
+        Verb::Bench(bench) => Box::pin(bench::run(terminal, global, &bench)).await,
+        // Those that need no runtime were carried out before.
+        Verb::Up(_) | Verb::Explain(_) | Verb::Version | Verb::Completion(_) | Verb::Help(_) => {
+            Ok(Exit::Done)
+        }
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! A name, directory or context that does not exist is an error that lists those that do; there is never a default for it.
 
+mod admin_status;
+mod kubernetes;
 mod local;
 
+pub use kubernetes::KubernetesTarget;
 pub use local::{LocalTarget, parent_directory, shown_path};
 
 use crate::arguments::Global;
@@ -58,7 +61,7 @@ pub trait Target: Send + Sync {
 /// It does not exist.
 pub async fn choose(global: &Global, kubectl_plugin: bool) -> Outcome<Box<dyn Target>> {
     if kubectl_plugin || global.context.is_some() || global.namespace.is_some() {
-        return Err(Failure::usage("Kubernetes is not reached yet"));
+        return Ok(Box::new(KubernetesTarget::open(global).await?));
     }
     Ok(Box::new(LocalTarget::open(global)?))
 }

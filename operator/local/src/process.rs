@@ -67,6 +67,24 @@ impl ProcessId {
         Some(kibibytes * 1024)
     }
 
+    /// Processor time it has used, its ended threads included, while it lives.
+    pub fn processor_time(self) -> Option<std::time::Duration> {
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
+        if parse_stat(&text)?.start_ticks != self.start_ticks {
+            return None;
+        }
+        const FIELDS_BETWEEN_STATE_AND_USER_TIME: usize = 11;
+        let mut fields = text[text.rfind(')')? + 1..].split_whitespace();
+        let user: u64 = fields.nth(FIELDS_BETWEEN_STATE_AND_USER_TIME)?.parse().ok()?;
+        let system: u64 = fields.next()?.parse().ok()?;
+        let ticks_per_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK)
+            .ok()
+            .flatten()?;
+        let ticks_per_second = u64::try_from(ticks_per_second).ok()?.max(1);
+        let milliseconds = (user + system).checked_mul(1_000)? / ticks_per_second;
+        Some(std::time::Duration::from_millis(milliseconds))
+    }
+
     /// How long it has been running, in seconds.
     pub fn uptime_seconds(self) -> Option<u64> {
         let uptime = std::fs::read_to_string("/proc/uptime").ok()?;

@@ -124,6 +124,8 @@ pub struct Supervisor {
     plan_due: Instant,
     last_tick: Instant,
     revision: String,
+    /// The program as it was at the start: one that is built anew meanwhile takes effect at the next.
+    image: String,
     /// Lives that were seen serving, by node.
     serving: std::collections::BTreeMap<String, String>,
     _lock: SupervisorLock,
@@ -163,6 +165,7 @@ impl Supervisor {
         let now = Instant::now();
         Ok(Self {
             source: settings.source.clone().map(SourceWatcher::new),
+            image: program_identity(&settings.program),
             settings,
             directory,
             store,
@@ -378,10 +381,6 @@ impl Supervisor {
         for event in self.problems.follow(problems, Instant::now()) {
             self.say(event);
         }
-    }
-
-    fn default_image(&self) -> String {
-        program_identity(&self.settings.program)
     }
 }
 

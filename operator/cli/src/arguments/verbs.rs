@@ -227,7 +227,7 @@ pub struct BenchArguments {
     /// Kind of load
     #[arg(value_enum, default_value = "direct", value_name = "LOAD")]
     pub load: BenchLoad,
-    /// Pairs of accounts that write to each other
+    /// Pairs of accounts, one of which writes to the other
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub pairs: u32,
     /// Sessions, for idle and logins

@@ -30,7 +30,7 @@ impl Supervisor {
         let workload = WorkloadRecord::load(&self.directory)?;
         Ok(Observed {
             now: Timestamp::now(),
-            default_image: self.default_image(),
+            default_image: self.image.clone(),
             shared_disk: true,
             config_problem: self.runner.configuration_problem(&cluster),
             secrets: self.secrets.clone(),

@@ -1,0 +1,173 @@
+//! `tim bench`: measures any server that speaks tim, and checks that nothing is lost, doubled or reordered.
+//!
+//! ```text
+//!   accounts ──▶ load (direct, relay, idle, logins) ──▶ measured + checker ──▶ report, exit code
+//! ```
+//!
+//! Figures without zero loss, zero duplicates and kept order are no figures: the checker decides the exit code.
+
+mod accounts;
+mod checker;
+mod direct;
+mod idle;
+mod logins;
+mod measured;
+mod pace;
+mod relay;
+mod report;
+mod server_load;
+
+pub use report::BenchDocument;
+
+use crate::arguments::{BenchArguments, BenchLoad, Global};
+use crate::chat::{local_addresses, parse_addresses};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::output::write_document;
+use crate::target::{LocalTarget, find_cluster};
+use crate::terminal::Terminal;
+use accounts::BenchAccounts;
+use measured::Live;
+use report::{Figures, Setting};
+use server_load::ServerLoad;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tim_catalogue::command_line;
+use tim_client::{Address, Server};
+use tim_local::view;
+
+/// How often a running bench says how far it is.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What every load needs.
+struct Bench<'a> {
+    arguments: &'a BenchArguments,
+    addresses: Vec<Address>,
+    accounts: BenchAccounts,
+    live: Arc<Live>,
+}
+
+/// Measures.
+///
+/// # Errors
+/// No server answers, it refuses the accounts, or the checker has found a loss, a duplicate or a reordering (exit 1).
+pub async fn run(terminal: &Terminal, global: &Global, arguments: &BenchArguments) -> Outcome {
+    let (shown, addresses, accounts_file, pids) = place(global, arguments).await?;
+    terminal.message(format!("{shown} · {}", describe(arguments)));
+    let first = addresses
+        .first()
+        .map(|address| format!("{}:{}", address.host(), address.port()));
+    let key = if arguments.url.is_empty() {
+        String::new()
+    } else {
+        first.unwrap_or_default()
+    };
+    let bench = Bench {
+        arguments,
+        accounts: BenchAccounts::open(&accounts_file, &key)?,
+        addresses,
+        live: Arc::default(),
+    };
+    let server = ServerLoad::new(pids);
+    let progress = tokio::spawn(say_progress(terminal.clone(), Arc::clone(&bench.live)));
+    let measured = match arguments.load {
+        BenchLoad::Direct => direct::run(&bench, &server).await,
+        BenchLoad::Relay => relay::run(&bench, &server).await,
+        BenchLoad::Idle => idle::run(&bench, &server).await,
+        BenchLoad::Logins => logins::run(&bench, &server).await,
+    };
+    progress.abort();
+    finish(
+        terminal,
+        global,
+        Setting::of(arguments, &bench.addresses),
+        measured?,
+    )
+}
+
+fn finish(terminal: &Terminal, global: &Global, setting: Setting, figures: Figures) -> Outcome {
+    let violations = figures.checks.violations();
+    let document = BenchDocument::new(setting, figures);
+    if global.output.is_document() {
+        write_document(terminal, global.output, &document)?;
+    } else {
+        document.lines().iter().for_each(|line| terminal.result(line));
+    }
+    if violations.is_empty() {
+        return Ok(Exit::Done);
+    }
+    Err(Failure::new(&command_line::CHECK_FAILED, violations.join(", ")))
+}
+
+async fn place(
+    global: &Global,
+    arguments: &BenchArguments,
+) -> Outcome<(String, Vec<Address>, PathBuf, Vec<u32>)> {
+    if !arguments.url.is_empty() {
+        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+        let data = std::env::var_os("XDG_DATA_HOME").map_or_else(|| home.join(".local/share"), PathBuf::from);
+        let file = data.join("tim").join("bench-accounts.json");
+        let addresses = parse_addresses(&arguments.url)?;
+        return Ok((
+            arguments.url.join(", "),
+            addresses,
+            file,
+            arguments.server_pid.clone(),
+        ));
+    }
+    let (cluster, addresses, chat_accounts) = local_addresses(global, arguments.cluster.as_deref()).await?;
+    let file = chat_accounts.with_file_name("bench-accounts.json");
+    let mut pids = arguments.server_pid.clone();
+    pids.extend(local_pids(global, &cluster).await?);
+    Ok((format!("local cluster {cluster}"), addresses, file, pids))
+}
+
+async fn local_pids(global: &Global, cluster: &str) -> Outcome<Vec<u32>> {
+    let target = LocalTarget::open(global)?;
+    let cluster = find_cluster(&target, Some(cluster)).await?;
+    let seen = view::observe(target.directory(), &cluster, Duration::from_secs(2)).await;
+    let seen = seen.map_err(|error| Failure::unexpected(&error))?;
+    Ok(seen.nodes.iter().filter_map(view::NodeView::pid).collect())
+}
+
+fn describe(arguments: &BenchArguments) -> String {
+    let pace = arguments.rate.map_or_else(
+        || {
+            format!(
+                "as fast as answers come, {} under way per sender",
+                arguments.window
+            )
+        },
+        |rate| format!("{rate} per second"),
+    );
+    let seconds = arguments.duration.as_secs_f64();
+    match arguments.load {
+        BenchLoad::Direct => format!("direct: {} pairs, {pace}, {seconds} s", arguments.pairs),
+        BenchLoad::Relay => format!("relay: {} pairs, {pace}, {seconds} s", arguments.pairs),
+        BenchLoad::Idle => format!("idle: {} sessions, {seconds} s", arguments.sessions),
+        BenchLoad::Logins => format!("logins: {} accounts, {pace}, {seconds} s", arguments.sessions),
+    }
+}
+
+impl Bench<'_> {
+    /// The server with its addresses turned, so that clients spread over the nodes and yet know all of them.
+    fn server(&self, number: usize) -> Server {
+        let mut addresses = self.addresses.clone();
+        let turn = number % addresses.len().max(1);
+        addresses.rotate_left(turn);
+        Server::at(addresses)
+    }
+}
+
+async fn say_progress(terminal: Terminal, live: Arc<Live>) {
+    let mut last = live.numbers();
+    loop {
+        tokio::time::sleep(PROGRESS_INTERVAL).await;
+        let now = live.numbers();
+        if let Some(line) = now.line(&last, PROGRESS_INTERVAL) {
+            terminal.message(line);
+        }
+        last = now;
+    }
+}

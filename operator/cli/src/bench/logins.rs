@@ -1,0 +1,88 @@
+//! Logins: connections that come, log in, and go.
+
+use super::Bench;
+use super::checker::Found;
+use super::measured::{Live, Times};
+use super::pace::Pace;
+use super::report::{Checks, Figures};
+use super::server_load::ServerLoad;
+use crate::failure::Outcome;
+use futures::stream::{FuturesUnordered, StreamExt};
+use std::time::{Duration, Instant};
+
+/// How long logins under way at the end may take.
+const FINISH_MAX: Duration = Duration::from_secs(30);
+
+pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figures> {
+    let count = usize::try_from(bench.arguments.sessions).unwrap_or(usize::MAX);
+    let at = |number: usize| bench.server(number);
+    let live = &bench.live;
+    bench
+        .accounts
+        .ensure(count, &at, || Live::raise(&live.accounts))
+        .await?;
+    let before = server.look();
+    let start = Instant::now();
+    let end = start + bench.arguments.duration;
+    let pace = Pace::new(bench.arguments.rate, bench.arguments.window, 0, 1, start);
+    let mut times = Times::new();
+    let mut under_way = FuturesUnordered::new();
+    let mut number = 0_u64;
+    while Instant::now() < end {
+        match pace.due(number, under_way.len()) {
+            Some(due) => {
+                tokio::select! {
+                    Some(outcome) = under_way.next() => note(live, &mut times, outcome),
+                    () = tokio::time::sleep_until(due.into()) => {
+                        let account = usize::try_from(number).unwrap_or(0) % count.max(1);
+                        Live::raise(&live.sent);
+                        under_way.push(log_in_and_out(bench, account, due));
+                        number += 1;
+                    }
+                }
+            }
+            None => {
+                if let Some(outcome) = under_way.next().await {
+                    note(live, &mut times, outcome);
+                }
+            }
+        }
+    }
+    let rest = async {
+        while let Some(outcome) = under_way.next().await {
+            note(live, &mut times, outcome);
+        }
+    };
+    let _ = tokio::time::timeout(FINISH_MAX, rest).await;
+    let percentiles = times.percentiles();
+    Ok(Figures {
+        seconds: start.elapsed().as_secs_f64(),
+        operations: percentiles.map_or(0, |percentiles| percentiles.count),
+        echo: percentiles,
+        delivery: None,
+        checks: Checks::of(Found::default(), live),
+        server: server.since(&before),
+        bytes_per_session: None,
+    })
+}
+
+async fn log_in_and_out(bench: &Bench<'_>, account: usize, begun: Instant) -> Result<Duration, String> {
+    let logged_in = bench
+        .accounts
+        .log_in(account, bench.server(account), |options| options.reconnect = None)
+        .await
+        .map_err(|failure| failure.to_string())?;
+    let time = begun.elapsed();
+    logged_in.client.close().await;
+    Ok(time)
+}
+
+fn note(live: &Live, times: &mut Times, outcome: Result<Duration, String>) {
+    match outcome {
+        Ok(time) => {
+            Live::raise(&live.answered);
+            times.record(time);
+        }
+        Err(why) => live.refuse(why),
+    }
+}

@@ -1,0 +1,148 @@
+//! One-to-one messages that are not stored (odType 5): only those who are online get them.
+
+use super::Bench;
+use super::accounts::LoggedIn;
+use super::checker::Found;
+use super::direct::{Shared, await_arrival, befriend_all, ignore_events, pairs, payload, read_payload};
+use super::measured::{Live, Times};
+use super::pace::Pace;
+use super::report::{Checks, Figures};
+use super::server_load::ServerLoad;
+use crate::failure::{Failure, Outcome};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tim_client::wire::structs::operation;
+use tim_client::{Client, Event};
+use tokio::sync::Notify;
+
+/// A window that nothing makes room in for this long is taken for lost and opened again.
+const ROOM_MAX: Duration = Duration::from_secs(2);
+
+struct RelayPair {
+    shared: Shared,
+    room: Notify,
+}
+
+pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figures> {
+    let pairs = pairs(bench).await?;
+    befriend_all(&pairs).await?;
+    let start = Instant::now();
+    let before = server.look();
+    let senders = pairs.len();
+    let (mut sending, mut shared) = (Vec::new(), Vec::new());
+    for (number, pair) in pairs.into_iter().enumerate() {
+        let both = Arc::new(RelayPair {
+            shared: Shared::new(&bench.live, start),
+            room: Notify::new(),
+        });
+        tokio::spawn(receive(pair.receiver, Arc::clone(&both)));
+        tokio::spawn(ignore_events(pair.sender.events, Arc::clone(&bench.live)));
+        let sender = Sender {
+            client: pair.sender.client,
+            to: pair.receiver_node,
+            pace: Pace::new(
+                bench.arguments.rate,
+                bench.arguments.window,
+                number,
+                senders,
+                start,
+            ),
+            pair: Arc::clone(&both),
+            payload_bytes: usize::try_from(bench.arguments.payload).unwrap_or(usize::MAX),
+            end: start + bench.arguments.duration,
+        };
+        sending.push(tokio::spawn(sender.run()));
+        shared.push(both);
+    }
+    for task in sending {
+        task.await.map_err(|error| Failure::unexpected(&error))?;
+    }
+    let elapsed = start.elapsed();
+    let taken = server.since(&before);
+    await_relayed(&shared).await;
+    let (mut found, mut delivery) = (Found::default(), Times::new());
+    for both in &shared {
+        found.add(both.shared.lane.lock().found());
+        delivery.add(&both.shared.delivery.lock());
+    }
+    Ok(Figures {
+        seconds: elapsed.as_secs_f64(),
+        operations: found.delivered,
+        echo: None,
+        delivery: delivery.percentiles(),
+        checks: Checks::of(found, &bench.live),
+        server: taken,
+        bytes_per_session: None,
+    })
+}
+
+async fn await_relayed(pairs: &[Arc<RelayPair>]) {
+    // The same waiting as for stored messages; a handful of pointers is made for it.
+    for pair in pairs {
+        let deadline = Instant::now() + ROOM_MAX;
+        while !pair.shared.lane.lock().is_complete() && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    await_arrival(&[]).await;
+}
+
+struct Sender {
+    client: Client,
+    to: String,
+    pace: Pace,
+    pair: Arc<RelayPair>,
+    payload_bytes: usize,
+    end: Instant,
+}
+
+impl Sender {
+    async fn run(self) {
+        let mut number = 0_u64;
+        while Instant::now() < self.end {
+            let delivered = u64::try_from(self.pair.shared.lane.lock().n_delivered()).unwrap_or(u64::MAX);
+            let under_way = usize::try_from(number.saturating_sub(delivered)).unwrap_or(usize::MAX);
+            match self.pace.due(number, under_way) {
+                Some(due) => tokio::time::sleep_until(due.into()).await,
+                None => {
+                    let room = tokio::time::timeout(ROOM_MAX, self.pair.room.notified()).await;
+                    if room.is_ok() {
+                        continue;
+                    }
+                }
+            }
+            let text = payload(number, self.pair.shared.start.elapsed(), self.payload_bytes);
+            match self.client.send_stream(&self.to, text.into_bytes().into()).await {
+                Ok(()) => {
+                    Live::raise(&self.pair.shared.live.sent);
+                    // Handed to the server's socket is all that a relayed message is ever acknowledged.
+                    self.pair.shared.lane.lock().stored(number, None);
+                }
+                Err(error) => self.pair.shared.live.refuse(error.to_string()),
+            }
+            number += 1;
+        }
+    }
+}
+
+async fn receive(mut receiver: LoggedIn, pair: Arc<RelayPair>) {
+    while let Some(event) = receiver.events.next().await {
+        let Event::Message { message, .. } = event else {
+            continue;
+        };
+        if message.od_type != operation::STREAM {
+            continue;
+        }
+        let text = message
+            .data_binary
+            .as_deref()
+            .and_then(|data| std::str::from_utf8(data).ok());
+        if let Some((sequence, sent)) = text.and_then(read_payload) {
+            pair.shared.lane.lock().delivered(sequence, None);
+            Live::raise(&pair.shared.live.delivered);
+            let elapsed = pair.shared.start.elapsed().saturating_sub(sent);
+            pair.shared.delivery.lock().record(elapsed);
+            pair.room.notify_one();
+        }
+    }
+}
