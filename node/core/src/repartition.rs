@@ -150,7 +150,7 @@ pub enum Step {
         /// Which cut-over.
         attempt: u32,
     },
-    /// Source: `closing(n)` → `open`.
+    /// Source: `closing(n)` → `open`. Answered with [`Done::Moved`] when the source says `moved` already.
     Reopen {
         /// Which cut-over.
         attempt: u32,

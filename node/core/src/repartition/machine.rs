@@ -226,7 +226,8 @@ impl Running {
         match (self.cutover, done) {
             (Cutover::Close, _) => self.cutover = Cutover::Drain,
             (Cutover::Drain, Done::Drained { left: 0 }) => self.cutover = Cutover::Move,
-            (Cutover::Move, Done::Moved(true)) => {
+            // A `moved` whose answer was lost is found by the attempt to open the source again.
+            (Cutover::Move | Cutover::Reopen, Done::Moved(true)) => {
                 self.enter(Phase::Publishing, effects);
                 return;
             }

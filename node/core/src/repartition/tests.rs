@@ -185,6 +185,26 @@ fn failing_while_closed_opens_again_once_the_limit_is_reached() {
     assert_eq!(drive.persisted.phase, Phase::Completed);
 }
 
+/// The answer to `move` was lost, and the pause is over: opening again finds out that it has moved.
+#[test]
+fn a_move_whose_answer_was_lost_is_not_done_again() {
+    let mut drive = Drive::new();
+    let effects = drive.lead(1);
+    let done = drive.run(effects, 200, |step, number| match step {
+        Step::Move { .. } => Err(StepError::Retry("no answer".to_owned())),
+        Step::Reopen { .. } => Ok(Done::Moved(true)),
+        step => well(step, number),
+    });
+    assert!(done);
+    assert_eq!(drive.persisted.phase, Phase::Completed);
+    assert_eq!(drive.persisted.cutovers, 1);
+    let closes = drive
+        .steps
+        .iter()
+        .filter(|step| matches!(step, Step::Close { .. }));
+    assert_eq!(closes.count(), 1);
+}
+
 #[test]
 fn an_old_term_stops() {
     let mut drive = Drive::new();

@@ -23,9 +23,10 @@ impl Move<'_> {
                     if !fence.copying || !self.is_ours(&fence) {
                         return Err(self.refuse(&self.source, "the source is not marked for this move"));
                     }
-                    // A step that was on its way for long must not begin a cut-over that was given up since.
+                    // Its cut-over was given up since, by another node or by a later step of the coordinator. Moving
+                    // will be found impossible, and the next attempt has a number of its own.
                     if attempt < fence.closings {
-                        return Err(self.refuse(&self.source, "a later cut-over has begun"));
+                        return Ok((transaction, Done::Ok));
                     }
                     let state = FenceState::Closing(attempt);
                     let closing = Fence {

@@ -49,6 +49,7 @@ impl Move<'_> {
         if !fence.copying || !self.is_ours(&fence) {
             return Err(self.refuse(&self.source, "the source is not marked for this move"));
         }
+        self.announce_term(&self.target).await?;
         for sub_range in sub_ranges(self.range()) {
             if !self.verify_sub_range(sub_range).await? {
                 tracing::warn!(
