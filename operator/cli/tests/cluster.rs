@@ -1,0 +1,337 @@
+//! Real clusters of real processes: started, killed, scaled, split, chatted with.
+
+mod common;
+
+use common::{Place, await_that, is_alive, kill, schema, supervisor};
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+fn place() -> Place {
+    common::ensure_node_program();
+    Place::with_example()
+}
+
+fn pids(status: &Value) -> Vec<u64> {
+    status["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|node| node["pid"].as_u64())
+        .collect()
+}
+
+/// The first line of the answer to `GET path`.
+fn get(url: &str, path: &str) -> String {
+    let authority = url.split("//").nth(1).unwrap().split('/').next().unwrap();
+    let mut stream = TcpStream::connect(authority).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn up_prints_a_block_in_which_every_address_answers_and_stops_cleanly() {
+    let place = place();
+    let mut up = place.start(&["up", "chat.yaml"]);
+    let block = up.await_output("Ctrl-C stops the cluster and keeps its data.");
+    for line in block.lines().chain(up.errors().lines()) {
+        assert!(line.chars().count() <= 110, "{line}");
+        assert!(!line.contains('\u{1b}'), "{line}");
+    }
+    let rows: Vec<Vec<&str>> = block
+        .lines()
+        .filter(|line| line.starts_with("  chat-"))
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(rows.len(), 3, "{block}");
+    for row in &rows {
+        let [_, pid, client, admin] = row[..] else {
+            panic!("{row:?}")
+        };
+        assert!(is_alive(pid.parse().unwrap()));
+        assert!(
+            client.starts_with("ws://127.0.0.1:") && client.ends_with("/tim"),
+            "{client}"
+        );
+        assert!(
+            get(client, "/").contains(" 200 "),
+            "{client}: {}",
+            get(client, "/")
+        );
+        assert!(get(admin, "/").contains(" 200 "), "{admin}: {}", get(admin, "/"));
+        assert!(get(admin, "/readyz").contains(" 200 "));
+    }
+    for folder in [".tim/chat/data", ".tim/chat/logs"] {
+        assert!(block.contains(folder) && place.folder.path().join(folder).is_dir());
+    }
+    let status = place.await_healthy(3);
+    let wrong = schema::violations(&schema::committed("status.schema.json"), &status);
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert_eq!(status["partitions"].as_array().unwrap().len(), 2);
+    assert!(status["epoch"].as_u64().unwrap() >= 1);
+    for (row, node) in rows.iter().zip(status["nodes"].as_array().unwrap()) {
+        assert_eq!(
+            (
+                node["name"].as_str(),
+                node["clientUrl"].as_str(),
+                node["adminUrl"].as_str()
+            ),
+            (Some(row[0]), Some(row[2]), Some(row[3]))
+        );
+    }
+    let taken: u16 = rows[0][2]
+        .split(':')
+        .nth(2)
+        .unwrap()
+        .trim_end_matches("/tim")
+        .parse()
+        .unwrap();
+    another_up_is_refused(&place, taken);
+    up.signal("-INT");
+    assert_eq!(up.await_end().code(), Some(0), "{}{}", up.output(), up.errors());
+    assert!(pids(&status).into_iter().all(|pid| !is_alive(pid)));
+    assert!(place.folder.path().join(".tim/chat/data/d0.db").exists());
+}
+
+fn another_up_is_refused(place: &Place, taken: u16) {
+    let second = place.run(&["up", "chat.yaml"]);
+    assert_eq!(second.status.code(), Some(5));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("TIM-L103"));
+    let elsewhere = Place::with_example();
+    let insisting = elsewhere.run(&["up", "chat.yaml", "--port", &taken.to_string()]);
+    let said = String::from_utf8_lossy(&insisting.stderr).into_owned();
+    assert_eq!(insisting.status.code(), Some(1), "{said}");
+    assert!(said.contains("TIM-L102") && said.contains("(tim-node)"), "{said}");
+}
+
+#[test]
+fn a_killed_node_is_started_again_and_its_users_chat_on() {
+    let place = place();
+    assert_eq!(
+        place.exit_code(&["up", "chat.yaml", "--detach"]),
+        0,
+        "{}",
+        place.logs()
+    );
+    let mut alice = place.start(&["chat", "--as", "alice", "bob"]);
+    let mut bob = place.start(&["chat", "--as", "bob", "alice"]);
+    alice.type_line("one");
+    alice.await_output("you: one   sent → stored");
+    bob.await_output("alice: one");
+    let before = place.await_healthy(3);
+    let victim = &before["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .max_by_key(|node| node["sessions"].as_u64())
+        .unwrap();
+    let (name, pid) = (
+        victim["name"].as_str().unwrap().to_owned(),
+        victim["pid"].as_u64().unwrap(),
+    );
+    kill("-KILL", pid);
+    for number in 0..20 {
+        bob.type_line(&format!("line {number}"));
+    }
+    let output = bob_lines(&alice.await_output("bob: line 19"));
+    let expected: Vec<String> = (0..20).map(|number| format!("bob: line {number}")).collect();
+    assert_eq!(output, expected, "each once, in order");
+    let after = place.await_healthy(3);
+    assert!(!pids(&after).contains(&pid));
+    let log = place.folder.path().join(".tim/chat.up.log");
+    await_that("told", || {
+        let told = std::fs::read_to_string(&log).unwrap_or_default();
+        told.contains(&format!("{name} ended by signal 9, serves again after"))
+    });
+    assert_eq!(alice.finish().code(), Some(0));
+    assert_eq!(bob.finish().code(), Some(0));
+    let down = place.run(&["down"]);
+    assert_eq!(down.status.code(), Some(0));
+    assert!(pids(&after).into_iter().all(|pid| !is_alive(pid)));
+    assert_eq!(place.exit_code(&["down"]), 0, "once more does no harm");
+}
+
+fn bob_lines(output: &str) -> Vec<String> {
+    output
+        .lines()
+        .filter_map(|line| Some(line[line.find("bob: line ")?..].trim_end().to_owned()))
+        .collect()
+}
+
+#[test]
+fn the_file_is_watched_commands_hold_until_then_and_a_mistake_changes_nothing() {
+    let place = place();
+    place.edit("replicas: 3", "replicas: 1");
+    let mut up = place.start(&["up", "chat.yaml"]);
+    up.await_output("Ctrl-C stops");
+    place.await_healthy(1);
+    place.edit("replicas: 1", "replicas: 2");
+    up.await_output("chat.yaml changed: replicas 1 → 2");
+    place.await_healthy(2);
+    let scaled = place.run(&["scale", "chat", "--replicas", "3", "--wait"]);
+    assert_eq!(
+        scaled.status.code(),
+        Some(0),
+        "{}\n{}",
+        String::from_utf8_lossy(&scaled.stderr),
+        place.logs()
+    );
+    up.await_output("changed by a command: replicas 2 → 3");
+    let before = pids(&place.await_healthy(3));
+    place.edit("replicas: 2", "replica: 2");
+    let told = up.await_output("did you mean spec.replicas?");
+    assert!(told.contains("TIM-C101 chat.yaml:"), "{told}");
+    assert_eq!(pids(&place.await_healthy(3)), before, "left as it was");
+    place.edit("replica: 2", "replicas: 1");
+    up.await_output("replicas 3 → 1");
+    place.await_healthy(1);
+    up.signal("-TERM");
+    assert_eq!(up.await_end().code(), Some(0));
+}
+
+#[test]
+fn nodes_outlive_a_killed_supervisor_and_the_next_one_adopts_them() {
+    let place = place();
+    assert_eq!(
+        place.exit_code(&["up", "chat.yaml", "--detach", "--replicas", "2"]),
+        0,
+        "{}",
+        place.logs()
+    );
+    let before = pids(&place.await_healthy(2));
+    kill("-KILL", supervisor(place.folder.path()).unwrap());
+    let orphaned = place.await_status("without a supervisor", |status| status["code"] == "TIM-L117");
+    assert_eq!(orphaned["verdict"], "DEGRADED");
+    assert_eq!(pids(&orphaned), before);
+    assert_eq!(
+        place.exit_code(&["scale", "chat", "--replicas", "1"]),
+        1,
+        "nobody would carry it out"
+    );
+    let mut up = place.start(&["up", "--replicas", "2"]);
+    up.await_output("Ctrl-C stops");
+    assert!(
+        up.errors().contains("chat-0, chat-1 still ran and go on"),
+        "{}",
+        up.errors()
+    );
+    assert_eq!(pids(&place.await_healthy(2)), before);
+    kill("-KILL", before[1]);
+    await_that("restarted", || !pids(&place.status()).contains(&before[1]));
+    place.await_healthy(2);
+    kill("-KILL", up.child.id().into());
+    up.await_end();
+    let down = place.run(&["down", "chat"]);
+    assert!(
+        String::from_utf8_lossy(&down.stdout).contains("2 nodes stopped"),
+        "{down:?}"
+    );
+}
+
+#[test]
+fn a_stopped_node_is_a_row_within_three_seconds_and_is_killed_after_ten() {
+    let place = place();
+    assert_eq!(
+        place.exit_code(&["up", "chat.yaml", "--detach"]),
+        0,
+        "{}",
+        place.logs()
+    );
+    let before = place.await_healthy(3);
+    let pid = before["nodes"][2]["pid"].as_u64().unwrap();
+    kill("-STOP", pid);
+    let begun = Instant::now();
+    let seen = place.await_status("seen as silent", |status| status["nodes"][2]["state"] == "silent");
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "looking did not wait for the node"
+    );
+    assert_eq!(
+        (&seen["verdict"], &seen["code"]),
+        (&Value::from("DEGRADED"), &Value::from("TIM-N104"))
+    );
+    let healed = place.await_status("healed", |status| status["verdict"] == "HEALTHY");
+    assert_ne!(healed["nodes"][2]["pid"].as_u64().unwrap(), pid);
+    assert_eq!(place.exit_code(&["down"]), 0);
+}
+
+#[test]
+fn a_split_moves_slots_to_a_new_database_while_a_load_runs_and_nothing_is_lost() {
+    let place = place();
+    assert_eq!(
+        place.exit_code(&["up", "chat.yaml", "--detach"]),
+        0,
+        "{}",
+        place.logs()
+    );
+    place.await_healthy(3);
+    let refused = place.run(&["split", "chat", "--at", "262144"]);
+    assert_eq!(refused.status.code(), Some(5), "not confirmed");
+    let mut load = place.start(&[
+        "bench",
+        "--pairs",
+        "4",
+        "--rate",
+        "20",
+        "--duration",
+        "30s",
+        "--output",
+        "json",
+    ]);
+    await_that("load", || load.errors().contains("answered"));
+    let split = place.run(&[
+        "split",
+        "chat",
+        "--at",
+        "262144",
+        "--wait",
+        "--yes",
+        "--timeout",
+        "2m",
+    ]);
+    let said = String::from_utf8_lossy(&split.stderr).into_owned();
+    assert_eq!(split.status.code(), Some(0), "{said}\n{}", place.logs());
+    assert!(said.contains("chat-split-1 Completed"), "{said}");
+    let status = place.await_status("three ranges", |status| {
+        status["partitions"]
+            .as_array()
+            .is_some_and(|list| list.len() == 3)
+    });
+    let ranges: Vec<(u64, &str)> = status["partitions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|range| {
+            (
+                range["from"].as_u64().unwrap(),
+                range["database"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(ranges, [(0, "d0"), (262_144, "d2"), (524_288, "d1")]);
+    assert!(place.folder.path().join(".tim/chat/data/d2.db").exists());
+    let ended = load.await_end();
+    let measured: Value = serde_json::from_str(&load.output()).unwrap();
+    assert_eq!(ended.code(), Some(0), "{measured:#}");
+    let wrong = schema::violations(&schema::committed("bench.schema.json"), &measured);
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert!(measured["figures"]["checks"]["stored"].as_u64().unwrap() > 0);
+    assert_eq!(place.exit_code(&["down"]), 0);
+    the_split_outlives_a_new_start(&place);
+}
+
+fn the_split_outlives_a_new_start(place: &Place) {
+    let again = place.run(&["up", "chat.yaml", "--detach"]);
+    assert_eq!(again.status.code(), Some(0), "{}", place.logs());
+    let status = place.await_healthy(3);
+    assert_eq!(status["partitions"].as_array().unwrap().len(), 3);
+    assert_eq!(place.exit_code(&["down"]), 0);
+}
