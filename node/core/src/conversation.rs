@@ -14,7 +14,7 @@
 //!    Those are the [`KnownEntry`]s.
 //! 4. Call [`decide`]. It compares the version, looks for ids, judges rights, numbers.
 //! 5. Write what it says:
-//!    * [`Decision::Conflict`]: nothing.
+//!    * On a [`Decision::Conflict`]: nothing.
 //!    * [`Decision::Apply`] with `changed == false`: nothing (everything was known, or refused for free).
 //!    * [`Decision::Apply`] with `changed == true`: the row becomes `state` (head, version, timestamp, relations),
 //!      and for each [`Verdict::Store`] the entry is inserted. When the verdict's `becomes_friends` is set, both

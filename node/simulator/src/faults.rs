@@ -212,11 +212,10 @@ impl World {
             return;
         };
         let online = |world: &Self, account: usize| {
-            let found = world
+            world
                 .clients
                 .iter()
-                .position(|client| client.member.account == account && client.line == Line::Online);
-            found
+                .position(|client| client.member.account == account && client.line == Line::Online)
         };
         let (Some(first), Some(second)) = (online(self, one), online(self, other)) else {
             self.strangers.insert(0, (one, other));

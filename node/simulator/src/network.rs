@@ -50,70 +50,56 @@ impl Network {
 
 impl World {
     pub(crate) fn send(&mut self, from: NodeIndex, to: NodeIndex, message: PeerMessage) {
-        let boot = self.nodes[to].boot;
+        let unreachable = self.network.is_cut(from, to) || self.nodes[to].status == Status::Down;
         if from == to {
             let after = self.between(5, 50);
-            let epoch = Some(self.network.stream(from, to).epoch);
-            let at = self.network.stream(from, to).last_arrival.max(self.now + after);
-            self.network.stream(from, to).last_arrival = at;
-            self.queue.push(
-                at,
-                Event::Peer {
-                    from,
-                    to,
-                    epoch,
-                    boot,
-                    message,
-                },
-            );
-            return;
-        }
-        let unreachable = self.network.is_cut(from, to) || self.nodes[to].status == Status::Down;
-        if message.is_streamed() {
-            if unreachable {
-                let after = self.between(50 * MILLISECOND, SECOND);
-                let boot = self.nodes[from].boot;
-                self.later(
-                    after,
-                    Event::StreamBroken {
-                        at: from,
-                        boot,
-                        node: to,
-                    },
-                );
-                return;
-            }
+            self.send_in_order(from, to, after, message);
+        } else if !message.is_streamed() {
+            self.send_alone(from, to, unreachable, message);
+        } else if unreachable {
+            self.tell_of_break(from, to, SECOND);
+        } else {
             let latency = self.latency();
-            let stream = self.network.stream(from, to);
-            let at = stream.last_arrival.max(self.now + latency);
-            stream.last_arrival = at;
-            let epoch = Some(stream.epoch);
-            self.queue.push(
-                at,
-                Event::Peer {
-                    from,
-                    to,
-                    epoch,
-                    boot,
-                    message,
-                },
-            );
-            return;
+            self.send_in_order(from, to, latency, message);
         }
+    }
+
+    fn send_in_order(&mut self, from: NodeIndex, to: NodeIndex, latency: u64, message: PeerMessage) {
+        let boot = self.nodes[to].boot;
+        let earliest = self.now + latency;
+        let stream = self.network.stream(from, to);
+        stream.last_arrival = stream.last_arrival.max(earliest);
+        let (at, epoch) = (stream.last_arrival, Some(stream.epoch));
+        self.queue.push(
+            at,
+            Event::Peer {
+                from,
+                to,
+                epoch,
+                boot,
+                message,
+            },
+        );
+    }
+
+    fn send_alone(&mut self, from: NodeIndex, to: NodeIndex, unreachable: bool, message: PeerMessage) {
         if unreachable || (self.storm && self.chance(0.03)) {
             return;
         }
+        let boot = self.nodes[to].boot;
         let latency = self.latency();
         if self.storm && self.chance(0.02) {
-            let copy = Event::Peer {
-                from,
-                to,
-                epoch: None,
-                boot,
-                message: message.clone(),
-            };
-            let again = self.latency();
-            self.later(latency + again, copy);
+            let again = latency + self.latency();
+            self.later(
+                again,
+                Event::Peer {
+                    from,
+                    to,
+                    epoch: None,
+                    boot,
+                    message: message.clone(),
+                },
+            );
         }
         self.later(
             latency,
@@ -131,6 +117,12 @@ impl World {
     pub(crate) fn break_streams(&mut self, one: NodeIndex, other: NodeIndex, slowest: u64) {
         for (from, to) in [(one, other), (other, one)] {
             self.network.stream(from, to).epoch += 1;
+            self.tell_of_break(from, to, slowest);
+        }
+    }
+
+    fn tell_of_break(&mut self, from: NodeIndex, to: NodeIndex, slowest: u64) {
+        if !std::mem::replace(&mut self.network.stream(from, to).telling, true) {
             let after = self.between(10 * MILLISECOND, slowest);
             let boot = self.nodes[from].boot;
             self.later(

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rand::Rng;
 use tim_core::delivery::{self, Delivery};
 use tim_core::home::{self, Home};
-use tim_core::id::{AccountId, ConversationId, MessageKey, SessionId};
+use tim_core::id::{AccountId, ConversationId, MessageKey, NodeName, SessionId};
 use tim_core::presence::{self, Owner, OwnerEvent, Registrar, RegistrarEvent};
 use tim_core::session::{Position, Session};
 use tim_core::submit::{self, Submitter};
@@ -145,52 +145,6 @@ impl World {
                     },
                 );
             }
-            PeerMessage::Opened {
-                lane,
-                attempt,
-                tenure,
-            } => {
-                self.submit_event(
-                    to,
-                    submit::Event::Opened {
-                        from: sender,
-                        lane,
-                        attempt,
-                        tenure,
-                    },
-                );
-            }
-            PeerMessage::OpenRefused {
-                lane,
-                attempt,
-                reason,
-            } => {
-                self.submit_event(
-                    to,
-                    submit::Event::OpenRefused {
-                        from: sender,
-                        lane,
-                        attempt,
-                        reason,
-                    },
-                );
-            }
-            PeerMessage::Answer {
-                lane,
-                attempt,
-                index,
-                answer,
-            } => {
-                self.submit_event(
-                    to,
-                    submit::Event::Answered {
-                        lane,
-                        attempt,
-                        index,
-                        answer,
-                    },
-                );
-            }
             PeerMessage::Push(pushes) => self.pushed(to, pushes),
             PeerMessage::AskAnswer { request, lookups } => {
                 self.delivery_event(to, delivery::Event::Answered { request, lookups });
@@ -201,69 +155,14 @@ impl World {
             PeerMessage::HeartbeatAnswer { request, missing } => {
                 self.registrar_event(to, RegistrarEvent::HeartbeatAnswered { request, missing });
             }
-            PeerMessage::Ask { request, accounts } => {
-                self.owner_event(
-                    to,
-                    OwnerEvent::Lookup {
-                        from: sender,
-                        request,
-                        accounts,
-                    },
-                );
-            }
-            PeerMessage::Register {
-                request,
-                registrations,
-            } => {
-                self.owner_event(
-                    to,
-                    OwnerEvent::Register {
-                        from: sender,
-                        request,
-                        registrations,
-                    },
-                );
-            }
-            PeerMessage::Unregister { registrations } => {
-                self.owner_event(to, OwnerEvent::Unregister { registrations });
-            }
-            PeerMessage::Heartbeat {
-                request,
-                view,
-                whole,
-                sessions,
-            } => {
-                self.owner_event(
-                    to,
-                    OwnerEvent::Heartbeat {
-                        from: sender,
-                        request,
-                        view,
-                        whole,
-                        sessions,
-                    },
-                );
-            }
-            PeerMessage::Replicate { changes } => {
-                self.owner_event(
-                    to,
-                    OwnerEvent::Replicate {
-                        from: sender,
-                        changes,
-                    },
-                );
-            }
-            PeerMessage::AskSnapshot { shards } => {
-                self.owner_event(to, OwnerEvent::SnapshotAsked { from: sender, shards });
-            }
-            PeerMessage::SendSnapshot { snapshots } => {
-                self.owner_event(
-                    to,
-                    OwnerEvent::SnapshotArrived {
-                        from: sender,
-                        snapshots,
-                    },
-                );
+            other => {
+                if other.is_streamed() {
+                    if let Some(event) = lane_event_of(sender, other) {
+                        self.submit_event(to, event);
+                    }
+                } else if let Some(event) = owner_event_of(sender, other) {
+                    self.owner_event(to, event);
+                }
             }
         }
     }
@@ -361,4 +260,78 @@ impl World {
     pub(crate) fn pair_of(&self, conversation: &ConversationId) -> (usize, usize) {
         self.pairs.get(conversation).copied().unwrap_or_default()
     }
+}
+
+/// What a message says to the lanes.
+fn lane_event_of(from: NodeName, message: PeerMessage) -> Option<submit::Event> {
+    Some(match message {
+        PeerMessage::Opened {
+            lane,
+            attempt,
+            tenure,
+        } => submit::Event::Opened {
+            from,
+            lane,
+            attempt,
+            tenure,
+        },
+        PeerMessage::OpenRefused {
+            lane,
+            attempt,
+            reason,
+        } => submit::Event::OpenRefused {
+            from,
+            lane,
+            attempt,
+            reason,
+        },
+        PeerMessage::Answer {
+            lane,
+            attempt,
+            index,
+            answer,
+        } => submit::Event::Answered {
+            lane,
+            attempt,
+            index,
+            answer,
+        },
+        _ => return None,
+    })
+}
+
+/// What a message says to an owner of presence shards.
+fn owner_event_of(from: NodeName, message: PeerMessage) -> Option<OwnerEvent> {
+    Some(match message {
+        PeerMessage::Ask { request, accounts } => OwnerEvent::Lookup {
+            from,
+            request,
+            accounts,
+        },
+        PeerMessage::Register {
+            request,
+            registrations,
+        } => OwnerEvent::Register {
+            from,
+            request,
+            registrations,
+        },
+        PeerMessage::Unregister { registrations } => OwnerEvent::Unregister { registrations },
+        PeerMessage::Heartbeat {
+            request,
+            view,
+            whole,
+            sessions,
+        } => OwnerEvent::Heartbeat {
+            from,
+            request,
+            view,
+            whole,
+            sessions,
+        },
+        PeerMessage::Replicate { changes } => OwnerEvent::Replicate { from, changes },
+        PeerMessage::AskSnapshot { shards } => OwnerEvent::SnapshotAsked { from, shards },
+        PeerMessage::SendSnapshot { snapshots } => OwnerEvent::SnapshotArrived { from, snapshots },
+        _ => return None,
+    })
 }

@@ -217,7 +217,7 @@ impl World {
                 boot,
                 session,
                 frame,
-            } => self.from_client(node, boot, session, frame),
+            } => self.client_frame(node, boot, session, frame),
             Event::SocketGone { node, boot, session } => self.socket_gone(node, boot, session),
             Event::ToClient {
                 client,
@@ -225,7 +225,7 @@ impl World {
                 sent_at,
                 frame,
             } => {
-                self.to_client(client, session, sent_at, frame);
+                self.reaches_client(client, session, sent_at, frame);
             }
             Event::Client {
                 client,

@@ -12,7 +12,7 @@ use crate::options::{MILLISECOND, SECOND};
 use crate::world::World;
 
 impl World {
-    pub(crate) fn to_client(
+    pub(crate) fn reaches_client(
         &mut self,
         client: ClientIndex,
         session: SessionId,

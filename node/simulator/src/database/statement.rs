@@ -1,5 +1,8 @@
 //! Single statements: reads, cursors, lists.
 
+use std::sync::Arc;
+
+use tim_core::conversation::Entry;
 use tim_core::home::Load;
 use tim_core::id::{ConversationId, Seq};
 use tim_core::session::Position;
@@ -44,18 +47,45 @@ impl World {
                 request,
                 conversations,
             } => {
-                let held = &self.databases[database];
-                let version = |conversation| {
-                    let row = held.rows.get(conversation);
-                    Load::Version(row.map(|row| row.state.version).unwrap_or_default())
+                let rows = &self.databases[database].rows;
+                let version = |(conversation, _): &(ConversationId, _)| {
+                    Load::Version(
+                        rows.get(conversation)
+                            .map(|row| row.state.version)
+                            .unwrap_or_default(),
+                    )
                 };
-                let found = conversations
-                    .iter()
-                    .map(|(conversation, _)| version(conversation))
-                    .collect();
-                DatabaseReply::Loaded {
-                    request,
-                    found: Some(found),
+                let found = Some(conversations.iter().map(version).collect());
+                DatabaseReply::Loaded { request, found }
+            }
+            Statement::List { search, account } => {
+                let listed = self.databases[database].lists.get(&account);
+                let conversations = Some(listed.into_iter().flatten().copied().collect());
+                DatabaseReply::Listed {
+                    search,
+                    conversations,
+                }
+            }
+            Statement::Positions {
+                search,
+                member,
+                conversations,
+            } => {
+                let of = |conversation| self.position(database, member, conversation);
+                let positions = Some(conversations.into_iter().map(of).collect());
+                DatabaseReply::Positions { search, positions }
+            }
+            Statement::Enlist {
+                session,
+                account,
+                conversation,
+            } => {
+                self.databases[database].enlist(account, conversation);
+                DatabaseReply::Enlisted {
+                    session,
+                    account,
+                    conversation,
+                    done: true,
                 }
             }
             Statement::Fetch {
@@ -65,17 +95,7 @@ impl World {
                 after,
                 limit,
             } => {
-                let cursor = self.cursor(database, member, conversation);
-                let row = self.databases[database].rows.entry(conversation).or_default();
-                let from = after.unwrap_or(cursor).0 as usize;
-                let entries = row
-                    .entries
-                    .iter()
-                    .skip(from)
-                    .take(limit as usize)
-                    .cloned()
-                    .collect();
-                let found = Some((entries, cursor, row.state.head));
+                let found = Some(self.fetch(database, member, conversation, after, limit));
                 DatabaseReply::Fetched {
                     session,
                     conversation,
@@ -96,49 +116,42 @@ impl World {
                     cursor,
                 }
             }
-            Statement::List { search, account } => {
-                let listed = self.databases[database].lists.get(&account);
-                let conversations = Some(listed.into_iter().flatten().copied().collect());
-                DatabaseReply::Listed {
-                    search,
-                    conversations,
-                }
-            }
-            Statement::Positions {
-                search,
-                member,
-                conversations,
-            } => {
-                let positions = conversations
-                    .into_iter()
-                    .map(|conversation| {
-                        let cursor = self.cursor(database, member, conversation);
-                        let row = self.databases[database].rows.entry(conversation).or_default();
-                        Position {
-                            conversation,
-                            cursor,
-                            head: row.state.head,
-                        }
-                    })
-                    .collect();
-                DatabaseReply::Positions {
-                    search,
-                    positions: Some(positions),
-                }
-            }
-            Statement::Enlist {
-                session,
-                account,
-                conversation,
-            } => {
-                self.databases[database].enlist(account, conversation);
-                DatabaseReply::Enlisted {
-                    session,
-                    account,
-                    conversation,
-                    done: true,
-                }
-            }
+        }
+    }
+
+    fn fetch(
+        &mut self,
+        database: DatabaseIndex,
+        member: Member,
+        conversation: ConversationId,
+        after: Option<Seq>,
+        limit: u32,
+    ) -> (Vec<Arc<Entry>>, Seq, Seq) {
+        let cursor = self.cursor(database, member, conversation);
+        let row = self.databases[database].rows.entry(conversation).or_default();
+        let from = after.unwrap_or(cursor).0 as usize;
+        let entries = row
+            .entries
+            .iter()
+            .skip(from)
+            .take(limit as usize)
+            .cloned()
+            .collect();
+        (entries, cursor, row.state.head)
+    }
+
+    fn position(
+        &mut self,
+        database: DatabaseIndex,
+        member: Member,
+        conversation: ConversationId,
+    ) -> Position {
+        let cursor = self.cursor(database, member, conversation);
+        let row = self.databases[database].rows.entry(conversation).or_default();
+        Position {
+            conversation,
+            cursor,
+            head: row.state.head,
         }
     }
 

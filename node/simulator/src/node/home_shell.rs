@@ -2,6 +2,7 @@
 
 use tim_core::delivery;
 use tim_core::home;
+use tim_core::id::NodeName;
 use tim_core::submit::{self, Outcome};
 
 use crate::event::{Asker, DatabaseEvent, Event, Machine, NodeFrame, NodeIndex, PeerMessage, Statement};
@@ -53,65 +54,18 @@ impl World {
                 let after = self.database_latency(database);
                 self.later(after, Event::Database { database, event });
             }
-            home::Effect::Opened {
-                to,
-                lane,
-                attempt,
-                tenure,
-            } => {
-                let to = self.node_index(&to);
-                self.send(
-                    node,
-                    to,
-                    PeerMessage::Opened {
-                        lane,
-                        attempt,
-                        tenure,
-                    },
-                );
-            }
-            home::Effect::OpenRefused {
-                to,
-                lane,
-                attempt,
-                reason,
-            } => {
-                let to = self.node_index(&to);
-                self.send(
-                    node,
-                    to,
-                    PeerMessage::OpenRefused {
-                        lane,
-                        attempt,
-                        reason,
-                    },
-                );
-            }
-            home::Effect::Answer {
-                to,
-                lane,
-                attempt,
-                index,
-                answer,
-            } => {
-                let to = self.node_index(&to);
-                self.send(
-                    node,
-                    to,
-                    PeerMessage::Answer {
-                        lane,
-                        attempt,
-                        index,
-                        answer,
-                    },
-                );
-            }
             home::Effect::Committed(committed) => {
                 self.delivery_event(node, delivery::Event::Committed(vec![committed]));
             }
             home::Effect::NeedMap => {
                 let map = self.map.clone();
                 self.home_event(node, home::Event::MapChanged(map));
+            }
+            to_lane => {
+                if let Some((to, message)) = message_to_lane(to_lane) {
+                    let to = self.node_index(&to);
+                    self.send(node, to, message);
+                }
             }
         }
     }
@@ -188,4 +142,52 @@ impl World {
         }
         self.schedule_timer(node, Machine::Delivery);
     }
+}
+
+/// What a home tells a lane, and on which node the lane is.
+fn message_to_lane(effect: home::Effect) -> Option<(NodeName, PeerMessage)> {
+    Some(match effect {
+        home::Effect::Opened {
+            to,
+            lane,
+            attempt,
+            tenure,
+        } => (
+            to,
+            PeerMessage::Opened {
+                lane,
+                attempt,
+                tenure,
+            },
+        ),
+        home::Effect::OpenRefused {
+            to,
+            lane,
+            attempt,
+            reason,
+        } => (
+            to,
+            PeerMessage::OpenRefused {
+                lane,
+                attempt,
+                reason,
+            },
+        ),
+        home::Effect::Answer {
+            to,
+            lane,
+            attempt,
+            index,
+            answer,
+        } => (
+            to,
+            PeerMessage::Answer {
+                lane,
+                attempt,
+                index,
+                answer,
+            },
+        ),
+        _ => return None,
+    })
 }

@@ -19,7 +19,13 @@ use crate::node::{NodeSession, Search};
 use crate::world::World;
 
 impl World {
-    pub(crate) fn from_client(&mut self, node: NodeIndex, boot: u64, session: SessionId, frame: ClientFrame) {
+    pub(crate) fn client_frame(
+        &mut self,
+        node: NodeIndex,
+        boot: u64,
+        session: SessionId,
+        frame: ClientFrame,
+    ) {
         let kept = frame.clone();
         if !self.is_awake(node, boot, || Event::FromClient {
             node,
