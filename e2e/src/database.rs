@@ -9,6 +9,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -184,6 +185,8 @@ impl Server {
             .arg(directory)
             .args([signal, self.pid_file()])
             .args(program)
+            // A group of its own: a signal to the tests' group must not keep it from cleaning up.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
