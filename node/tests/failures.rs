@@ -6,7 +6,7 @@ mod support;
 use std::net::TcpListener;
 use std::process::Command as Process;
 use support::{Cluster, authority, http, replace_file};
-use tim_wire::Command;
+use tim_wire::{Command, Encoding, TimAck, WireStruct};
 
 /// Waits until `/readyz` names a code, and that status does, too.
 async fn told(cluster: &Cluster, index: usize, code: &str) -> String {
@@ -135,6 +135,36 @@ async fn another_storage_key_is_refused() {
     .unwrap();
     cluster.spawn(0);
     told(&cluster, 0, "TIM-S108").await;
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_while_reads_go_on() {
+    let mut cluster = Cluster::prepare(1, &["d0"]);
+    cluster.spawn_on_small_disk(0, 3);
+    cluster.ready(0).await;
+    let (_, bob) = cluster.friends("alice", "bob").await;
+    let mut sender = cluster.login(0, "alice").await;
+    let large = "x".repeat(100_000);
+    // The message that meets the full disk waits for its outcome, since none is known; later ones are refused at once.
+    while !cluster.status(0).await["causes"].to_string().contains("TIM-S107") {
+        sender.say(&bob, &large).await;
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(200), sender.message()).await;
+    }
+    let refused = loop {
+        sender.say(&bob, &large).await;
+        let frame = sender
+            .frame_where(|frame| matches!(frame.command(), Some(Command::Message | Command::Ack)))
+            .await;
+        if frame.command() == Some(Command::Ack) {
+            break TimAck::decode_payload(&frame.payload, Encoding::Thrift).unwrap();
+        }
+    };
+    let error = refused.error.unwrap();
+    assert_eq!(error.code, Some(5103));
+    assert!(error.info.unwrap().starts_with("TIM-S107"));
+    assert_eq!(cluster.status(0).await["ready"], true, "reads go on");
+    let mut receiver = cluster.login(0, "bob").await;
+    assert!(!receiver.offline().await.is_empty());
 }
 
 #[tokio::test]

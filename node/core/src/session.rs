@@ -153,6 +153,8 @@ pub enum Effect {
 pub struct Config {
     /// Entries handed on and not confirmed; beyond, nothing is handed on or kept.
     pub max_unconfirmed: usize,
+    /// Bodies of entries handed on and not confirmed, in bytes; one entry is handed on whatever its size.
+    pub max_unconfirmed_bytes: usize,
     /// Echoes handed on and not yet followed by a frame of the client; they hold no memory to speak of.
     pub max_unconfirmed_echoes: usize,
     /// Entries that came ahead of a gap and are kept while it is fetched.
@@ -183,6 +185,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             max_unconfirmed: 256,
+            max_unconfirmed_bytes: 512 << 10,
             max_unconfirmed_echoes: 1_024,
             max_held: 64,
             fetch_limit: 64,

@@ -57,7 +57,10 @@ enum Wake {
 impl Connection {
     pub(crate) fn new(node: Arc<Node>) -> Self {
         Self {
-            out: Outbox::new(node.config.limits.outbound_bytes_max as usize),
+            // One frame of any size may come on top of what was allowed before it.
+            out: Outbox::new(
+                (node.config.limits.outbound_bytes_max + node.config.limits.frame_bytes_max) as usize,
+            ),
             mailbox: Arc::new(Mailbox::default()),
             live: None,
             operation: None,
@@ -136,7 +139,8 @@ impl Connection {
     }
 
     fn poll_wake(&mut self, socket: &mut WebSocket, context: &mut Context<'_>) -> Poll<Wake> {
-        if self.poll_write(socket, context).is_err() {
+        if let Err(error) = self.poll_write(socket, context) {
+            tracing::debug!(%error, "a connection broke");
             return Poll::Ready(Wake::Gone);
         }
         let mut inputs = Vec::new();
@@ -157,7 +161,11 @@ impl Connection {
                 Some(Ok(Message::Binary(frame))) => return Poll::Ready(Wake::Frame(frame)),
                 Some(Ok(Message::Text(text))) => return Poll::Ready(Wake::Frame(text.into())),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return Poll::Ready(Wake::Gone),
+                Some(Err(error)) => {
+                    tracing::debug!(%error, "a connection broke");
+                    return Poll::Ready(Wake::Gone);
+                }
+                Some(Ok(Message::Close(_))) | None => return Poll::Ready(Wake::Gone),
             }
         }
     }
@@ -248,6 +256,7 @@ impl Connection {
     /// Takes the session out of everything that knows it.
     fn leave(&mut self) {
         if let Some(live) = self.live.take() {
+            tracing::debug!(tim.session.id = live.id.0, reason = ?self.out.closing(), "session closed");
             live.save(&self.node, &self.mailbox);
             self.node.sessions.remove(live.id);
             self.node.engine.session_closed(live.id);

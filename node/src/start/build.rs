@@ -438,6 +438,7 @@ fn session_config(config: &NodeConfig) -> session::Config {
     let sessions = &config.sessions;
     session::Config {
         max_unconfirmed: sessions.unconfirmed_max as usize,
+        max_unconfirmed_bytes: config.limits.outbound_bytes_max as usize / 2,
         offline_batch: sessions.offline_batch_messages as usize,
         confirm_timeout_ms: sessions.confirm_timeout_millis,
         max_sends: sessions.confirm_attempts,

@@ -11,6 +11,7 @@
 )]
 
 pub mod authority;
+pub mod collector;
 pub mod http;
 pub mod load;
 pub mod operator;
@@ -44,8 +45,10 @@ pub struct Cluster {
     pub databases: Vec<String>,
     pub authority: Authority,
     pub nodes: Vec<Node>,
-    /// Lines added to every node's configuration, by section.
+    /// Sections added to every node's configuration.
     pub extra: String,
+    /// Lines added to the section of telemetry.
+    pub telemetry: String,
 }
 
 /// A port that nobody listens on, for TCP and UDP.
@@ -82,6 +85,7 @@ impl Cluster {
             nodes: Vec::new(),
             directory,
             extra: String::new(),
+            telemetry: String::new(),
         };
         for index in 0..count {
             cluster.add_node(index);
@@ -126,12 +130,33 @@ impl Cluster {
 
     /// Starts one node's process.
     pub fn spawn(&mut self, index: usize) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tim-node"));
+        command
+            .args(["run", "--config"])
+            .arg(self.nodes[index].directory.join("node.toml"));
+        self.spawn_as(index, command);
+    }
+
+    /// Starts one node's process on a disk of its own of so many MiB, in place of the folder of the databases. The disk is
+    /// seen by nobody else, and goes with the process.
+    pub fn spawn_on_small_disk(&mut self, index: usize, mebibytes: usize) {
+        let data = self.directory.path().join("data");
+        let script = format!(
+            "mount -t tmpfs -o size={mebibytes}m tmpfs {data} && exec {binary} run --config {config}",
+            data = data.display(),
+            binary = env!("CARGO_BIN_EXE_tim-node"),
+            config = self.nodes[index].directory.join("node.toml").display(),
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", &script]);
+        self.spawn_as(index, command);
+    }
+
+    fn spawn_as(&mut self, index: usize, mut command: Command) {
         self.write_config(index);
         let node = &mut self.nodes[index];
         let log = std::fs::File::create(node.directory.join("log")).unwrap();
-        let process = Command::new(env!("CARGO_BIN_EXE_tim-node"))
-            .args(["run", "--config"])
-            .arg(node.directory.join("node.toml"))
+        let process = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -178,7 +203,7 @@ iterations = 1
 [telemetry]
 log_json = false
 log_filter = "info,tim_node=debug"
-{extra}"#,
+{telemetry}{extra}"#,
             name = node.name,
             data = node.directory.join("state").display(),
             peer = node.peer_port,
@@ -188,6 +213,7 @@ log_filter = "info,tim_node=debug"
             seeds = seeds.join(", "),
             databases = databases.join(", "),
             extra = self.extra,
+            telemetry = self.telemetry,
         );
         std::fs::write(node.directory.join("node.toml"), text).unwrap();
     }

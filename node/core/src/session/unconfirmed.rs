@@ -25,6 +25,7 @@ pub(super) struct Frame {
 pub(super) struct Unconfirmed {
     frames: VecDeque<Frame>,
     entries: usize,
+    bytes: usize,
     echoes: Vec<(ConversationId, Seq)>,
     last_sync_id: u32,
 }
@@ -39,6 +40,7 @@ impl Unconfirmed {
     pub(super) fn add(&mut self, entries: Entries, offline: bool, due: Moment) -> u32 {
         let sync_id = self.next_sync_id();
         self.entries += entries.len();
+        self.bytes += bytes_of(&entries);
         self.frames.push_back(Frame {
             sync_ids: SmallVec::from_slice(&[sync_id]),
             entries,
@@ -60,6 +62,7 @@ impl Unconfirmed {
             .position(|frame| frame.sync_ids.contains(&sync_id))?;
         let frame = self.frames.remove(place)?;
         self.entries -= frame.entries.len();
+        self.bytes -= bytes_of(&frame.entries);
         Some(frame)
     }
 
@@ -96,6 +99,7 @@ impl Unconfirmed {
         let offline = self.frames.iter().any(|frame| frame.offline);
         self.frames = VecDeque::new();
         self.entries = 0;
+        self.bytes = 0;
         self.echoes = Vec::new();
         offline
     }
@@ -105,7 +109,16 @@ impl Unconfirmed {
         self.entries
     }
 
+    /// The bodies of those entries in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn echoes(&self) -> usize {
         self.echoes.len()
     }
+}
+
+fn bytes_of(entries: &Entries) -> usize {
+    entries.iter().map(|(_, entry)| entry.body.len()).sum()
 }

@@ -143,7 +143,8 @@ impl Session {
 
     /// How many more entries may be handed on now.
     fn room(&self) -> usize {
-        if self.silent || self.stopped {
+        let full = self.unconfirmed.bytes() >= self.config.max_unconfirmed_bytes;
+        if self.silent || self.stopped || full {
             return 0;
         }
         let window = if self.probation {
