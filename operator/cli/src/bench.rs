@@ -24,7 +24,7 @@ use crate::chat::{local_addresses, parse_addresses};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::output::write_document;
-use crate::target::{LocalTarget, find_cluster};
+use crate::target::LocalTarget;
 use crate::terminal::Terminal;
 use accounts::BenchAccounts;
 use measured::Live;
@@ -35,6 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tim_catalogue::command_line;
 use tim_client::{Address, Server};
+use tim_local::directory::ClusterDirectory;
 use tim_local::view;
 
 /// How often a running bench says how far it is.
@@ -46,6 +47,8 @@ struct Bench<'a> {
     addresses: Vec<Address>,
     accounts: BenchAccounts,
     live: Arc<Live>,
+    /// The folder of the local cluster that is measured, if it is one.
+    folder: Option<ClusterDirectory>,
 }
 
 /// Measures.
@@ -53,9 +56,10 @@ struct Bench<'a> {
 /// # Errors
 /// No server answers, it refuses the accounts, or the checker has found a loss, a duplicate or a reordering (exit 1).
 pub async fn run(terminal: &Terminal, global: &Global, arguments: &BenchArguments) -> Outcome {
-    let (shown, addresses, accounts_file, pids) = place(global, arguments).await?;
-    terminal.message(format!("{shown} · {}", describe(arguments)));
-    let first = addresses
+    let place = place(global, arguments).await?;
+    terminal.message(format!("{} · {}", place.shown, describe(arguments)));
+    let first = place
+        .addresses
         .first()
         .map(|address| format!("{}:{}", address.host(), address.port()));
     let key = if arguments.url.is_empty() {
@@ -65,11 +69,12 @@ pub async fn run(terminal: &Terminal, global: &Global, arguments: &BenchArgument
     };
     let bench = Bench {
         arguments,
-        accounts: BenchAccounts::open(&accounts_file, &key)?,
-        addresses,
+        accounts: BenchAccounts::open(&place.accounts_file, &key)?,
+        addresses: place.addresses,
         live: Arc::default(),
+        folder: place.folder,
     };
-    let server = ServerLoad::new(pids);
+    let server = ServerLoad::new(place.pids);
     let progress = tokio::spawn(say_progress(terminal.clone(), Arc::clone(&bench.live)));
     let measured = match arguments.load {
         BenchLoad::Direct => direct::run(&bench, &server).await,
@@ -100,35 +105,40 @@ fn finish(terminal: &Terminal, global: &Global, setting: Setting, figures: Figur
     Err(Failure::new(&command_line::CHECK_FAILED, violations.join(", ")))
 }
 
-async fn place(
-    global: &Global,
-    arguments: &BenchArguments,
-) -> Outcome<(String, Vec<Address>, PathBuf, Vec<u32>)> {
+/// What is measured, and from where.
+struct Place {
+    shown: String,
+    addresses: Vec<Address>,
+    accounts_file: PathBuf,
+    pids: Vec<u32>,
+    folder: Option<ClusterDirectory>,
+}
+
+async fn place(global: &Global, arguments: &BenchArguments) -> Outcome<Place> {
+    let mut pids = arguments.server_pid.clone();
     if !arguments.url.is_empty() {
         let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
         let data = std::env::var_os("XDG_DATA_HOME").map_or_else(|| home.join(".local/share"), PathBuf::from);
-        let file = data.join("tim").join("bench-accounts.json");
-        let addresses = parse_addresses(&arguments.url)?;
-        return Ok((
-            arguments.url.join(", "),
-            addresses,
-            file,
-            arguments.server_pid.clone(),
-        ));
+        return Ok(Place {
+            shown: arguments.url.join(", "),
+            addresses: parse_addresses(&arguments.url)?,
+            accounts_file: data.join("tim").join("bench-accounts.json"),
+            pids,
+            folder: None,
+        });
     }
     let (cluster, addresses, chat_accounts) = local_addresses(global, arguments.cluster.as_deref()).await?;
-    let file = chat_accounts.with_file_name("bench-accounts.json");
-    let mut pids = arguments.server_pid.clone();
-    pids.extend(local_pids(global, &cluster).await?);
-    Ok((format!("local cluster {cluster}"), addresses, file, pids))
-}
-
-async fn local_pids(global: &Global, cluster: &str) -> Outcome<Vec<u32>> {
     let target = LocalTarget::open(global)?;
-    let cluster = find_cluster(&target, Some(cluster)).await?;
     let seen = view::observe(target.directory(), &cluster, Duration::from_secs(2)).await;
     let seen = seen.map_err(|error| Failure::unexpected(&error))?;
-    Ok(seen.nodes.iter().filter_map(view::NodeView::pid).collect())
+    pids.extend(seen.nodes.iter().filter_map(view::NodeView::pid));
+    Ok(Place {
+        shown: format!("local cluster {cluster}"),
+        addresses,
+        accounts_file: chat_accounts.with_file_name("bench-accounts.json"),
+        pids,
+        folder: Some(target.directory().cluster(&cluster)),
+    })
 }
 
 fn describe(arguments: &BenchArguments) -> String {

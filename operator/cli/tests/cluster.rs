@@ -1,5 +1,11 @@
 //! Real clusters of real processes: started, killed, scaled, split, chatted with.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
+
 mod common;
 
 use common::{Place, await_that, is_alive, kill, schema, supervisor};
@@ -264,6 +270,59 @@ fn a_stopped_node_is_a_row_within_three_seconds_and_is_killed_after_ten() {
 }
 
 #[test]
+fn a_node_killed_under_load_is_told_with_the_losses_that_the_load_tool_counts() {
+    let place = place();
+    assert_eq!(
+        place.exit_code(&["up", "chat.yaml", "--detach"]),
+        0,
+        "{}",
+        place.logs()
+    );
+    let mut load = place.start(&[
+        "bench",
+        "--pairs",
+        "3",
+        "--rate",
+        "15",
+        "--duration",
+        "20s",
+        "--output",
+        "json",
+    ]);
+    await_that("load", || load.errors().contains("answered"));
+    let busy = place.await_status("sessions", |status| {
+        status["nodes"]
+            .as_array()
+            .is_some_and(|nodes| nodes.iter().any(|node| node["sessions"].as_u64() > Some(0)))
+    });
+    let victim = busy["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .max_by_key(|node| node["sessions"].as_u64())
+        .unwrap();
+    kill("-KILL", victim["pid"].as_u64().unwrap());
+    let log = place.folder.path().join(".tim/chat.up.log");
+    let line = || {
+        let told = std::fs::read_to_string(&log).unwrap_or_default();
+        told.lines()
+            .find(|line| line.contains("ended by signal 9"))
+            .map(str::to_owned)
+    };
+    await_that("told", || line().is_some());
+    let ended = load.await_end();
+    let measured: Value = serde_json::from_str(&load.output()).unwrap();
+    assert_eq!(ended.code(), Some(0), "{measured:#}");
+    assert_eq!(measured["figures"]["checks"]["lost"], 0);
+    let line = line().unwrap();
+    assert!(
+        line.contains("session") && line.contains("back after") && line.contains(", 0 messages lost"),
+        "{line}"
+    );
+    assert_eq!(place.exit_code(&["down"]), 0);
+}
+
+#[test]
 fn a_split_moves_slots_to_a_new_database_while_a_load_runs_and_nothing_is_lost() {
     let place = place();
     assert_eq!(
@@ -334,4 +393,68 @@ fn the_split_outlives_a_new_start(place: &Place) {
     let status = place.await_healthy(3);
     assert_eq!(status["partitions"].as_array().unwrap().len(), 3);
     assert_eq!(place.exit_code(&["down"]), 0);
+}
+
+#[test]
+fn one_file_is_enough_for_one_node_and_zero_replicas_keep_the_data() {
+    let place = place();
+    let minimal = "apiVersion: timcluster.io/v1alpha1\nkind: TimCluster\nmetadata:\n  name: chat\nspec:\n  replicas: 1\n";
+    std::fs::write(place.file(), minimal).unwrap();
+    let mut up = place.start(&["up", "chat.yaml"]);
+    let block = up.await_output("Ctrl-C stops");
+    assert!(!block.contains("tim split"), "{block}");
+    let status = place.await_healthy(1);
+    assert_eq!(status["partitions"].as_array().unwrap().len(), 1);
+    let refused = place.run(&["scale", "chat", "--replicas", "2"]);
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("TIM-C107"),
+        "{refused:?}"
+    );
+    place.edit("replicas: 1", "replicas: 2");
+    up.await_output("TIM-C107");
+    place.edit("replicas: 2", "replicas: 0");
+    let paused = place.await_status("paused", |status| status["verdict"] == "PAUSED");
+    assert_eq!(paused["nodes"].as_array().unwrap().len(), 0);
+    place.edit("replicas: 0", "replicas: 1");
+    place.await_healthy(1);
+    up.signal("-INT");
+    assert_eq!(up.await_end().code(), Some(0));
+}
+
+#[test]
+fn a_database_that_does_not_answer_is_named_while_the_start_waits_for_it() {
+    let place = place();
+    let secret = "---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: chat-d1\nstringData:\n  dsn: postgres://tim:hidden-word@127.0.0.1:9/d1\n";
+    let example = std::fs::read_to_string(place.file()).unwrap();
+    std::fs::write(place.file(), example + secret).unwrap();
+    let up = place.start(&["up", "chat.yaml", "--replicas", "1"]);
+    await_that("told", || up.errors().contains("TIM-S103"));
+    let status = place.await_status("told", |status| {
+        status["code"]
+            .as_str()
+            .is_some_and(|code| code.starts_with("TIM-S1"))
+    });
+    assert_ne!(status["verdict"], "HEALTHY");
+    up.signal("-INT");
+    let everything = format!("{}{}{status}{}", up.output(), up.errors(), place.logs());
+    assert!(
+        !everything.contains("hidden-word"),
+        "no password is shown anywhere"
+    );
+}
+
+#[test]
+fn a_dsn_with_an_unknown_scheme_is_refused_with_the_known_ones() {
+    let place = place();
+    let secret = "---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: chat-d1\nstringData:\n  dsn: postgre://127.0.0.1/d1\n";
+    let example = std::fs::read_to_string(place.file()).unwrap();
+    std::fs::write(place.file(), example + secret).unwrap();
+    let mut up = place.start(&["up", "chat.yaml"]);
+    let told = up.await_output("TIM-S101");
+    assert!(
+        told.contains("databases[1] \"d1\"") && told.contains("Known: sqlite, postgres, mysql"),
+        "{told}"
+    );
+    up.signal("-INT");
+    assert_eq!(up.await_end().code(), Some(0));
 }

@@ -1,5 +1,11 @@
 //! The frame of every command: streams, colour, exit codes, targets. No node runs here.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
+
 mod common;
 
 use common::{Place, Running, schema};

@@ -106,11 +106,14 @@ pub fn write(
     Ok(resolved.into_iter().map(|(place, _)| place).collect())
 }
 
+/// A database and its DSN, if there is one.
+type Resolved = (Place, Option<Vec<u8>>);
+
 fn resolve(
     store: &ObjectStore,
     directory: &ClusterDirectory,
     cluster: &TimCluster,
-) -> Result<Vec<(Place, Option<Vec<u8>>)>, ObjectError> {
+) -> Result<Vec<Resolved>, ObjectError> {
     if cluster.spec.databases.is_empty() {
         return Ok(vec![in_file(directory, ONLY_DATABASE)?]);
     }
@@ -140,7 +143,7 @@ fn resolve(
         .collect()
 }
 
-fn in_file(directory: &ClusterDirectory, name: &str) -> Result<(Place, Option<Vec<u8>>), ObjectError> {
+fn in_file(directory: &ClusterDirectory, name: &str) -> Result<Resolved, ObjectError> {
     let path = directory.data().join(format!("{name}.db"));
     let absolute = std::path::absolute(&path).map_err(FileError::at(&path))?;
     let dsn = format!("sqlite://{}", absolute.display());
@@ -159,8 +162,16 @@ fn scheme_of(dsn: &[u8]) -> String {
     String::from_utf8_lossy(&dsn[..end]).trim().to_owned()
 }
 
-/// The further configuration of `spec.config.secretRefs`: a hash of each by `NAME/KEY`, and the files that nodes read
-/// after their own, in order.
+/// The further configuration of `spec.config.secretRefs`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FurtherConfiguration {
+    /// A hash of each by `NAME/KEY`; nothing where there is no such Secret or key.
+    pub hashes: BTreeMap<String, Option<String>>,
+    /// The files that nodes read after their own, in order.
+    pub files: Vec<PathBuf>,
+}
+
+/// Writes the further configuration of `spec.config.secretRefs` to files.
 ///
 /// # Errors
 /// A Secret cannot be read, or a file not written.
@@ -168,9 +179,8 @@ pub fn write_config_secrets(
     store: &ObjectStore,
     directory: &ClusterDirectory,
     cluster: &TimCluster,
-) -> Result<(BTreeMap<String, Option<String>>, Vec<PathBuf>), ObjectError> {
-    let mut hashes = BTreeMap::new();
-    let mut files = Vec::new();
+) -> Result<FurtherConfiguration, ObjectError> {
+    let mut further = FurtherConfiguration::default();
     for (index, reference) in cluster.spec.config.secret_refs.iter().enumerate() {
         let secret = store.get::<Secret>(&reference.name)?;
         let content = secret
@@ -179,12 +189,14 @@ pub fn write_config_secrets(
         if let Some(content) = &content {
             let path = directory.keys().join(format!("config-{index}.toml"));
             write_if_changed(&path, content, Readers::Owner)?;
-            files.push(path);
+            further.files.push(path);
         }
         let hash = content.map(|content| tim_plan::intent::hash(&content));
-        hashes.insert(format!("{}/{}", reference.name, reference.key), hash);
+        further
+            .hashes
+            .insert(format!("{}/{}", reference.name, reference.key), hash);
     }
-    Ok((hashes, files))
+    Ok(further)
 }
 
 #[cfg(test)]

@@ -71,6 +71,8 @@ pub enum Event {
         restarted_after: Duration,
         /// Sessions it had, and how long it took until as many were back somewhere.
         sessions_back: Option<(u64, Duration)>,
+        /// Messages acknowledged and not arrived, as a load tool that runs counts them; nothing without such a tool.
+        messages_lost: Option<u64>,
     },
     /// A node did not answer and was killed.
     Killed {

@@ -11,6 +11,7 @@ pub mod documents;
 pub mod event;
 pub mod file;
 pub mod launch;
+pub mod load;
 pub mod lock;
 pub mod node_record;
 pub mod objects;

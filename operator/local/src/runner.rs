@@ -338,10 +338,10 @@ impl Runner {
     /// Clears what was said of a node that runs well again.
     pub fn note_serving(&mut self, name: &str) {
         let ordinal = names::ordinal(&self.cluster, name);
-        if let Some(node) = ordinal.and_then(|ordinal| self.nodes.get_mut(&ordinal)) {
-            if node.trouble.is_some() {
-                set_trouble(&self.directory, node, None);
-            }
+        if let Some(node) = ordinal.and_then(|ordinal| self.nodes.get_mut(&ordinal))
+            && node.trouble.is_some()
+        {
+            set_trouble(&self.directory, node, None);
         }
     }
 

@@ -283,12 +283,8 @@ impl Supervisor {
             return;
         };
         match source.look(&self.store) {
-            None => {}
-            Some(Ok(event)) => {
-                if let Some(event) = event {
-                    self.say(event);
-                }
-            }
+            None | Some(Ok(None)) => {}
+            Some(Ok(Some(event))) => self.say(event),
             Some(Err(error)) => self.say(Event::Refused {
                 message: refusal(&error),
             }),

@@ -159,11 +159,12 @@ impl TrustFiles {
     /// # Errors
     /// The files cannot be removed.
     pub fn delete(&self, kind: SecretKind) -> Result<(), TrustFileError> {
-        Ok(match kind {
+        match kind {
             SecretKind::Cluster | SecretKind::Storage => crate::file::remove_file(&self.marker(kind))?,
             SecretKind::Authority => remove_folder(&self.directory.tls())?,
             SecretKind::NodeTls => remove_folder(&self.node_directory())?,
-        })
+        }
+        Ok(())
     }
 
     /// The file whose presence says that the whole is there.

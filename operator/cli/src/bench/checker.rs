@@ -84,6 +84,19 @@ impl Lane {
         self.delivered.len()
     }
 
+    /// The latest message that was acknowledged.
+    pub(super) fn highest_stored(&self) -> Option<u64> {
+        self.stored.keys().max().copied()
+    }
+
+    /// How many acknowledged messages up to that one have not arrived.
+    pub(super) fn n_missing_up_to(&self, sequence: u64) -> usize {
+        self.stored
+            .keys()
+            .filter(|stored| **stored <= sequence && !self.delivered.contains_key(stored))
+            .count()
+    }
+
     /// Sender and receiver must be told one number for one message.
     fn compare_numbers(&mut self, sequence: u64) {
         if let (Some(Some(stored)), Some(Some(delivered))) =
@@ -160,6 +173,24 @@ mod tests {
         assert_eq!(lane(&[0, 1], &[0, 0, 1]).duplicated, 1);
         assert_eq!(lane(&[0, 1, 2], &[0, 2, 1]).reordered, 1);
         assert_eq!(lane(&[0], &[0, 1]).unacknowledged, 1);
+    }
+
+    #[test]
+    fn what_is_missing_is_told_from_what_is_on_its_way() {
+        let mut lane = Lane::default();
+        assert_eq!(lane.highest_stored(), None);
+        for sequence in 0..4 {
+            lane.stored(sequence, None);
+        }
+        lane.delivered(0, None);
+        assert_eq!(
+            (
+                lane.highest_stored(),
+                lane.n_missing_up_to(2),
+                lane.n_missing_up_to(0)
+            ),
+            (Some(3), 2, 0)
+        );
     }
 
     #[test]

@@ -16,6 +16,9 @@ use tim_catalogue::command_line;
 use tim_client::wire::structs::{business, operation};
 use tim_client::wire::{ErrorCode, TimMessage};
 use tim_client::{Client, Event, Events, SendError, Sent};
+use tim_local::directory::ClusterDirectory;
+use tim_local::load::LoadRecord;
+use tim_local::process::ProcessId;
 
 /// How long two accounts may take to become friends.
 const FRIENDS_MAX: Duration = Duration::from_secs(30);
@@ -66,6 +69,10 @@ pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figur
         sending.push(tokio::spawn(sender.run()));
         shared.push(both);
     }
+    let counting = bench
+        .folder
+        .clone()
+        .map(|folder| tokio::spawn(tell_supervisor(folder, shared.clone())));
     let mut echo = Times::new();
     for task in sending {
         echo.add(&task.await.map_err(|error| Failure::unexpected(&error))?);
@@ -73,6 +80,11 @@ pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figur
     let elapsed = start.elapsed();
     let taken = server.since(&before);
     await_arrival(&shared).await;
+    if let (Some(counting), Some(folder)) = (counting, &bench.folder) {
+        counting.abort();
+        // A record of a tool that has ended is not believed anyway.
+        LoadRecord::remove(folder).ok();
+    }
     Ok(figures(bench, &shared, &echo, elapsed, taken))
 }
 
@@ -97,6 +109,36 @@ fn figures(
         checks: Checks::of(found, &bench.live),
         server,
         bytes_per_session: None,
+    }
+}
+
+/// Lets the supervisor of a local cluster tell the very losses that are counted here: what was acknowledged a while ago
+/// and has not arrived. What was acknowledged just now is on its way.
+async fn tell_supervisor(folder: ClusterDirectory, shared: Vec<Arc<Shared>>) {
+    const INTERVAL: Duration = Duration::from_secs(1);
+    let Some(process) = ProcessId::own() else {
+        return;
+    };
+    let mut before: Vec<Option<u64>> = vec![None; shared.len()];
+    loop {
+        let mut found = Found::default();
+        let mut outstanding = 0;
+        for (both, before) in shared.iter().zip(&mut before) {
+            let lane = both.lane.lock();
+            found.add(lane.found());
+            outstanding += before.map_or(0, |sequence| lane.n_missing_up_to(sequence));
+            *before = lane.highest_stored();
+        }
+        let record = LoadRecord {
+            process,
+            stored: found.stored,
+            outstanding: u64::try_from(outstanding).unwrap_or(u64::MAX),
+            duplicated: found.duplicated,
+            reordered: found.reordered,
+        };
+        // Without it the supervisor tells no losses, and measures no less.
+        record.save(&folder).ok();
+        tokio::time::sleep(INTERVAL).await;
     }
 }
 
@@ -331,11 +373,12 @@ async fn receive(mut receiver: LoggedIn, shared: Arc<Shared>) {
                 }
             }
             Event::Connected { .. } => {
-                if std::mem::replace(&mut connected_before, true) {
+                if connected_before {
                     shared.lane.lock().reconnected();
                     // Without a connection again it is asked for after the next one.
                     receiver.client.request_offline().await.ok();
                 }
+                connected_before = true;
             }
             Event::Reconnecting { .. } => {
                 connected_before = true;

@@ -29,6 +29,7 @@ struct Session<'a> {
     on_its_way: Option<(Instant, Receipt)>,
     input_ended: Option<Instant>,
     offline_shown: bool,
+    friends_said: bool,
     lost: Option<Instant>,
 }
 
@@ -61,6 +62,7 @@ pub(super) async fn run(terminal: &Terminal, place: Place, account: &str, peer: 
         on_its_way: None,
         input_ended: None,
         offline_shown: false,
+        friends_said: false,
         lost: None,
     };
     session.run(events).await
@@ -292,7 +294,9 @@ impl Session<'_> {
             }
             business::ADD_ROSTER => self.note(&format!("{name} wants to be friends")),
             business::FRIEND => {
-                self.note(&format!("you and {name} are friends"));
+                if !std::mem::replace(&mut self.friends_said, true) {
+                    self.note(&format!("you and {name} are friends"));
+                }
                 self.outbox.try_again();
             }
             _ => {}

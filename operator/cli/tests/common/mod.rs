@@ -1,6 +1,11 @@
 //! Runs the real `tim`, with the real `tim-node` beside it, in a folder of its own.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
 
 pub(crate) mod schema;
 

@@ -19,9 +19,8 @@ impl Supervisor {
         let mut cluster = self.cluster.clone();
         // There are no images here: what runs is the program beside this one.
         cluster.spec.image = None;
-        let (config_secrets, files) =
-            databases::write_config_secrets(&self.store, &self.directory, &cluster)?;
-        self.runner.use_further_configuration(files);
+        let further = databases::write_config_secrets(&self.store, &self.directory, &cluster)?;
+        self.runner.use_further_configuration(further.files);
         let nodes = self
             .runner
             .nodes()
@@ -35,7 +34,7 @@ impl Supervisor {
             config_problem: self.runner.configuration_problem(&cluster),
             secrets: self.secrets.clone(),
             databases: databases::as_observed(&self.places),
-            config_secrets,
+            config_secrets: further.hashes,
             desired: BTreeMap::new(),
             // Processes take their files when they start, and the revision says when to start them anew: the list itself
             // holds nothing but a number.

@@ -25,6 +25,7 @@ struct Recovery {
     sessions_lost: u64,
     sessions_in_all_before: u64,
     serving_after: Option<Duration>,
+    back_after: Option<Duration>,
 }
 
 /// Ends that are not over yet.
@@ -45,9 +46,15 @@ impl Recoveries {
             sessions_lost,
             sessions_in_all_before,
             serving_after: None,
+            back_after: None,
         };
         // If it ends again before it recovered, the first end is what its users remember.
         self.open.entry(node.to_owned()).or_insert(recovery);
+    }
+
+    /// Whether any node is recovering.
+    pub(super) fn is_any_open(&self) -> bool {
+        !self.open.is_empty()
     }
 
     /// Whether the node is recovering: its serving again is told as a recovery.
@@ -55,8 +62,9 @@ impl Recoveries {
         self.open.contains_key(node)
     }
 
-    /// What to tell now.
-    pub(super) fn follow(&mut self, seen: &[Seen], now: Instant) -> Vec<Event> {
+    /// What to tell now. `outstanding` are messages that a running load tool has had acknowledged and not seen arrive: they
+    /// are given the same time as sessions, and what is left of them then is lost.
+    pub(super) fn follow(&mut self, seen: &[Seen], outstanding: Option<u64>, now: Instant) -> Vec<Event> {
         let in_all: u64 = seen.iter().map(|node| node.sessions).sum();
         let mut events = Vec::new();
         self.open.retain(|name, recovery| {
@@ -69,7 +77,11 @@ impl Recoveries {
             };
             let elapsed = now.duration_since(recovery.ended);
             let back = recovery.sessions_lost == 0 || in_all >= recovery.sessions_in_all_before;
-            if !back && elapsed < SESSIONS_WAIT_MAX {
+            if back && recovery.back_after.is_none() {
+                recovery.back_after = Some(elapsed);
+            }
+            let arrived = outstanding.is_none_or(|outstanding| outstanding == 0);
+            if !(back && arrived) && elapsed < SESSIONS_WAIT_MAX {
                 return true;
             }
             let missing = recovery.sessions_in_all_before.saturating_sub(in_all);
@@ -78,7 +90,9 @@ impl Recoveries {
                 node: name.clone(),
                 how: recovery.how.clone(),
                 restarted_after,
-                sessions_back: (recovery.sessions_lost > 0).then_some((returned, elapsed)),
+                sessions_back: (recovery.sessions_lost > 0)
+                    .then_some((returned, recovery.back_after.unwrap_or(elapsed))),
+                messages_lost: outstanding,
             });
             false
         });
@@ -113,22 +127,22 @@ mod tests {
         let mut recoveries = Recoveries::default();
         assert!(
             recoveries
-                .follow(&seen([("a", true, 3), ("b", true, 4)]), start)
+                .follow(&seen([("a", true, 3), ("b", true, 4)]), None, start)
                 .is_empty()
         );
         recoveries.ended("a", "signal 9", start);
         let later = |milliseconds| start + Duration::from_millis(milliseconds);
         assert!(
             recoveries
-                .follow(&seen([("a", false, 0), ("b", true, 5)]), later(200))
+                .follow(&seen([("a", false, 0), ("b", true, 5)]), None, later(200))
                 .is_empty()
         );
         assert!(
             recoveries
-                .follow(&seen([("a", true, 0), ("b", true, 6)]), later(400))
+                .follow(&seen([("a", true, 0), ("b", true, 6)]), None, later(400))
                 .is_empty()
         );
-        let told = recoveries.follow(&seen([("a", true, 1), ("b", true, 6)]), later(900));
+        let told = recoveries.follow(&seen([("a", true, 1), ("b", true, 6)]), None, later(900));
         assert!(
             matches!(
                 &told[..],
@@ -145,7 +159,7 @@ mod tests {
         let start = Instant::now();
         let mut recoveries = Recoveries::default();
         recoveries.ended("a", "exit code 1", start);
-        let told = recoveries.follow(&seen([("a", true, 0), ("b", true, 0)]), start);
+        let told = recoveries.follow(&seen([("a", true, 0), ("b", true, 0)]), None, start);
         assert!(
             matches!(
                 &told[..],
@@ -159,12 +173,51 @@ mod tests {
     }
 
     #[test]
+    fn messages_of_a_load_are_waited_for_and_then_counted() {
+        let start = Instant::now();
+        let all = seen([("a", true, 1), ("b", true, 1)]);
+        let mut recoveries = Recoveries::default();
+        recoveries.ended("a", "signal 9", start);
+        assert!(
+            recoveries.follow(&all, Some(7), start).is_empty(),
+            "seven are on their way"
+        );
+        let told = recoveries.follow(&all, Some(0), start + Duration::from_secs(1));
+        assert!(
+            matches!(
+                &told[..],
+                [Event::Recovered {
+                    messages_lost: Some(0),
+                    ..
+                }]
+            ),
+            "{told:?}"
+        );
+        recoveries.ended("a", "signal 9", start);
+        let told = recoveries.follow(&all, Some(2), start + SESSIONS_WAIT_MAX);
+        assert!(
+            matches!(
+                &told[..],
+                [Event::Recovered {
+                    messages_lost: Some(2),
+                    ..
+                }]
+            ),
+            "{told:?}"
+        );
+    }
+
+    #[test]
     fn sessions_that_do_not_come_back_are_not_counted_as_back() {
         let start = Instant::now();
         let mut recoveries = Recoveries::default();
-        recoveries.follow(&seen([("a", true, 3), ("b", true, 0)]), start);
+        recoveries.follow(&seen([("a", true, 3), ("b", true, 0)]), None, start);
         recoveries.ended("a", "signal 9", start);
-        let told = recoveries.follow(&seen([("a", true, 1), ("b", true, 0)]), start + SESSIONS_WAIT_MAX);
+        let told = recoveries.follow(
+            &seen([("a", true, 1), ("b", true, 0)]),
+            None,
+            start + SESSIONS_WAIT_MAX,
+        );
         assert!(
             matches!(
                 &told[..],

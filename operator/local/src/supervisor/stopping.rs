@@ -4,6 +4,7 @@ use super::progress::Picture;
 use super::recovery::Seen;
 use super::{Stop, Supervisor, TICK};
 use crate::event::Event;
+use crate::load::LoadRecord;
 use std::time::{Duration, Instant};
 use tim_plan::names;
 use tim_proto::control::v1::{NodeState, StatusReply};
@@ -34,12 +35,25 @@ impl Supervisor {
             }
         }
         self.tell_new_nodes(&seen);
-        for event in self.recoveries.follow(&seen, now) {
+        let outstanding = if self.recoveries.is_any_open() {
+            self.outstanding()
+        } else {
+            None
+        };
+        for event in self.recoveries.follow(&seen, outstanding, now) {
             self.say(event);
         }
         if !self.progress.is_ready() {
             self.follow_start(&replies, now);
         }
+    }
+
+    /// Messages that a running load tool still misses; a file that cannot be read says nothing.
+    fn outstanding(&self) -> Option<u64> {
+        LoadRecord::load(&self.directory)
+            .ok()
+            .flatten()
+            .map(|record| record.outstanding)
     }
 
     fn follow_start(&mut self, replies: &[(String, StatusReply)], now: Instant) {

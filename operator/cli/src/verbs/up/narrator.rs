@@ -256,19 +256,23 @@ fn event_text(event: &Event) -> Option<String> {
             how,
             restarted_after,
             sessions_back,
+            messages_lost,
         } => {
-            let started = format!(
+            let mut text = format!(
                 "{node} ended by {how}, serves again after {}",
                 seconds(*restarted_after)
             );
-            match sessions_back {
-                Some((count, after)) => format!(
-                    "{started}; {} back after {}",
+            if let Some((count, after)) = sessions_back {
+                text.push_str(&format!(
+                    "; {} back after {}",
                     plural_u64(*count, "session"),
                     seconds(*after)
-                ),
-                None => started,
+                ));
             }
+            if let Some(lost) = messages_lost {
+                text.push_str(&format!(", {} lost", plural_u64(*lost, "message")));
+            }
+            text
         }
         Event::Killed { node, silent } => {
             format!(
@@ -350,10 +354,11 @@ mod tests {
             how: "signal 9".into(),
             restarted_after: Duration::from_millis(430),
             sessions_back: Some((3, Duration::from_millis(910))),
+            messages_lost: Some(0),
         };
         assert_eq!(
             event_text(&event).unwrap(),
-            "chat-1 ended by signal 9, serves again after 0.4 s; 3 sessions back after 0.9 s"
+            "chat-1 ended by signal 9, serves again after 0.4 s; 3 sessions back after 0.9 s, 0 messages lost"
         );
     }
 
