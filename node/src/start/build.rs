@@ -89,12 +89,8 @@ pub(super) async fn build(
     })
     .await;
     let (trust, ring) = (reloader.trust(), reloader.keys());
-    let interval = config.trust.reload_interval_millis;
-    watch_files(
-        reloader,
-        Duration::from_millis(interval),
-        supervisor.stop().token(),
-    );
+    let interval = Duration::from_millis(config.trust.reload_interval_millis);
+    watch_files(reloader, interval, supervisor.stop().token());
     let advertise = advertised(&config, sockets.peer_address).await;
     let addresses = Addresses::of(&sockets, advertise);
     let handshaker = Handshaker::new(&config.node.cluster_id, name.clone(), Arc::clone(&ring));
