@@ -40,12 +40,15 @@ impl Events {
     ) {
         for condition in after {
             let old = before.iter().find(|old| old.type_ == condition.type_);
-            let changed =
-                old.is_none_or(|old| old.status != condition.status || old.reason != condition.reason);
+            let wrong = names_a_cause(&condition.message);
+            // What a new object begins with is no news, unless something is wrong.
+            let changed = old.map_or(wrong, |old| {
+                old.status != condition.status || old.reason != condition.reason
+            });
             if !changed || condition.message.is_empty() {
                 continue;
             }
-            let kind = if names_a_cause(&condition.message) {
+            let kind = if wrong {
                 EventType::Warning
             } else {
                 EventType::Normal
@@ -74,6 +77,7 @@ impl Events {
         if !self.is_new(key) {
             return;
         }
+        log(object, note);
         let event = Event {
             type_,
             reason: reason.to_owned(),
@@ -104,8 +108,25 @@ impl Events {
 
 /// Whether a message begins with a code of the catalogue: then something is wrong.
 fn names_a_cause(message: &str) -> bool {
+    code_of(message).is_some()
+}
+
+fn code_of(message: &str) -> Option<&str> {
     message
         .split_whitespace()
         .next()
-        .is_some_and(|code| code.starts_with("TIM-"))
+        .filter(|code| code.starts_with("TIM-"))
+}
+
+/// What is wrong stands in the log too, under the same code.
+fn log(object: &ObjectReference, note: &str) {
+    let Some(code) = code_of(note) else { return };
+    let (kind, name, namespace) = (&object.kind, &object.name, &object.namespace);
+    tracing::warn!(
+        code,
+        kind = kind.as_deref(),
+        name = name.as_deref(),
+        namespace = namespace.as_deref(),
+        "{note}"
+    );
 }
