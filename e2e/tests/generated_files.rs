@@ -12,7 +12,11 @@ fn committed_files_are_what_the_code_generates() {
             stale.push(file.path.display().to_string());
         }
     }
-    assert!(stale.is_empty(), "run `cargo generate` and commit: {}", stale.join(", "));
+    assert!(
+        stale.is_empty(),
+        "run `cargo generate` and commit: {}",
+        stale.join(", ")
+    );
 }
 
 #[test]
@@ -37,10 +41,21 @@ fn every_test_that_the_architecture_names_exists() {
     let page = std::fs::read_to_string(root.join("docs/architecture.md")).unwrap();
     let (_, invariants) = page.split_once("## Invariants").unwrap();
     let (invariants, _) = invariants.split_once("## Where").unwrap();
-    let sources: String = ["node", "operator", "crds", "e2e"].iter().map(|part| rust_text(&root.join(part))).collect();
-    let names: Vec<&str> = invariants.split('`').skip(1).step_by(2).filter(|name| !name.contains('/') && *name != "e2e").collect();
+    let sources: String = ["node", "operator", "crds", "e2e"]
+        .iter()
+        .map(|part| rust_text(&root.join(part)))
+        .collect();
+    let names: Vec<&str> = invariants
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| !name.contains('/') && *name != "e2e")
+        .collect();
     assert!(names.len() > 10);
-    let missing: Vec<_> = names.iter().filter(|name| !sources.contains(&format!("fn {name}"))).collect();
+    let missing: Vec<_> = names
+        .iter()
+        .filter(|name| !sources.contains(&format!("fn {name}")))
+        .collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
@@ -59,7 +74,9 @@ fn rust_text(folder: &std::path::Path) -> String {
 
 fn markdown_files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
-    let Ok(entries) = std::fs::read_dir(folder) else { return found };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return found;
+    };
     for entry in entries.flatten() {
         let path = entry.path();
         let name = entry.file_name();

@@ -99,9 +99,9 @@ impl Events {
                 .iter()
                 .min_by_key(|(_, when)| **when)
                 .map(|(key, _)| key.clone())
-            {
-                said.remove(&oldest);
-            }
+        {
+            said.remove(&oldest);
+        }
         said.insert(key, now).is_none()
     }
 }

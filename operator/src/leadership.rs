@@ -61,8 +61,9 @@ impl Leadership {
     pub(crate) async fn give_back(self) {
         drop(self.held);
         if let Ok(Ok(manager)) = self.task.await
-            && let Err(error) = manager.release().await {
-                tracing::info!(%error, "the lease was not given back; it runs out by itself");
-            }
+            && let Err(error) = manager.release().await
+        {
+            tracing::info!(%error, "the lease was not given back; it runs out by itself");
+        }
     }
 }

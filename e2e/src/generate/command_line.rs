@@ -12,11 +12,17 @@ pub(super) fn render() -> String {
     );
     let mut root = tim_cli::arguments::command();
     root.build();
-    for command in root.get_subcommands().filter(|command| command.get_name() != "help" && !command.is_hide_set()) {
+    for command in root
+        .get_subcommands()
+        .filter(|command| command.get_name() != "help" && !command.is_hide_set())
+    {
         write_command(&mut page, "tim", command);
     }
     let _ = writeln!(page, "## Options of every command\n");
-    write_arguments(&mut page, root.get_arguments().filter(|argument| argument.is_global_set()));
+    write_arguments(
+        &mut page,
+        root.get_arguments().filter(|argument| argument.is_global_set()),
+    );
     page
 }
 
@@ -26,24 +32,44 @@ fn write_command(page: &mut String, prefix: &str, command: &Command) {
     if let Some(about) = command.get_about() {
         let _ = writeln!(page, "{about}\n");
     }
-    write_arguments(page, command.get_arguments().filter(|argument| !argument.is_global_set() && !argument.is_hide_set()));
-    for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+    write_arguments(
+        page,
+        command
+            .get_arguments()
+            .filter(|argument| !argument.is_global_set() && !argument.is_hide_set()),
+    );
+    for inner in command
+        .get_subcommands()
+        .filter(|inner| inner.get_name() != "help")
+    {
         write_command(page, &name, inner);
     }
 }
 
 fn write_arguments<'argument>(page: &mut String, arguments: impl Iterator<Item = &'argument Arg>) {
     let mut rows = String::new();
-    for argument in arguments.filter(|argument| argument.get_id() != "help" && argument.get_id() != "version") {
-        let value = argument.get_value_names().map(|names| names.join(" ")).unwrap_or_default();
+    for argument in arguments.filter(|argument| argument.get_id() != "help" && argument.get_id() != "version")
+    {
+        let value = argument
+            .get_value_names()
+            .map(|names| names.join(" "))
+            .unwrap_or_default();
         let takes_value = argument.get_action().takes_values();
         let form = match argument.get_long() {
             Some(long) if takes_value => format!("--{long} {value}"),
             Some(long) => format!("--{long}"),
             None => value,
         };
-        let defaults: Vec<_> = argument.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
-        let default = if defaults.is_empty() || !takes_value { String::new() } else { format!(" (default `{}`)", defaults.join(" ")) };
+        let defaults: Vec<_> = argument
+            .get_default_values()
+            .iter()
+            .map(|value| value.to_string_lossy())
+            .collect();
+        let default = if defaults.is_empty() || !takes_value {
+            String::new()
+        } else {
+            format!(" (default `{}`)", defaults.join(" "))
+        };
         let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
         let _ = writeln!(rows, "| `{form}` | {}{default} |", super::cell(&help));
     }

@@ -16,8 +16,19 @@ pub(super) fn render() -> String {
         let _ = writeln!(page, "## `[{}]`\n\n{}\n", section.name, section.description);
         page.push_str("| key | type | default | what it is for |\n|---|---|---|---|\n");
         for key in section.keys {
-            let default = if key.path == "accounts.salt" { String::from("the reference engine's") } else { format!("`{}`", key.default) };
-            let _ = writeln!(page, "| `{}` | {} | {} | {} |", key.path, key.kind, cell(&default), cell(&key.description));
+            let default = if key.path == "accounts.salt" {
+                String::from("the reference engine's")
+            } else {
+                format!("`{}`", key.default)
+            };
+            let _ = writeln!(
+                page,
+                "| `{}` | {} | {} | {} |",
+                key.path,
+                key.kind,
+                cell(&default),
+                cell(&key.description)
+            );
         }
         page.push('\n');
     }

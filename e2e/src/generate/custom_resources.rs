@@ -15,10 +15,20 @@ pub(super) fn render() -> String {
          by `kubectl apply` and by `tim up`, with the nearest valid one.",
     );
     for kind in ["TimCluster", "TimRepartition"] {
-        let Ok(Some(schema)) = tim_crds::yaml::open_api(kind) else { continue };
-        let _ = writeln!(page, "## {kind} (`{}`)\n\n{}\n", tim_crds::API_VERSION, text(&schema, "description"));
+        let Ok(Some(schema)) = tim_crds::yaml::open_api(kind) else {
+            continue;
+        };
+        let _ = writeln!(
+            page,
+            "## {kind} (`{}`)\n\n{}\n",
+            tim_crds::API_VERSION,
+            text(&schema, "description")
+        );
         for part in ["spec", "status"] {
-            let _ = writeln!(page, "### {part}\n\n| field | type | default | meaning |\n|---|---|---|---|");
+            let _ = writeln!(
+                page,
+                "### {part}\n\n| field | type | default | meaning |\n|---|---|---|---|"
+            );
             write_fields(&mut page, part, &schema["properties"][part], 0);
             page.push('\n');
         }
@@ -33,20 +43,39 @@ pub(super) fn yaml() -> Vec<Generated> {
     folders
         .iter()
         .flat_map(|folder| {
-            files.iter().map(|file| Generated { path: Path::new(folder).join(&file.name), text: file.text.clone() })
+            files.iter().map(|file| Generated {
+                path: Path::new(folder).join(&file.name),
+                text: file.text.clone(),
+            })
         })
         .collect()
 }
 
 fn write_fields(page: &mut String, path: &str, schema: &Value, depth: usize) {
-    let Some(properties) = schema["properties"].as_object() else { return };
+    let Some(properties) = schema["properties"].as_object() else {
+        return;
+    };
     for (name, field) in properties {
         let list = field["type"] == "array";
         let path = format!("{path}.{name}{}", if list { "[]" } else { "" });
         let inner = if list { &field["items"] } else { field };
-        let default = if field["default"].is_null() { String::new() } else { format!("`{}`", field["default"]) };
-        let default = if field["properties"].is_object() { String::new() } else { default };
-        let _ = writeln!(page, "| `{path}` | {} | {} | {} |", kind(field, inner), cell(&default), meaning(field, inner));
+        let default = if field["default"].is_null() {
+            String::new()
+        } else {
+            format!("`{}`", field["default"])
+        };
+        let default = if field["properties"].is_object() {
+            String::new()
+        } else {
+            default
+        };
+        let _ = writeln!(
+            page,
+            "| `{path}` | {} | {} | {} |",
+            kind(field, inner),
+            cell(&default),
+            meaning(field, inner)
+        );
         if depth < DEPTH_MAX {
             write_fields(page, &path, inner, depth + 1);
         }
@@ -59,13 +88,21 @@ fn kind(field: &Value, inner: &Value) -> String {
         Some(name) => name.to_owned(),
         None => String::from("int or string"),
     };
-    if field["type"] == "array" { format!("list of {}", name(inner)) } else { name(field) }
+    if field["type"] == "array" {
+        format!("list of {}", name(inner))
+    } else {
+        name(field)
+    }
 }
 
 fn meaning(field: &Value, inner: &Value) -> String {
     let mut words = text(field, "description");
     if let Some(values) = inner["enum"].as_array() {
-        let values: Vec<_> = values.iter().filter_map(Value::as_str).map(|value| format!("`{value}`")).collect();
+        let values: Vec<_> = values
+            .iter()
+            .filter_map(Value::as_str)
+            .map(|value| format!("`{value}`"))
+            .collect();
         let _ = write!(words, " One of {}.", values.join(", "));
     }
     cell(&words)

@@ -30,7 +30,11 @@ fn write_cause(page: &mut String, cause: &Cause) {
     };
     let _ = writeln!(page, "### {} · {}\n", cause.code, cause.reason);
     let _ = writeln!(page, "{} {} {}\n", cause.what, cause.why, cause.meaning);
-    let _ = writeln!(page, "Try: {}. · {heals} · `error.type` = `{}`\n", cause.remedy, cause.name);
+    let _ = writeln!(
+        page,
+        "Try: {}. · {heals} · `error.type` = `{}`\n",
+        cause.remedy, cause.name
+    );
 }
 
 fn write_wire_codes(page: &mut String) {

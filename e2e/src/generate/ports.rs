@@ -13,10 +13,30 @@ pub(super) fn render() -> String {
     );
     page.push_str("| port | protocol | who connects | encryption |\n|---|---|---|---|\n");
     let rows = [
-        (listeners.client.address.port(), "TCP: WebSocket `/tim` and `/`, HTTP `/tim2`", "tim clients", "TLS when `listeners.client.tls` is set"),
-        (listeners.admin.address.port(), "TCP: HTTP (health, readiness, status, metrics)", "kubelet, Prometheus, people", "TLS when `listeners.admin.tls` is set"),
-        (listeners.peer.port(), "TCP: gRPC", "other nodes, operator", "always mutual TLS, bound to cluster and node"),
-        (listeners.peer.port(), "UDP: gossip", "other nodes", "always sealed with the cluster's key"),
+        (
+            listeners.client.address.port(),
+            "TCP: WebSocket `/tim` and `/`, HTTP `/tim2`",
+            "tim clients",
+            "TLS when `listeners.client.tls` is set",
+        ),
+        (
+            listeners.admin.address.port(),
+            "TCP: HTTP (health, readiness, status, metrics)",
+            "kubelet, Prometheus, people",
+            "TLS when `listeners.admin.tls` is set",
+        ),
+        (
+            listeners.peer.port(),
+            "TCP: gRPC",
+            "other nodes, operator",
+            "always mutual TLS, bound to cluster and node",
+        ),
+        (
+            listeners.peer.port(),
+            "UDP: gossip",
+            "other nodes",
+            "always sealed with the cluster's key",
+        ),
     ];
     for (port, protocol, who, encryption) in rows {
         let _ = writeln!(page, "| {port} | {protocol} | {who} | {encryption} |");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tim_core::conversation::Entry;
 use tim_core::home::Load;
-use tim_core::id::{ConversationId, Seq};
+use tim_core::id::{ConversationId, Epoch, Seq};
 use tim_core::session::Position;
 
 use crate::event::{Asker, DatabaseIndex, DatabaseReply, Event, Member, Statement};
@@ -47,15 +47,7 @@ impl World {
                 request,
                 conversations,
             } => {
-                let rows = &self.databases[database].rows;
-                let version = |(conversation, _): &(ConversationId, _)| {
-                    Load::Version(
-                        rows.get(conversation)
-                            .map(|row| row.state.version)
-                            .unwrap_or_default(),
-                    )
-                };
-                let found = Some(conversations.iter().map(version).collect());
+                let found = Some(self.load(database, &conversations));
                 DatabaseReply::Loaded { request, found }
             }
             Statement::List { search, account } => {
@@ -117,6 +109,18 @@ impl World {
                 }
             }
         }
+    }
+
+    fn load(&self, database: DatabaseIndex, conversations: &[(ConversationId, Epoch)]) -> Vec<Load> {
+        let rows = &self.databases[database].rows;
+        let version = |(conversation, _): &(ConversationId, Epoch)| {
+            Load::Version(
+                rows.get(conversation)
+                    .map(|row| row.state.version)
+                    .unwrap_or_default(),
+            )
+        };
+        conversations.iter().map(version).collect()
     }
 
     fn fetch(
