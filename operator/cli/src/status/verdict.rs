@@ -57,10 +57,13 @@ impl Observation {
             .max_by_key(|group| group.applied_index)
     }
 
-    /// Whether no node that serves reaches the database.
+    /// Whether no node that serves (or, if none does, no node at all) reaches the database.
     pub fn is_unreachable(&self, database: &str) -> bool {
+        let nobody_serves = self.serving().next().is_none();
         let mut views = self
-            .serving()
+            .nodes
+            .iter()
+            .filter(|node| nobody_serves || node.is(NodeState::Serving))
             .filter_map(|node| node.reply.as_ref())
             .flat_map(|reply| &reply.databases)
             .filter(|known| known.name == database)
@@ -112,9 +115,23 @@ impl NodeObservation {
         self.reply.as_ref().is_some_and(|reply| {
             matches!(reply.state(), NodeState::Joining | NodeState::Unspecified)
                 && reply.uptime_seconds <= JOIN_SECONDS_MAX
-                && reply.causes.is_empty()
+                && first_cause(reply).is_none()
         })
     }
+}
+
+/// What keeps a node from serving, code and sentence. That it is starting is no cause, the others say what it waits for.
+fn first_cause(reply: &StatusReply) -> Option<(String, String)> {
+    let told = reply
+        .causes
+        .iter()
+        .map(|cause| (cause.code.clone(), cause.detail.clone()));
+    let of_databases = reply.databases.iter().filter_map(|database| {
+        let cause = database.cause.as_ref().filter(|_| !database.reachable)?;
+        Some((cause.code.clone(), cause.detail.clone()))
+    });
+    told.chain(of_databases)
+        .find(|(code, _)| *code != node::STARTING.code)
 }
 
 /// Judges.
@@ -176,8 +193,9 @@ fn unavailable(observed: &Observation) -> Option<Judgement> {
     }
     let nobody = "Nobody can connect. What was acknowledged is kept.";
     let trouble = observed.nodes.iter().find_map(|node| {
-        let told = node.reply.as_ref().and_then(|reply| reply.causes.first());
-        told.map(|cause| (cause.code.clone(), cause.detail.clone()))
+        node.reply
+            .as_ref()
+            .and_then(first_cause)
             .or_else(|| node.trouble.clone())
     });
     if let Some((code, sentence)) = trouble {
@@ -288,8 +306,7 @@ fn troubled_nodes(observed: &Observation) -> Option<Judgement> {
                 .reply
                 .as_ref()
                 .filter(|reply| !matches!(reply.state(), NodeState::Serving | NodeState::Draining))
-                .and_then(|reply| reply.causes.first())
-                .map(|cause| (cause.code.clone(), cause.detail.clone()));
+                .and_then(first_cause);
             let (code, sentence) = told.or_else(|| node.trouble.clone().filter(|_| node.reply.is_none()))?;
             Some((node.name.as_str(), code, sentence))
         })?;

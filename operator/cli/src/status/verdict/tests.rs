@@ -159,8 +159,18 @@ fn bootstrap_is_progress() {
     all_replies(&mut observed, |reply| {
         reply.set_state(NodeState::Joining);
         reply.uptime_seconds = 2;
+        reply.causes = vec![ToldCause {
+            code: node::STARTING.code.into(),
+            detail: "waits for its databases".into(),
+        }];
     });
     assert_eq!(verdict(&observed).0, Verdict::Progressing);
+    all_replies(&mut observed, |reply| reply.databases[1] = database("d1", false));
+    assert_eq!(
+        verdict(&observed),
+        (Verdict::Unavailable, Some("TIM-S107".into())),
+        "what it waits for is told"
+    );
 }
 
 #[test]
