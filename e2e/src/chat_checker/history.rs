@@ -213,7 +213,7 @@ mod tests {
             after(|way| {
                 way.received.remove(1);
             })
-                .contains("message 1 (number 3) was acknowledged and is lost")
+            .contains("message 1 (number 3) was acknowledged and is lost")
         );
         assert!(after(|way| way.received.swap(1, 2)).contains("came after"));
         let doubled = after(|way| {
