@@ -37,6 +37,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tim_catalogue::Report;
+use tim_crds::cluster::RetainPolicy;
 use tim_crds::{TimCluster, TimRepartition};
 use tim_plan::intent::Intent;
 use tim_plan::observed::Secrets;
@@ -302,6 +303,7 @@ impl Supervisor {
             }
         }
         let any = !happened.is_empty();
+        self.delete_volumes_of_stopped(&happened, replicas);
         for event in happened {
             self.say(event);
         }
@@ -310,6 +312,25 @@ impl Supervisor {
             poller.watch(&asked);
         }
         any
+    }
+
+    /// Carries `storage.retain.whenScaled` out for nodes that are not wanted any more.
+    fn delete_volumes_of_stopped(&mut self, happened: &[Event], replicas: u32) {
+        if self.cluster.spec.storage.retain.when_scaled != RetainPolicy::Delete {
+            return;
+        }
+        for event in happened {
+            let Event::Stopped { node } = event else {
+                continue;
+            };
+            let is_surplus = self
+                .runner
+                .node(node)
+                .is_some_and(|managed| managed.ordinal >= replicas);
+            if is_surplus && let Err(error) = self.runner.delete_volume(node) {
+                tracing::warn!(node, %error, "the volume of a node that is not wanted any more stays");
+            }
+        }
     }
 
     fn asked(&self) -> Vec<Asked> {
@@ -375,6 +396,9 @@ impl Supervisor {
 
     fn tell_problems(&mut self, problems: Vec<Report>) {
         for event in self.problems.follow(problems, Instant::now()) {
+            if let Event::Problem(report) = &event {
+                tracing::warn!(code = report.cause().code, "{report}");
+            }
             self.say(event);
         }
     }

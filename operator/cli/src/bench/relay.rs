@@ -3,7 +3,7 @@
 use super::Bench;
 use super::accounts::LoggedIn;
 use super::checker::Found;
-use super::direct::{Shared, await_arrival, befriend_all, ignore_events, pairs, payload, read_payload};
+use super::direct::{Shared, befriend_all, ignore_events, pairs, payload, read_payload};
 use super::measured::{Live, Times};
 use super::pace::Pace;
 use super::report::{Checks, Figures};
@@ -77,14 +77,12 @@ pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figur
 }
 
 async fn await_relayed(pairs: &[Arc<RelayPair>]) {
-    // The same waiting as for stored messages; a handful of pointers is made for it.
     for pair in pairs {
         let deadline = Instant::now() + ROOM_MAX;
         while !pair.shared.lane.lock().is_complete() && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
-    await_arrival(&[]).await;
 }
 
 struct Sender {

@@ -224,7 +224,12 @@ fn unavailable(observed: &Observation) -> Option<Judgement> {
             "Whether anybody can connect is not known.",
         ));
     }
-    Some(Judgement::new(Verdict::Unavailable, "no node runs", nobody))
+    let reason = if observed.controller == Controller::Absent {
+        "nothing runs; tim up starts it"
+    } else {
+        "no node runs"
+    };
+    Some(Judgement::new(Verdict::Unavailable, reason, nobody))
 }
 
 fn silent_nodes(observed: &Observation) -> Option<Judgement> {

@@ -21,7 +21,7 @@ use tim_catalogue::{Report, command_line};
 use tim_local::directory::{LocalDirectory, RESERVED_NAMES};
 use tim_local::documents::{Loaded, ReplicasOverride, Source, SourceError};
 use tim_local::event::EVENTS_MAX;
-use tim_local::file::{Readers, write_if_changed};
+use tim_local::file::{FileError, Readers, create_folder, write_if_changed};
 use tim_local::lock::{Holder, LockError, SupervisorLock};
 use tim_local::objects::ObjectStore;
 use tim_local::process::ProcessId;
@@ -180,6 +180,7 @@ impl Start<'_> {
         let lock = self.take_lock()?;
         self.discard_if_fresh().await?;
         self.keep_out_of_version_control()?;
+        self.log_to_file()?;
         narrator.kept_data(&self.directory.cluster(&self.cluster));
         let store = ObjectStore::new(self.directory.objects());
         let applied = loaded.apply(&store, &self.source).map_err(source_failure)?;
@@ -209,6 +210,23 @@ impl Start<'_> {
             Ok(Err(error)) => Err(supervisor_failure(error)),
             Err(error) => Err(Failure::unexpected(&error)),
         }
+    }
+
+    /// What the supervisor logs goes beside the nodes' logs: the terminal is for what people want to know.
+    fn log_to_file(&self) -> Outcome<()> {
+        let path = self.directory.cluster(&self.cluster).supervisor_log();
+        let failed = |error: FileError| Failure::unexpected(&error);
+        if let Some(folder) = path.parent() {
+            create_folder(folder).map_err(failed)?;
+        }
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
+        let file = file.map_err(FileError::at(&path)).map_err(failed)?;
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(std::sync::Mutex::new(file))
+            .with_ansi(false);
+        // A second start in one process keeps the first one's log.
+        subscriber.try_init().ok();
+        Ok(())
     }
 
     /// Keys and chats do not belong into anybody's repository.

@@ -191,3 +191,15 @@ fn a_program_that_is_missing_is_a_trouble_and_no_crash() {
         .to_string();
     assert!(trouble.contains("stand-in"), "{trouble}");
 }
+
+#[test]
+fn a_volume_goes_only_when_its_node_has_stopped() {
+    let mut bench = Bench::new("exec sleep 60");
+    bench.tick(1);
+    let volume = bench.folder.path().join(".tim/chat/nodes/chat-0/volume");
+    bench.runner.delete_volume("chat-0").unwrap();
+    assert!(volume.is_dir(), "its node runs");
+    bench.tick_until(0, |runner, _| Bench::running(runner).is_empty());
+    bench.runner.delete_volume("chat-0").unwrap();
+    assert!(!volume.exists());
+}

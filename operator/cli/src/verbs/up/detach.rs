@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
 use tim_catalogue::command_line;
-use tim_local::file::create_folder;
+use tim_local::file::{create_folder, remove_file};
 use tim_local::process::start_detached;
 use tim_local::view::{self, ClusterView};
 use tim_proto::control::v1::NodeState;
@@ -31,12 +31,13 @@ pub(super) async fn run(start: &Start<'_>, global: &Global) -> Outcome {
     // Beside the cluster's folder, which --fresh removes.
     let log = start.directory.root().join(format!("{}.up.log", start.cluster));
     create_folder(start.directory.root()).map_err(|error| Failure::unexpected(&error))?;
-    let begin = std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
+    // Each start tells its own story; nobody else runs this cluster.
+    remove_file(&log).map_err(|error| Failure::unexpected(&error))?;
     let own = std::env::current_exe().map_err(|error| Failure::unexpected(&error))?;
     let child =
         start_detached(&own, &arguments(start, global), &log).map_err(|error| Failure::unexpected(&error))?;
     let limit = global.timeout.unwrap_or(START_MAX);
-    let exit = follow(start, child, &log, begin, limit).await?;
+    let exit = follow(start, child, &log, limit).await?;
     if exit == Exit::Done {
         start.show_block().await?;
     }
@@ -66,9 +67,9 @@ fn arguments(start: &Start<'_>, global: &Global) -> Vec<String> {
 }
 
 /// Shows what the background half says until the cluster is ready, or until it ends.
-async fn follow(start: &Start<'_>, mut child: Child, log: &Path, begin: u64, limit: Duration) -> Outcome {
+async fn follow(start: &Start<'_>, mut child: Child, log: &Path, limit: Duration) -> Outcome {
     let deadline = tokio::time::Instant::now() + limit;
-    let mut place = begin;
+    let mut place = 0;
     let mut headline_is_over = false;
     loop {
         for line in new_lines(log, &mut place) {
