@@ -34,8 +34,20 @@ impl Supervisor {
         Stop(self.stop.clone())
     }
 
-    /// Runs a task. One that ends before the process stops is a fault and stops the process.
+    /// Runs a task that is cut off when the process stops. One that ends before is a fault and stops the process.
     pub(crate) fn run(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.run_to_its_end(name, async move {
+            stop.run_until_cancelled(task).await;
+        });
+    }
+
+    /// As [`Supervisor::run`], for a task that looks for the stop itself and then ends in its own way.
+    pub(crate) fn run_to_its_end(
+        &mut self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
         self.tasks.spawn(async move {
             task.await;
             name

@@ -224,7 +224,7 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
     .add_service(node_control::service(Arc::clone(node)))
     .add_service(node.control.service());
     let stop = supervisor.stop().token();
-    supervisor.run("peers", async move {
+    supervisor.run_to_its_end("peers", async move {
         if let Err(error) = server.serve(routes, stop).await {
             tracing::error!(%error, "the peer listener has failed");
         }

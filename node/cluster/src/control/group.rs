@@ -304,28 +304,36 @@ impl Shared {
         let measured = ControlMetrics::default();
         tokio::spawn(async move {
             loop {
-                let raft = self.raft();
-                let mut metrics = raft.metrics();
-                self.refresh_status();
-                let status = self.status();
-                measured.record(status.is_leader, status.term.0);
-                if status.failed.is_some() {
-                    let code = tim_catalogue::node::CONTROL_LOG.code;
-                    tracing::error!(
-                        code,
-                        reason = status.failed,
-                        "{code}: the control group has stopped on this node"
-                    );
-                }
-                tokio::select! {
-                    () = self.cancelled.cancelled() => return,
-                    changed = metrics.changed() => if changed.is_err() {
+                // One receiver per engine: a fresh one would call the present state news, again and again.
+                let mut metrics = self.raft().metrics();
+                loop {
+                    self.refresh_status();
+                    self.say_status(&measured);
+                    let changed = tokio::select! {
+                        () = self.cancelled.cancelled() => return,
+                        changed = metrics.changed() => changed,
+                    };
+                    if changed.is_err() {
                         // The engine has ended: for good, or to be replaced by one without state.
                         tokio::time::sleep(self.settings.step).await;
-                    },
+                        break;
+                    }
                 }
             }
         });
+    }
+
+    fn say_status(&self, measured: &ControlMetrics) {
+        let status = self.status();
+        measured.record(status.is_leader, status.term.0);
+        if status.failed.is_some() {
+            let code = tim_catalogue::node::CONTROL_LOG.code;
+            tracing::error!(
+                code,
+                reason = status.failed,
+                "{code}: the control group has stopped on this node"
+            );
+        }
     }
 
     /// Asks the leader, wherever it is, until it answers or the time is over.
