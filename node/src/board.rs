@@ -14,6 +14,8 @@ pub(crate) enum Place {
     Database(String),
     /// The links to other nodes.
     Peers,
+    /// The cluster secret.
+    Secret,
     /// A file with a key or certificate.
     Trust,
     /// The control group.
@@ -51,6 +53,7 @@ impl fmt::Display for Place {
             Self::Start => formatter.write_str("start"),
             Self::Database(name) => write!(formatter, "database {name}"),
             Self::Peers => formatter.write_str("peers"),
+            Self::Secret => formatter.write_str("cluster secret"),
             Self::Trust => formatter.write_str("trust"),
             Self::Control => formatter.write_str("control group"),
             Self::Clock => formatter.write_str("clock"),

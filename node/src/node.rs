@@ -13,7 +13,7 @@ use crate::wheel::Wheel;
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 use tim_cluster::control::ControlGroup;
 use tim_cluster::membership::{MemberState, Members, Membership};
@@ -63,6 +63,8 @@ pub(crate) struct Node {
     pub(crate) drain: DrainControl,
     pub(crate) repartition: crate::repartition::Figures,
     pub(crate) takes_logins: AtomicBool,
+    /// When somebody gossiped under a foreign key for the last time; 0: never.
+    pub(crate) foreign_key_at_ms: AtomicU64,
 }
 
 impl std::fmt::Debug for Node {

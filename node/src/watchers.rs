@@ -6,6 +6,7 @@ use crate::engine::Input;
 use crate::node::Node;
 use crate::session::Input as SessionInput;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tim_catalogue::{Report, node as causes};
 use tim_cluster::links::Handshaker;
@@ -23,6 +24,8 @@ const SWEEP_INTERVAL_MS: u64 = 60_000;
 const CHECKS_PER_MS: u64 = 10;
 /// The first ones wait this long: the sessions register anew first.
 const CHECK_AFTER_MS: u64 = 200;
+/// A foreign key is shown for this long after it was last met; others announce themselves more often than that.
+const FOREIGN_KEY_SHOWN_MS: u64 = 35_000;
 /// Without a leader for this long the control group is said to have none.
 const LEADERLESS_AFTER: Duration = Duration::from_secs(5);
 
@@ -63,8 +66,14 @@ pub(crate) async fn membership_events(
     mut events: mpsc::Receiver<MembershipEvent>,
 ) {
     while let Some(event) = events.recv().await {
+        if event == MembershipEvent::UnknownKey {
+            let now = clock::now().0.max(1);
+            node.foreign_key_at_ms.store(now, Ordering::Relaxed);
+            continue;
+        }
         node.engine.post(Input::GiveUp);
         let observed = match &event {
+            MembershipEvent::UnknownKey => continue,
             MembershipEvent::DeclaredDead => "the others held this node for dead".to_owned(),
             MembershipEvent::LateTick(late) => format!("stopped for {} ms", late.as_millis()),
         };
@@ -106,6 +115,7 @@ pub(crate) async fn control(node: Arc<Node>) {
 pub(crate) async fn environment(node: Arc<Node>) {
     let mut jumps = JumpDetector::start();
     let mut jumped_at = None;
+    let mut apart = false;
     let mut leaderless_since: Option<tokio::time::Instant> = None;
     let mut interval = tokio::time::interval(LOOK_INTERVAL);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -126,6 +136,7 @@ pub(crate) async fn environment(node: Arc<Node>) {
             jumped_at = None;
         }
         node.board.observe(Place::Trust, Effect::Told, expired(&node));
+        apart = cluster_secret(&node, apart).await;
         let led = node.control.status().borrow().leader.is_some();
         let since = *leaderless_since.get_or_insert(now);
         if led {
@@ -136,6 +147,44 @@ pub(crate) async fn environment(node: Arc<Node>) {
             node.board.raise(Place::Control, Effect::Told, report);
         }
     }
+}
+
+/// A node that is alone while others gossip under another key has the wrong secret, as far as anybody can tell: it serves
+/// nobody until that is right. One that has company only says so. Whether the node stands apart now.
+async fn cluster_secret(node: &Node, apart: bool) -> bool {
+    let last = node.foreign_key_at_ms.load(Ordering::Relaxed);
+    let recent = last != 0 && clock::now().0.saturating_sub(last) < FOREIGN_KEY_SHOWN_MS;
+    let alone = node.members.borrow().nodes().len() <= 1;
+    let wrong = recent && alone;
+    if recent {
+        let (effect, observed) = if alone {
+            (
+                Effect::NotReady,
+                "others gossip under a key that is not in this node's ring, and nobody under one that is",
+            )
+        } else {
+            (
+                Effect::Told,
+                "somebody gossips under a key that is not in this cluster's ring",
+            )
+        };
+        let report = Report::new(&causes::WRONG_CLUSTER_SECRET, observed);
+        node.board.raise(Place::Secret, effect, report);
+    } else {
+        node.board.clear(&Place::Secret);
+    }
+    let starting = !apart && !node.takes_logins();
+    if wrong != apart && !starting && !node.drain.progress().is_active() {
+        node.takes_logins.store(!wrong, Ordering::Relaxed);
+        let state = if wrong {
+            MemberState::Joining
+        } else {
+            MemberState::Serving
+        };
+        let _ = node.membership.set_state(state).await;
+        return wrong;
+    }
+    apart
 }
 
 fn expired(node: &Node) -> Option<Report> {

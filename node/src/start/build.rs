@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 use tim_catalogue::{Report, configuration, node as causes};
 use tim_cluster::control::{ControlGroup, ControlSettings};
@@ -125,6 +125,7 @@ pub(super) async fn build(
         view: ArcSwap::from_pointee(View::new(Vec::new())),
         repartition: repartition::Figures::default(),
         takes_logins: AtomicBool::new(false),
+        foreign_key_at_ms: AtomicU64::new(0),
         name,
         config,
         engine,

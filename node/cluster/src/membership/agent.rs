@@ -58,6 +58,9 @@ pub struct Gossip {
 pub enum MembershipEvent {
     /// The others hold this node for dead: give up homes and shards, then [`Membership::rejoin`].
     DeclaredDead,
+    /// Somebody gossips under a key that is not in the ring: one of the two sides holds another cluster secret. Told again
+    /// from time to time while it goes on.
+    UnknownKey,
     /// The node was stopped for this long beyond a tick: give up homes and shards, then [`Membership::rejoin`].
     LateTick(Duration),
 }
@@ -275,6 +278,8 @@ impl Agent {
         }
         self.last_rejection_log = Some(Instant::now());
         if rejection == Rejection::UnknownKey {
+            // Told again at the next one if the queue is full.
+            let _ = self.events.try_send(MembershipEvent::UnknownKey);
             let code = tim_catalogue::node::WRONG_CLUSTER_SECRET.code;
             tracing::warn!(code, %from, "{code}: gossip under a key that is not in the ring; is a node of another cluster, or with another key ring, pointed here?");
         } else {

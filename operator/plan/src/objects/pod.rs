@@ -86,7 +86,7 @@ fn container(source: &Source<'_>) -> Value {
         "name": "node",
         "image": source.intent.image,
         "imagePullPolicy": "IfNotPresent",
-        "args": arguments(source),
+        "args": command_line(source, &["run"]),
         "env": environment(),
         "ports": [
             {"name": "client", "containerPort": spec.listener(ListenerName::Client).port, "protocol": "TCP"},
@@ -100,7 +100,7 @@ fn container(source: &Source<'_>) -> Value {
         "livenessProbe": probe(source, "/healthz", 2, 5),
         "readinessProbe": probe(source, "/readyz", 1, 2),
         // The same drain as by the operator's call, so that an eviction loses nothing either.
-        "lifecycle": {"preStop": {"exec": {"command": [paths::PROGRAM, "drain", "--wait"]}}},
+        "lifecycle": {"preStop": {"exec": {"command": drain_command(source)}}},
         "securityContext": {
             "allowPrivilegeEscalation": false,
             "readOnlyRootFilesystem": true,
@@ -114,13 +114,23 @@ fn container(source: &Source<'_>) -> Value {
     container
 }
 
-fn arguments(source: &Source<'_>) -> Vec<String> {
+/// The drain takes as long as the spec lets it; the grace of the pod is longer by a rule of the resource.
+fn drain_command(source: &Source<'_>) -> Vec<String> {
+    let limit = source.cluster.spec.drain.timeout_seconds.to_string();
+    let mut command = vec![paths::PROGRAM.to_owned()];
+    command.extend(command_line(source, &["drain", "--wait", "--timeout", &limit]));
+    command
+}
+
+/// `tim-node WORD... --config FILE...`.
+fn command_line(source: &Source<'_>, words: &[&str]) -> Vec<String> {
     let own = format!("{}/{}", paths::CONFIG, config::NODE_TOML);
     let extra = (0..source.cluster.spec.config.secret_refs.len())
         .map(|index| format!("{}/{index}.toml", paths::EXTRA));
-    std::iter::once(own)
-        .chain(extra)
-        .flat_map(|file| ["--config".to_owned(), file])
+    let files = std::iter::once(own).chain(extra);
+    let words = words.iter().map(|word| (*word).to_owned());
+    words
+        .chain(files.flat_map(|file| ["--config".to_owned(), file]))
         .collect()
 }
 

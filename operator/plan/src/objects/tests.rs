@@ -235,6 +235,7 @@ fn additions_from_secrets_are_mounted_and_passed_in_order() {
     assert_eq!(
         container["args"],
         json!([
+            "run",
             "--config",
             "/etc/tim/config/node.toml",
             "--config",
