@@ -151,10 +151,18 @@ async fn the_resources_are_found_by_their_short_names_and_show_their_columns() -
     Ok(())
 }
 
-/// The columns that `kubectl get` shows, in capitals; the name is left out.
+/// The columns that `kubectl get` shows, in capitals; the name is left out. Those of a priority above 0 are for `-o wide`.
 async fn table_columns(kind: &str) -> anyhow::Result<String> {
     let name = format!("{kind}.timcluster.io");
-    let path = "-o=jsonpath={.spec.versions[0].additionalPrinterColumns[?(@.priority!=1)].name}";
-    let columns = kubectl(&["get", "customresourcedefinition", &name, path]).await?;
-    Ok(format!("NAMESPACE {}", columns.to_uppercase()))
+    let definition = kubectl(&["get", "customresourcedefinition", &name, "-o=json"]).await?;
+    let definition: Value = serde_json::from_str(&definition)?;
+    let columns = definition["spec"]["versions"][0]["additionalPrinterColumns"]
+        .as_array()
+        .with_context(|| format!("{kind} has no columns"))?;
+    let shown = columns
+        .iter()
+        .filter(|column| column["priority"].as_i64().unwrap_or_default() == 0)
+        .filter_map(|column| column["name"].as_str());
+    let table: Vec<&str> = std::iter::once("NAMESPACE").chain(shown).collect();
+    Ok(table.join(" ").to_uppercase())
 }
