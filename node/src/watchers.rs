@@ -136,8 +136,8 @@ pub(crate) async fn environment(node: Arc<Node>) {
             jumped_at = None;
         }
         node.board.observe(Place::Trust, Effect::Told, expired(&node));
-        apart = cluster_secret(&node, apart).await;
         let led = node.control.status().borrow().leader.is_some();
+        apart = cluster_secret(&node, apart, led).await;
         let since = *leaderless_since.get_or_insert(now);
         if led {
             leaderless_since = None;
@@ -149,15 +149,16 @@ pub(crate) async fn environment(node: Arc<Node>) {
     }
 }
 
-/// A node that is alone while others gossip under another key has the wrong secret, as far as anybody can tell: it serves
-/// nobody until that is right. One that has company only says so. Whether the node stands apart now.
-async fn cluster_secret(node: &Node, apart: bool) -> bool {
+/// A node that is alone, and in no control group that has a leader, while others gossip under another key has the wrong
+/// secret, as far as anybody can tell: it serves nobody until that is right. One that has company, or leads a group of
+/// its own, only says so: strangers who send datagrams must not be able to stop it. Whether the node stands apart now.
+async fn cluster_secret(node: &Node, apart: bool, led: bool) -> bool {
     let last = node.foreign_key_at_ms.load(Ordering::Relaxed);
     let recent = last != 0 && clock::now().0.saturating_sub(last) < FOREIGN_KEY_SHOWN_MS;
     let alone = node.members.borrow().nodes().len() <= 1;
-    let wrong = recent && alone;
+    let wrong = recent && alone && !led;
     if recent {
-        let (effect, observed) = if alone {
+        let (effect, observed) = if wrong {
             (
                 Effect::NotReady,
                 "others gossip under a key that is not in this node's ring, and nobody under one that is",

@@ -5,6 +5,7 @@ mod support;
 use std::time::Duration;
 use support::raw::{self, Raw};
 use support::{Cluster, http};
+use tim_client::SendError;
 use tim_wire::frame::{client_frame, empty_client_frame};
 use tim_wire::structs::operation;
 use tim_wire::{Command, Encoding, TimAck, TimAuth, TimMessage, TimMessageList, TimReq, Token, WireStruct};
@@ -318,9 +319,12 @@ async fn wrong_frames_are_answered_with_what_is_wrong_and_the_connection_stays()
         (message(2, 1, &alice), 4105, "permission denied"),
         (message(2, 1, "QdH6CCms5EU"), 4106, "account incorrect"),
     ];
-    for (message, code, info) in expected {
+    for (number, (mut message, code, info)) in (1..).zip(expected) {
+        message.id = Some(number);
         client.send_struct(Command::Message, &message).await;
-        let error = client.ack(Command::Message).await.error.unwrap();
+        let ack = client.ack(Command::Message).await;
+        assert_eq!(ack.t2, Some(number), "the message that is refused");
+        let error = ack.error.unwrap();
         assert_eq!(error.code, Some(code), "{info}");
         assert!(error.info.clone().unwrap().starts_with(info), "{error:?}");
     }
@@ -356,6 +360,47 @@ async fn wrong_frames_are_answered_with_what_is_wrong_and_the_connection_stays()
     let ack = client.ack(Command::Auth).await;
     assert!(ack.ok && ack.n.is_none(), "logged in already");
     client.ping().await;
+}
+
+#[tokio::test]
+async fn a_refusal_names_its_message_and_a_message_too_large_is_in_nobodys_way() {
+    let mut cluster = Cluster::prepare(1, &["d0"]);
+    cluster.extra = "[limits]\nframe_bytes_max = 16777216\n".to_owned();
+    cluster.run_all().await;
+    let (_, bob) = cluster.friends("alice", "bob").await;
+    let stranger = cluster.register(0, "carol").await;
+    let (client, mut events) = support::load::client(&cluster, "alice", 0).await;
+    tokio::spawn(async move { while events.next().await.is_some() {} });
+    let large = "x".repeat(9 << 20);
+    let wanted = [
+        (TimMessage::direct(&bob, 1), "hello", None),
+        (TimMessage::direct(&stranger, 1), "hello", Some(4105)),
+        (TimMessage::direct(&bob, 1), large.as_str(), Some(4104)),
+        (TimMessage::direct("QdH6CCms5EU", 1), "hello", Some(4106)),
+        (TimMessage::direct(&bob, 2), "hello", Some(4104)),
+        (TimMessage::direct(&stranger, 5), "hello", Some(4105)),
+        (TimMessage::direct(&bob, 1), "goodbye", None),
+    ];
+    // All at once: what is refused at the edge overtakes what a database has to decide.
+    let mut receipts = Vec::new();
+    for (mut message, text, code) in wanted {
+        message.data_string = Some(text.to_owned());
+        receipts.push((client.submit(message).await.unwrap(), code));
+    }
+    for (place, (receipt, code)) in receipts.into_iter().enumerate() {
+        let refused = receipt.await.err().map(|error| match error {
+            SendError::Rejected(rejection) => rejection,
+            other => panic!("message {place}: {other}"),
+        });
+        assert_eq!(
+            refused.as_ref().map(|rejection| rejection.number),
+            code,
+            "message {place}"
+        );
+        if place == 2 {
+            assert!(refused.unwrap().info.starts_with("TIM-S117"));
+        }
+    }
 }
 
 #[tokio::test]

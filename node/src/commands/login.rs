@@ -12,8 +12,10 @@ use tim_wire::{ClientFrame, Command, Encoding, ErrorCode, TimAck, TimAuth, WireS
 
 /// Longest text about a device that is kept and shown to others, in bytes.
 const RESOURCE_BYTES_MAX: usize = 256;
-/// Longest free map about a device, in entries.
+/// Longest free map about a device, in entries and in bytes of all keys and values. What is kept of a sender stands beside
+/// every one of its messages.
 const EXTEND_ENTRIES_MAX: usize = 16;
+const EXTEND_BYTES_MAX: usize = 4_096;
 
 /// Starts a login.
 pub(super) fn begin(connection: &mut Connection, frame: &ClientFrame) {
@@ -70,10 +72,16 @@ fn accepted(
     let id = crate::random::session_id();
     let account = logged_in.account;
     let mut tid = tim_wire::Tid::of(account.as_str());
-    tid.domain = logged_in.domain.filter(|domain| !domain.is_empty());
-    tid.resource = auth.resource.filter(|text| text.len() <= RESOURCE_BYTES_MAX);
+    let fits = |text: &String| text.len() <= RESOURCE_BYTES_MAX;
+    tid.domain = logged_in
+        .domain
+        .filter(|domain| !domain.is_empty() && fits(domain));
+    tid.resource = auth.resource.filter(fits);
     tid.termtyp = auth.termtyp;
-    tid.extend = auth.extend.filter(|map| map.len() <= EXTEND_ENTRIES_MAX);
+    tid.extend = auth.extend.filter(|map| {
+        let bytes: usize = map.iter().map(|(key, value)| key.len() + value.len()).sum();
+        map.len() <= EXTEND_ENTRIES_MAX && bytes <= EXTEND_BYTES_MAX
+    });
     let live = Live::new(&node, id, account.clone(), Sender { tid }, encoding);
     let registration = Registration {
         account: account.clone(),

@@ -19,17 +19,26 @@ pub(super) struct Checked {
 
 /// Takes a message.
 pub(super) fn begin(connection: &mut Connection, command: Command, message: TimMessage) {
+    let id = client_id(&message);
     let checked = check(connection, message);
     match checked {
-        Err(refusal) => {
-            connection.node.metrics.rejected_with(refusal.error_type);
-            refusal.answer(connection, command.tim_type());
-        }
+        Err(refusal) => refuse(connection, command.tim_type(), id, refusal),
         Ok(checked) if checked.message.od_type == operation::STREAM => {
             relay::begin(connection, command, checked)
         }
         Ok(checked) => submit(connection, command, checked),
     }
+}
+
+/// The id that the client gave a message; 0 is none.
+pub(super) fn client_id(message: &TimMessage) -> Option<i64> {
+    message.id.filter(|id| *id != 0)
+}
+
+/// Says no to a message, naming it by the id of its client.
+pub(super) fn refuse(connection: &mut Connection, tim_type: i8, id: Option<i64>, refusal: Refusal) {
+    connection.node.metrics.rejected_with(refusal.error_type);
+    refusal.of_message(id).answer(connection, tim_type);
 }
 
 fn check(connection: &Connection, mut message: TimMessage) -> Result<Checked, Refusal> {
@@ -99,9 +108,8 @@ fn submit(connection: &mut Connection, command: Command, checked: Checked) {
         None => return,
     };
     if let Some(report) = connection.node.databases.trouble_of(&conversation) {
-        let refusal = Refusal::database(&report);
-        connection.node.metrics.rejected_with(refusal.error_type);
-        return refusal.answer(connection, command.tim_type());
+        let id = client_id(&checked.message);
+        return refuse(connection, command.tim_type(), id, Refusal::database(&report));
     }
     let mut span = Span::root(&names::FRAME_MESSAGE, Kind::Server);
     if span.is_recording() {
@@ -123,13 +131,19 @@ pub(super) fn hand_in(
 ) {
     let Checked { message, to } = checked;
     let Some(live) = &mut connection.live else { return };
-    let client_id = message.id.filter(|id| *id != 0);
+    let client_id = client_id(&message);
     // The domain is the sender's, as the reference has it.
     let to_tid = Tid {
         domain: live.sender.tid.domain.clone(),
         ..Tid::of(to.as_str())
     };
     let (body, content_hash) = Envelope::seal(message, &live.sender.tid, to_tid);
+    if body.len() > tim_store::MAX_BODY_BYTES {
+        // Said here: in a home it would be in the way of what others send.
+        let refusal = Refusal::too_large(body.len());
+        span.fail(refusal.error_type);
+        return refuse(connection, tim_type, client_id, refusal);
+    }
     if span.is_recording() {
         let bytes = i64::try_from(body.len()).unwrap_or(i64::MAX);
         span.set(attribute(&names::MESSAGING_BODY_SIZE, bytes));
@@ -150,6 +164,7 @@ pub(super) fn hand_in(
     live.pending.push(Pending {
         key: submission.key,
         tim_type,
+        client_id,
         operation,
         peer: submission.peer.clone(),
         since: Instant::now(),

@@ -65,7 +65,9 @@ fn answer(connection: &mut Connection, mut pending: Pending, refusal: Refusal) {
         Operation::Message => refusal,
         Operation::AddFriend => refusal.within(business::ADD_ROSTER),
     };
-    refusal.answer(connection, pending.tim_type);
+    refusal
+        .of_message(pending.client_id)
+        .answer(connection, pending.tim_type);
 }
 
 /// Who is not a friend may not exist at all; clients know the two apart. Asked only now, so that messages between

@@ -2,7 +2,7 @@
 
 use crate::edge::Connection;
 use crate::session::frames;
-use tim_catalogue::{Cause, Report, node, protocol};
+use tim_catalogue::{Cause, Report, node, protocol, storage};
 use tim_core::conversation;
 use tim_wire::{Encoding, ErrorCode, TimAck};
 
@@ -16,6 +16,8 @@ pub(crate) struct Refusal {
     info: String,
     /// The operation within the command, where the answer names it.
     t: Option<i64>,
+    /// The id that the client gave its message, by which it knows which one is meant.
+    message_id: Option<i64>,
 }
 
 impl Refusal {
@@ -25,6 +27,7 @@ impl Refusal {
             error_type: cause.name,
             info: format!("{} {detail}", cause.code),
             t: None,
+            message_id: None,
         }
     }
 
@@ -52,6 +55,13 @@ impl Refusal {
         Self::of(ErrorCode::Database, report.cause(), report.observed())
     }
 
+    /// No database of the cluster takes a message of that size.
+    pub(crate) fn too_large(bytes: usize) -> Self {
+        let limit = tim_store::MAX_BODY_BYTES;
+        let detail = format!("a message of {bytes} bytes; at most {limit} are stored");
+        Self::of(ErrorCode::Parameters, &storage::TOO_LARGE, &detail)
+    }
+
     /// A limit is reached.
     pub(crate) fn overloaded(detail: &str) -> Self {
         Self::of(ErrorCode::Overload, &node::OVERLOADED, detail)
@@ -73,6 +83,7 @@ impl Refusal {
             error_type,
             info: code.info().to_owned(),
             t: None,
+            message_id: None,
         }
     }
 
@@ -94,10 +105,17 @@ impl Refusal {
         self
     }
 
+    /// Names the message that is refused, by the id its client gave it.
+    pub(crate) fn of_message(mut self, id: Option<i64>) -> Self {
+        self.message_id = id;
+        self
+    }
+
     /// The answer, as clients get it.
     pub(crate) fn ack(self, tim_type: i8) -> TimAck {
         TimAck {
             t: self.t,
+            t2: self.message_id,
             ..TimAck::failure_of(tim_type, self.code.error_with(self.info))
         }
     }

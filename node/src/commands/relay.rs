@@ -5,7 +5,7 @@
 //! second; what is stored is judged in the database every time.
 
 use super::Refusal;
-use super::message::Checked;
+use super::message::{self, Checked};
 use crate::edge::{Connection, Continuation};
 use crate::node::Node;
 use crate::session::{Envelope, Input, Relayed, Route};
@@ -33,8 +33,8 @@ pub(super) fn begin(connection: &mut Connection, command: Command, checked: Chec
         let found = Box::pin(find(&node, &account, &checked.to)).await;
         let continuation: Continuation = Box::new(move |connection| match found {
             Err(refusal) => {
-                connection.node.metrics.rejected_with(refusal.error_type);
-                refusal.answer(connection, tim_type);
+                let id = message::client_id(&checked.message);
+                message::refuse(connection, tim_type, id, refusal);
             }
             Ok(route) => {
                 let route = Arc::new(route);

@@ -13,6 +13,8 @@ pub(crate) struct Pending {
     pub(crate) key: MessageKey,
     /// The command that an error answer names.
     pub(crate) tim_type: i8,
+    /// The id that the client gave it, which a refusal names.
+    pub(crate) client_id: Option<i64>,
     /// What was asked.
     pub(crate) operation: Operation,
     /// Whom it is for.

@@ -54,7 +54,11 @@ impl Database {
     /// Decides and stores batches of conversations whose ranges this database holds; `now_ns` is the wall clock in
     /// Unix nanoseconds. One outcome per batch, in order.
     ///
-    /// Must not be dropped while it runs: a commit may be under way.
+    /// When it is dropped while it runs, the outcome is unknown as with [`StoreError::CommitInDoubt`]: all of a
+    /// transaction or nothing is stored, its locks go with it, and the same batches may be run again.
+    ///
+    /// A message that is larger than [`crate::MAX_BODY_BYTES`] is refused alone, the others are stored; whoever takes
+    /// messages from clients refuses it before.
     ///
     /// # Errors
     /// [`StoreError::CommitInDoubt`]: perhaps stored; run the same batches again, with the same expected versions.
@@ -72,15 +76,15 @@ impl Database {
                 batches.iter().map(|batch| batch.submissions.len()).sum::<usize>(),
         );
         async {
-            let prepared = batches
-                .iter()
-                .map(|batch| self.prepare_batch(batch))
-                .collect::<Result<Vec<_>, _>>()?;
-            if has_twice(batches) {
+            let prepared: Result<Vec<_>, _> = batches.iter().map(|batch| self.prepare_batch(batch)).collect();
+            let all: Vec<&ConversationBatch> = batches.iter().collect();
+            match prepared {
                 // The second would be judged by a state that the first is about to change.
-                return self.append_one_by_one(&prepared, now_ns).await;
+                Ok(_) if has_twice(batches) => self.append_one_by_one(&all, now_ns).await,
+                Ok(prepared) => self.append_together(&prepared, now_ns).await,
+                Err(_) if batches.len() > 1 => self.append_one_by_one(&all, now_ns).await,
+                Err(error) => Err(error),
             }
-            self.append_together(&prepared, now_ns).await
         }
         .instrument(span)
         .await
@@ -100,7 +104,8 @@ impl Database {
             };
             failures += 1;
             if prepared.len() > 1 && self.may_be_one_conversation(&error, failures) {
-                return self.append_one_by_one(prepared, now_ns).await;
+                let batches: Vec<_> = prepared.iter().map(|one| one.batch).collect();
+                return self.append_one_by_one(&batches, now_ns).await;
             }
             backoff.next(self, error).await?;
         }
@@ -118,19 +123,23 @@ impl Database {
 
     async fn append_one_by_one(
         &self,
-        prepared: &[Prepared<'_>],
+        batches: &[&ConversationBatch],
         now_ns: i64,
     ) -> Result<Vec<ConversationOutcome>, StoreError> {
-        let mut outcomes = Vec::with_capacity(prepared.len());
-        for one in prepared {
-            match Box::pin(self.append_together(std::slice::from_ref(one), now_ns)).await {
+        let mut outcomes = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let appended = async {
+                let prepared = self.prepare_batch(batch)?;
+                Box::pin(self.append_together(std::slice::from_ref(&prepared), now_ns)).await
+            };
+            match appended.await {
                 Ok(outcome) => outcomes.extend(outcome),
                 Err(error) if error.changed() == Changed::Perhaps => return Err(error),
                 Err(error) => {
                     // The others are committed, so the call as a whole cannot fail any more. For this conversation
                     // nothing was written, which is what a conflict says: it is opened anew and sent again in order.
                     tracing::warn!(database = %self.name(), %error, "a conversation could not be written");
-                    let known = vec![None; one.batch.submissions.len()];
+                    let known = vec![None; batch.submissions.len()];
                     outcomes.push(ConversationOutcome::Conflict { known });
                 }
             }

@@ -11,7 +11,9 @@ use sea_orm::{
 use sqlx::mysql::{MySqlConnection, MySqlPoolOptions};
 use sqlx::pool::{PoolConnectionMetadata, PoolOptions};
 use sqlx::postgres::PgPoolOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{ConnectOptions, Connection, Database, Executor, Row};
 
 use crate::dsn::Target;
@@ -169,8 +171,22 @@ fn sqlite(path: &Path, writes: bool) -> DatabaseConnection {
     let connections = if writes { 1 } else { MAX_SQLITE_READERS };
     let pool = limits::<sqlx::Sqlite>(SqlitePoolOptions::new(), connections)
         .acquire_timeout(SQLITE_TURN_LIMIT)
+        .after_release(|connection, _| Box::pin(is_out_of_transactions(connection)))
         .connect_lazy_with(options);
     SqlxSqliteConnector::from_sqlx_sqlite_pool(pool)
+}
+
+/// Whether a connection may be used again: not while a transaction is open on it.
+///
+/// SQLite ends a transaction by itself when the disk is full or fails. The driver's own rollback then fails and is not
+/// repeated, and what comes next would be a savepoint inside of something that nobody ever commits.
+async fn is_out_of_transactions(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if !connection.is_in_transaction() {
+        return Ok(true);
+    }
+    // A rollback that was begun by a drop is done when this has been answered.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// One text, so that it costs one round trip. A commit that is acknowledged before it is durable is switched off.

@@ -10,8 +10,14 @@ use crate::error::StoreError;
 use crate::keys::RowKey;
 use crate::read;
 use crate::schema::MESSAGE;
-use crate::seal::Place;
+use crate::seal::{MAX_SEALED_BYTES, Place};
 use crate::store::Database;
+
+/// What is sealed with a body takes at most this much: the sender, its device, the client's id, the content's hash.
+const BESIDE_BODY_BYTES: usize = 1_024;
+
+/// The largest body of a message that a database takes.
+pub const MAX_BODY_BYTES: usize = MAX_SEALED_BYTES - BESIDE_BODY_BYTES;
 
 /// What of an entry nobody reads without the storage key. New fields go to the end, with a default.
 #[derive(Debug, Serialize, Deserialize)]

@@ -37,6 +37,7 @@ pub use account::{Account, AccountChange, Created};
 pub use append::batch_result;
 pub use cursor::{Advanced, CursorAdvance};
 pub use dsn::{Dsn, Engine};
+pub use entry::MAX_BODY_BYTES;
 pub use error::{Changed, Retry, StoreError};
 pub use fence::{Access, Fence, FenceState, Moving};
 pub use keys::StorageKeys;

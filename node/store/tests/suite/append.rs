@@ -16,6 +16,7 @@ on_every_engine!(
     a_large_batch_is_stored_whole,
     cursors_come_with_the_outcome,
     large_messages_are_stored_and_too_large_ones_refused,
+    a_dropped_append_leaves_all_or_nothing_and_can_be_repeated,
 );
 
 async fn entries(
@@ -282,10 +283,67 @@ async fn large_messages_are_stored_and_too_large_ones_refused(engine: Engine) {
         matches!(error, tim_store::StoreError::TooLarge { .. }),
         "{error:?}"
     );
+    // Beside others it is in nobody's way.
+    let beside = Pair::new("carol", "dave");
+    beside.befriend(&database).await;
+    let batches = [
+        pair.batch(3, vec![pair.message(&too_large)]),
+        beside.batch(2, vec![beside.message(b"small")]),
+    ];
+    let outcomes = database.append(&batches, NOW_NS).await.unwrap();
+    assert!(
+        matches!(&outcomes[0], ConversationOutcome::Conflict { .. }),
+        "{outcomes:?}"
+    );
+    assert_eq!(stored(&outcomes[1]).len(), 1);
+    let largest = vec![b'x'; tim_store::MAX_BODY_BYTES];
     assert_eq!(
-        stored(&append_one(&database, pair.batch(3, vec![pair.message(b"small")])).await).len(),
+        stored(&append_one(&database, pair.batch(3, vec![pair.message(&largest)])).await).len(),
         1
     );
+}
+
+/// How often a future that is about to be dropped may be polled: through more steps than a transaction has.
+const POLLS_MAX: usize = 60;
+
+async fn a_dropped_append_leaves_all_or_nothing_and_can_be_repeated(engine: Engine) {
+    let fresh = Fresh::new(engine).await;
+    let database = fresh.node().await;
+    let pair = Pair::new("alice", "bob");
+    pair.befriend(&database).await;
+    for (version, polls) in (2..).zip(1..POLLS_MAX) {
+        let batches = [pair.batch(version, vec![pair.message(b"one"), pair.message(b"two")])];
+        let mut append = Box::pin(database.append(&batches, NOW_NS));
+        let mut polled = 0;
+        let ended = std::future::poll_fn(|context| {
+            polled += 1;
+            match append.as_mut().poll(context) {
+                std::task::Poll::Pending if polled >= polls => std::task::Poll::Ready(None),
+                other => other.map(Some),
+            }
+        })
+        .await;
+        drop(append);
+        let outcome = match ended {
+            Some(outcomes) => outcomes.unwrap().remove(0),
+            None => database.append(&batches, NOW_NS).await.unwrap().remove(0),
+        };
+        // Stored by the repetition, or known from the attempt that was dropped.
+        match &outcome {
+            ConversationOutcome::Done { .. } => assert_eq!(stored(&outcome).len(), 2),
+            ConversationOutcome::Conflict { known } => {
+                assert!(known.iter().all(Option::is_some), "{known:?}")
+            }
+            ConversationOutcome::Fenced(_) => panic!("{outcome:?}"),
+        }
+    }
+    let seqs: Vec<u64> = entries(&database, pair.id)
+        .await
+        .iter()
+        .map(|entry| entry.seq.0)
+        .collect();
+    let wanted: Vec<u64> = (1..=2 * POLLS_MAX as u64).collect();
+    assert_eq!(seqs, wanted, "each once, and no gap");
 }
 
 /// PostgreSQL keeps plans that it made when the tables were empty; ours must be right for full ones from the start.

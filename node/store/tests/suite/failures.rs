@@ -134,6 +134,9 @@ async fn a_server_that_does_not_answer_is_a_timeout_and_heals() {
 /// Carries the folder to [`full_disk_process`].
 const FULL_FOLDER: &str = "TIM_STORE_TEST_FULL_FOLDER";
 
+/// Small and large messages tried on the full disk.
+const FULL_ATTEMPTS: usize = 60;
+
 /// Writes a SQLite file on a small volume until it is full, then makes room.
 #[tokio::test]
 #[ignore = "runs only as a child of another test"]
@@ -168,6 +171,24 @@ async fn full_disk_process() {
         "{error:?}"
     );
     assert!(version > 3, "some of it was written");
+    // Whatever still fits is durable at once: a reader sees it.
+    for attempt in 0..FULL_ATTEMPTS {
+        let size = if attempt % 3 == 0 { 10 } else { 100_000 };
+        let messages = vec![pair.message(&vec![b'x'; size])];
+        if database
+            .append(&[pair.batch(version, messages)], NOW_NS)
+            .await
+            .is_ok()
+        {
+            version += 1;
+        }
+        let states = database.open_conversations(&[(pair.id, EPOCH)]).await.unwrap();
+        assert_eq!(
+            states[0].as_ref().unwrap().version.0,
+            version,
+            "attempt {attempt}"
+        );
+    }
     // Reads go on, and everything acknowledged is there.
     let state = database
         .open_conversations(&[(pair.id, EPOCH)])
