@@ -60,11 +60,13 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let observed = self.observed.trim_end_matches('.');
+        // A question ("did you mean …?") ends with its own mark.
+        let end = if observed.ends_with('?') { "" } else { "." };
         write!(
             formatter,
-            "{} {}. try: {}",
+            "{} {observed}{end} try: {}",
             self.cause.code,
-            self.observed.trim_end_matches('.'),
             self.remedy()
         )
     }

@@ -69,6 +69,8 @@ fn a_report_is_one_line_with_code_observation_and_remedy() {
         line.starts_with("TIM-S103 database d1 (db1:5432) refuses connections. try: "),
         "{line}"
     );
+    let question = Report::new(&storage::UNREACHABLE, "did you mean d0?").to_string();
+    assert!(question.contains("d0? try: "), "{question}");
     let long = Report::new(&storage::UNREACHABLE, "x".repeat(500));
     assert_eq!(long.condition_message().chars().count(), 200);
 }

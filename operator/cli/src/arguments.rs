@@ -4,8 +4,8 @@ mod verbs;
 
 pub use verbs::{
     BenchArguments, BenchLoad, ChatArguments, CompletionArguments, DownArguments, ExplainArguments,
-    HelpArguments, LogsArguments, ScaleArguments, SplitArguments, StatusArguments, UpArguments, Verb,
-    WaitFor,
+    HelpArguments, LogsArguments, ManArguments, ScaleArguments, SplitArguments, StatusArguments, UpArguments,
+    Verb, WaitFor,
 };
 
 use crate::output::OutputFormat;
@@ -23,7 +23,8 @@ Examples
   tim scale chat --replicas 5    more nodes; or edit the file, it is being watched
   tim split chat --at 262144     move a part of the data while people chat
 
-The same verbs work on Kubernetes: kubectl tim status chat -n chat, or tim --context prod status chat.
+The same verbs work on Kubernetes: kubectl tim status chat -n chat, or
+tim --context prod status chat.
 Exit codes: tim help exit-codes. A code such as TIM-N104: tim explain TIM-N104.";
 
 /// Instant messaging that splits its databases while people chat.
@@ -33,6 +34,7 @@ Exit codes: tim help exit-codes. A code such as TIM-N104: tim explain TIM-N104."
     version,
     before_help = FIRST_SCREEN,
     disable_help_subcommand = true,
+    disable_help_flag = true,
     arg_required_else_help = false,
     infer_long_args = false,
     max_term_width = 110,
@@ -45,6 +47,9 @@ pub struct Arguments {
     #[command(subcommand)]
     #[allow(missing_docs, reason = "a doc comment here would become clap's help text")]
     pub verb: Option<Verb>,
+    /// Show this help
+    #[arg(long, short, global = true, action = clap::ArgAction::HelpShort, help_heading = "Everywhere")]
+    help: Option<bool>,
 }
 
 /// Options of every verb.

@@ -21,7 +21,7 @@ pub mod verbs;
 
 use arguments::{Arguments, Global, Verb};
 use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use exit::Exit;
 use failure::{Failure, Outcome};
 use std::process::ExitCode;
@@ -60,6 +60,9 @@ fn refuse(terminal: &Terminal, error: &clap::Error) -> Outcome {
         terminal.result(error.to_string().trim_end());
         return Ok(Exit::Done);
     }
+    if let Some((what, nearest)) = misspelt(error) {
+        return Err(Failure::usage(format!("{what}; did you mean {nearest}?")));
+    }
     let text = error.to_string();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines
@@ -73,6 +76,26 @@ fn refuse(terminal: &Terminal, error: &clap::Error) -> Outcome {
     Err(failure)
 }
 
+/// A verb, option or value that does not exist, and the nearest one that does.
+fn misspelt(error: &clap::Error) -> Option<(String, String)> {
+    let word = |kind| match error.get(kind)? {
+        ContextValue::String(word) => Some(word.clone()),
+        ContextValue::Strings(words) => words.first().cloned(),
+        _ => None,
+    };
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => Some((
+            format!("there is no verb \"{}\"", word(ContextKind::InvalidSubcommand)?),
+            word(ContextKind::SuggestedSubcommand)?,
+        )),
+        ErrorKind::UnknownArgument => Some((
+            format!("there is no option {}", word(ContextKind::InvalidArg)?),
+            word(ContextKind::SuggestedArg)?,
+        )),
+        _ => None,
+    }
+}
+
 fn run(terminal: &Terminal, arguments: Arguments) -> Outcome {
     let format = arguments.global.output;
     match arguments.verb {
@@ -80,6 +103,7 @@ fn run(terminal: &Terminal, arguments: Arguments) -> Outcome {
         Some(Verb::Help(help)) => verbs::help::run(terminal, help.topic.as_deref()),
         Some(Verb::Explain(explain)) => verbs::explain::run(terminal, format, explain.code.as_deref()),
         Some(Verb::Version) => verbs::version::run(terminal, format),
+        Some(Verb::Man(man)) => verbs::man::run(terminal, &man),
         Some(Verb::Completion(completion)) => verbs::completion::run(terminal, &completion),
         Some(verb) => run_asynchronously(terminal, &arguments.global, verb),
     }
@@ -128,8 +152,11 @@ async fn act(terminal: &Terminal, global: &Global, verb: Verb) -> Outcome {
         Verb::Chat(chat) => Box::pin(chat::run(terminal, global, &chat)).await,
         Verb::Bench(bench) => Box::pin(bench::run(terminal, global, &bench)).await,
         // Those that need no runtime were carried out before.
-        Verb::Up(_) | Verb::Explain(_) | Verb::Version | Verb::Completion(_) | Verb::Help(_) => {
-            Ok(Exit::Done)
-        }
+        Verb::Up(_)
+        | Verb::Explain(_)
+        | Verb::Version
+        | Verb::Completion(_)
+        | Verb::Man(_)
+        | Verb::Help(_) => Ok(Exit::Done),
     }
 }

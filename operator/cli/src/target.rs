@@ -45,6 +45,14 @@ pub trait Target: Send + Sync {
     async fn observe(&self, cluster: &str) -> Outcome<Observation>;
     /// Refuses if nobody would carry a change out.
     async fn check_changeable(&self, cluster: &str) -> Outcome<()>;
+    /// What [`Target::scale`] would send, for people to see beforehand; nothing where nothing is sent.
+    fn scale_patch(&self, _cluster: &str, _replicas: i32) -> Option<String> {
+        None
+    }
+    /// The object that [`Target::split`] would create, for people to see beforehand; nothing where nothing is sent.
+    async fn split_object(&self, _cluster: &str, _request: &SplitRequest) -> Outcome<Option<String>> {
+        Ok(None)
+    }
     /// Sets the number of nodes.
     async fn scale(&self, cluster: &str, replicas: i32) -> Outcome<()>;
     /// A name for a database that a split makes; nothing where it cannot make one.

@@ -132,6 +132,15 @@ impl Terminal {
         let _ = write!(io::stdout(), "{text}").and_then(|()| io::stdout().flush());
     }
 
+    /// Takes away the line that was just typed, where it is written again with what became of it. A line that did not fit
+    /// one row stays: how its rows were broken is the terminal's secret.
+    pub fn erase_typed(&self, line: &str) {
+        let (columns, _) = size();
+        if self.can_watch() && io::stdin().is_terminal() && width(line) < columns {
+            let _ = write!(io::stdout(), "\u{1b}[1A\r\u{1b}[2K").and_then(|()| io::stdout().flush());
+        }
+    }
+
     /// Whether anything but ASCII may be shown.
     pub fn unicode(&self) -> bool {
         self.surroundings.unicode

@@ -5,6 +5,7 @@ pub mod down;
 pub mod explain;
 pub mod help;
 pub mod logs;
+pub mod man;
 pub mod scale;
 pub mod split;
 pub mod status;

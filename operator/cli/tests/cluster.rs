@@ -165,6 +165,56 @@ fn a_killed_node_is_started_again_and_its_users_chat_on() {
     assert_eq!(place.exit_code(&["down"]), 0, "once more does no harm");
 }
 
+#[test]
+fn in_an_empty_folder_a_file_is_written_and_a_second_start_starts_each_node_once() {
+    common::ensure_node_program();
+    let place = Place::empty();
+    let up = place.run(&["up", "--detach", "--replicas", "2"]);
+    let (block, progress) = (
+        String::from_utf8_lossy(&up.stdout).into_owned(),
+        String::from_utf8_lossy(&up.stderr).into_owned(),
+    );
+    assert_eq!(up.status.code(), Some(0), "{progress}\n{}", place.logs());
+    assert!(
+        progress.starts_with("chat.yaml written") && place.file().exists(),
+        "{progress}"
+    );
+    assert!(
+        progress
+            .trim_end()
+            .lines()
+            .last()
+            .unwrap()
+            .starts_with("Ready in"),
+        "{progress}"
+    );
+    assert!(block.contains("It runs in the background"), "{block}");
+    place.await_healthy(2);
+    assert_eq!(place.exit_code(&["down"]), 0);
+    let log = place.folder.path().join(".tim/chat/logs/supervisor.log");
+    let starts = || {
+        let told = std::fs::read_to_string(&log).unwrap_or_default();
+        told.lines().filter(|line| line.contains("node started")).count()
+    };
+    let before = starts();
+    assert_eq!(
+        place.exit_code(&["up", "--detach", "--replicas", "2"]),
+        0,
+        "{}",
+        place.logs()
+    );
+    let again = place.await_healthy(2);
+    assert_eq!(
+        place.exit_code(&["scale", "chat", "--replicas", "3", "--wait"]),
+        0,
+        "{}",
+        place.logs()
+    );
+    assert_eq!(pids(&place.await_healthy(3))[..2], pids(&again)[..]);
+    assert_eq!(starts(), before + 3, "nobody was started twice");
+    assert_eq!(place.exit_code(&["down"]), 0);
+}
+
 fn bob_lines(output: &str) -> Vec<String> {
     output
         .lines()
@@ -455,6 +505,14 @@ fn a_dsn_with_an_unknown_scheme_is_refused_with_the_known_ones() {
         told.contains("databases[1] \"d1\"") && told.contains("Known: sqlite, postgres, mysql"),
         "{told}"
     );
+    let status = place.await_status("the same code", |status| status["code"] == "TIM-S101");
+    assert_eq!(status["verdict"], "UNAVAILABLE");
+    let condition = status["conditions"].as_array().unwrap().iter().any(|condition| {
+        condition["message"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("TIM-S101"))
+    });
+    assert!(condition, "{status:#}");
     up.signal("-INT");
     assert_eq!(up.await_end().code(), Some(0));
 }

@@ -34,7 +34,7 @@ fn text(output: &Output) -> String {
 }
 
 /// Every verb, and more ways to call it than one.
-const CALLS: [&[&str]; 26] = [
+const CALLS: [&[&str]; 30] = [
     &[],
     &["--help"],
     &["--version"],
@@ -49,6 +49,10 @@ const CALLS: [&[&str]; 26] = [
     &["explain", "4104", "--output", "json"],
     &["explain", "TIM-X999"],
     &["completion", "bash"],
+    &["man"],
+    &["up", "chat.yaml", "--dry-run"],
+    &["down", "--dry-run"],
+    &["split", "chat", "--at", "100", "--dry-run"],
     &["up", "missing.yaml"],
     &["up", "--help"],
     &["down"],
@@ -98,7 +102,10 @@ fn colour_can_be_forced_and_forbidden() {
 #[test]
 fn no_line_is_wider_than_110_columns() {
     let place = stopped_cluster();
-    for call in CALLS.iter().filter(|call| call.first() != Some(&"completion")) {
+    for call in CALLS
+        .iter()
+        .filter(|call| !matches!(call.first(), Some(&"completion" | &"man")))
+    {
         for line in text(&place.run(call)).lines() {
             // Messages of errors are one line however long; tables and help are not.
             let is_error = line.contains("TIM-");
@@ -186,11 +193,11 @@ fn a_misspelt_verb_or_option_gets_the_nearest() {
     let place = Place::empty();
     let verb = text(&place.run(&["stauts"]));
     assert!(
-        verb.starts_with("TIM-L106") && verb.contains("'status'"),
+        verb.starts_with("TIM-L106 there is no verb \"stauts\"; did you mean status? try: "),
         "{verb}"
     );
     let option = text(&place.run(&["status", "--outptu", "json"]));
-    assert!(option.contains("--output"), "{option}");
+    assert!(option.contains("did you mean --output?"), "{option}");
     let topic = text(&place.run(&["help", "exit-code"]));
     assert!(topic.contains("did you mean exit-codes?"), "{topic}");
 }
@@ -208,6 +215,24 @@ fn changing_commands_say_what_they_act_on_first_and_a_dry_run_changes_nothing() 
     );
     assert!(text(&dry).contains("replicas 3 → 5"));
     assert_eq!(std::fs::read(&object).unwrap(), before);
+    // The file differs from the object by then, so that there is something to tell.
+    place.edit("replicas: 3", "replicas: 4");
+    let calls: [(&[&str], &str); 3] = [
+        (&["up", "chat.yaml", "--dry-run", "--fresh"], "replicas 3 → 4"),
+        (&["down", "chat", "--dry-run"], "nothing runs"),
+        (&["down", "--dry-run"], "nothing runs"),
+    ];
+    for (call, wanted) in calls {
+        let dry = place.run(call);
+        assert_eq!(dry.status.code(), Some(0), "{}", text(&dry));
+        assert!(
+            String::from_utf8_lossy(&dry.stderr).starts_with("local cluster chat in .tim/"),
+            "{}",
+            text(&dry)
+        );
+        assert!(text(&dry).contains(wanted), "{call:?}: {}", text(&dry));
+        assert_eq!(std::fs::read(&object).unwrap(), before);
+    }
     let refused = place.run(&["scale", "chat", "--replicas", "5"]);
     assert!(
         text(&refused).contains("TIM-L117"),
@@ -256,6 +281,24 @@ fn mistakes_in_a_file_are_told_with_line_and_nearest_name_and_nothing_is_made() 
         "{said}"
     );
     assert!(!place.folder.path().join(".tim").exists());
+}
+
+#[test]
+fn a_dry_run_in_an_empty_folder_leaves_it_empty() {
+    let place = Place::empty();
+    let output = place.run(&["up", "--dry-run"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    assert_eq!(std::fs::read_dir(place.folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn manual_pages_are_written_for_every_verb() {
+    let place = Place::empty();
+    let output = place.run(&["man", "--to", "man1"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let up = std::fs::read_to_string(place.folder.path().join("man1/tim-up.1")).unwrap();
+    assert!(up.contains(".SH EXAMPLES") && up.contains("\\-\\-detach"), "{up}");
+    assert!(place.folder.path().join("man1/tim.1").exists());
 }
 
 #[test]

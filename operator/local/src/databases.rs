@@ -36,15 +36,20 @@ pub enum Location {
 impl Place {
     /// The engine in words.
     pub fn kind(&self) -> &'static str {
+        self.known_kind().unwrap_or("unknown")
+    }
+
+    /// The engine in words, unless the DSN is missing or names none that is known.
+    pub fn known_kind(&self) -> Option<&'static str> {
         match &self.location {
-            Location::File(_) => "SQLite",
-            Location::KeyMissing => "unknown",
+            Location::File(_) => Some("SQLite"),
+            Location::KeyMissing => None,
             Location::Elsewhere { scheme } => match scheme.as_str() {
-                "sqlite" => "SQLite",
-                "postgres" | "postgresql" => "PostgreSQL",
-                "mysql" => "MySQL",
-                "mariadb" => "MariaDB",
-                _ => "unknown",
+                "sqlite" => Some("SQLite"),
+                "postgres" | "postgresql" => Some("PostgreSQL"),
+                "mysql" => Some("MySQL"),
+                "mariadb" => Some("MariaDB"),
+                _ => None,
             },
         }
     }

@@ -1,5 +1,6 @@
 //! The user's files: read, checked, and applied to the objects as `kubectl apply` would.
 
+use crate::changes::{FieldChange, between_clusters};
 use crate::file::FileError;
 use crate::objects::{Applied, ObjectError, ObjectStore};
 use k8s_openapi::ByteString;
@@ -210,6 +211,20 @@ impl Loaded {
             }
         }
         Ok(())
+    }
+
+    /// What applying would change in the cluster; nothing if it would be made anew.
+    ///
+    /// # Errors
+    /// As [`Loaded::check_against`].
+    pub fn preview(&self, store: &ObjectStore) -> Result<Option<Vec<FieldChange>>, SourceError> {
+        self.check_against(store)?;
+        let present = store.get::<TimCluster>(&self.cluster.name_any())?;
+        Ok(present.map(|present| {
+            let mut wanted = self.cluster.clone();
+            keep_split_databases(&present, &mut wanted);
+            between_clusters(&present, &wanted)
+        }))
     }
 
     /// Makes the objects what the files say.

@@ -88,10 +88,12 @@ pub enum Event {
         /// How long it took since its start.
         after: Duration,
     },
-    /// A node has stopped since it is not wanted, or to be made anew.
+    /// A node has stopped as it was asked to.
     Stopped {
         /// Its name.
         node: String,
+        /// Whether it is started again with the present spec; otherwise it is not wanted any more.
+        again: bool,
     },
     /// The object was changed: by the file, or by another command.
     Changed {

@@ -57,7 +57,7 @@ pub fn create_folder(path: &Path) -> Result<(), FileError> {
 /// What the system refused; the old content is then still there.
 pub fn write_atomically(path: &Path, content: &[u8], readers: Readers) -> Result<(), FileError> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let folder = folder_of(path);
     create_folder(folder)?;
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
     let temporary = path.with_extension(format!("{}-{number}.new", std::process::id()));
@@ -70,6 +70,13 @@ pub fn write_atomically(path: &Path, content: &[u8], readers: Readers) -> Result
     File::open(folder)
         .and_then(|opened| opened.sync_all())
         .map_err(FileError::at(folder))
+}
+
+/// The folder that holds it; that of a bare name is the current one.
+fn folder_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 fn write_synced(path: &Path, content: &[u8], readers: Readers) -> io::Result<()> {
@@ -143,6 +150,12 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"second");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_bare_name_is_in_the_current_folder() {
+        assert_eq!(folder_of(Path::new("chat.yaml")), Path::new("."));
+        assert_eq!(folder_of(Path::new("a/chat.yaml")), Path::new("a"));
     }
 
     #[test]

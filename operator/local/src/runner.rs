@@ -112,7 +112,7 @@ impl Runner {
         revision: &str,
         grace: Duration,
     ) -> Vec<Event> {
-        let events = self.collect_ended();
+        let events = self.collect_ended(replicas);
         for ordinal in 0..replicas {
             if let Err(error) = self.start_if_due(cluster, ordinal, replicas, revision) {
                 self.note_launch_failure(ordinal, error);
@@ -161,7 +161,7 @@ impl Runner {
 
     /// Collects what has ended while all are being stopped; says how many still run.
     pub fn wind_down(&mut self) -> usize {
-        self.collect_ended();
+        self.collect_ended(0);
         self.kill_overdue();
         self.nodes
             .values()
@@ -297,7 +297,8 @@ impl Runner {
         }
     }
 
-    fn collect_ended(&mut self) -> Vec<Event> {
+    /// Notices what has ended; ordinals below `replicas` are started again.
+    fn collect_ended(&mut self, replicas: u32) -> Vec<Event> {
         let mut events = Vec::new();
         for node in self.nodes.values_mut() {
             let Some(ending) = ending::of(node.child.as_mut(), node.record.life.as_ref()) else {
@@ -311,6 +312,7 @@ impl Runner {
                 set_trouble(&self.directory, node, None);
                 events.push(Event::Stopped {
                     node: node.name.clone(),
+                    again: node.ordinal < replicas,
                 });
                 continue;
             }

@@ -17,6 +17,7 @@ mod repartitions;
 mod source;
 mod stopping;
 
+use crate::changes;
 use crate::control::Controls;
 use crate::databases::{self, Place};
 use crate::directory::{ClusterDirectory, LocalDirectory};
@@ -222,7 +223,9 @@ impl Supervisor {
         if late {
             self.forget_answers();
         }
-        if self.run_processes() {
+        // Before the first plan nobody knows for which revision processes are to be started; a guess would be corrected by
+        // restarting each of them.
+        if !self.revision.is_empty() && self.run_processes() {
             self.plan_due = now;
         }
         self.kill_silent();
@@ -267,7 +270,7 @@ impl Supervisor {
                 .get(&self.settings.cluster)?
                 .ok_or(SupervisorError::Gone)?,
         );
-        let changes = source::spec_changes(&before, &self.cluster);
+        let changes = changes::between_clusters(&before, &self.cluster);
         let by_file = self.source.as_mut().is_some_and(SourceWatcher::take_applied);
         if !changes.is_empty() && !by_file && self.progress.is_ready() {
             self.say(Event::Changed {
@@ -303,7 +306,7 @@ impl Supervisor {
             }
         }
         let any = !happened.is_empty();
-        self.delete_volumes_of_stopped(&happened, replicas);
+        self.delete_volumes_of_stopped(&happened);
         for event in happened {
             self.say(event);
         }
@@ -315,19 +318,15 @@ impl Supervisor {
     }
 
     /// Carries `storage.retain.whenScaled` out for nodes that are not wanted any more.
-    fn delete_volumes_of_stopped(&mut self, happened: &[Event], replicas: u32) {
+    fn delete_volumes_of_stopped(&mut self, happened: &[Event]) {
         if self.cluster.spec.storage.retain.when_scaled != RetainPolicy::Delete {
             return;
         }
         for event in happened {
-            let Event::Stopped { node } = event else {
+            let Event::Stopped { node, again: false } = event else {
                 continue;
             };
-            let is_surplus = self
-                .runner
-                .node(node)
-                .is_some_and(|managed| managed.ordinal >= replicas);
-            if is_surplus && let Err(error) = self.runner.delete_volume(node) {
+            if let Err(error) = self.runner.delete_volume(node) {
                 tracing::warn!(node, %error, "the volume of a node that is not wanted any more stays");
             }
         }

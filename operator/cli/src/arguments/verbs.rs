@@ -14,7 +14,8 @@ Examples
   tim up                               the file of last time, else examples/chat.yaml
   tim up my.yaml --port 6000           this file; the first node's clients on port 6000
   tim up --detach                      return when it is ready; tim down stops it
-  tim up --fresh                       begin with empty databases")]
+  tim up --fresh                       begin with empty databases
+  tim up my.yaml --dry-run             check the file and say what would change")]
     Up(UpArguments),
     /// Stop a cluster of this machine; its data are kept
     #[command(before_help = "\
@@ -85,6 +86,12 @@ Examples
   source <(tim completion bash)
   tim completion fish > ~/.config/fish/completions/tim.fish")]
     Completion(CompletionArguments),
+    /// Print manual pages
+    #[command(before_help = "\
+Examples
+  tim man                              the first page
+  tim man --to ~/.local/share/man/man1 one page per verb, for man tim-up")]
+    Man(ManArguments),
     /// Help on a verb or topic
     #[command(before_help = "\
 Examples
@@ -114,6 +121,9 @@ pub struct UpArguments {
     /// Do not ask before data are thrown away
     #[arg(long)]
     pub yes: bool,
+    /// Only check the files and say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
     /// Run without a terminal, as the background half of --detach
     #[arg(long, hide = true)]
     pub background: bool,
@@ -125,6 +135,9 @@ pub struct DownArguments {
     /// Name of the cluster; needed where there are several
     #[arg(value_name = "CLUSTER")]
     pub cluster: Option<String>,
+    /// Only say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// What `tim status` waits for.
@@ -287,6 +300,14 @@ pub struct CompletionArguments {
     /// The shell
     #[arg(value_enum, value_name = "SHELL")]
     pub shell: clap_complete::Shell,
+}
+
+/// `tim man`.
+#[derive(Debug, Clone, Args)]
+pub struct ManArguments {
+    /// Folder to write all pages to
+    #[arg(long, value_name = "FOLDER")]
+    pub to: Option<PathBuf>,
 }
 
 /// `tim help`.

@@ -18,6 +18,9 @@ const FRIEND_INTERVAL: Duration = Duration::from_secs(2);
 /// After the input has ended, what was typed may take this long to be stored.
 const FINISH_MAX: Duration = Duration::from_secs(30);
 
+/// A shorter wait is not told.
+const NOTICEABLE: Duration = Duration::from_millis(300);
+
 /// What the session knows.
 struct Session<'a> {
     terminal: &'a Terminal,
@@ -146,7 +149,10 @@ impl Session<'_> {
             tokio::select! {
                 line = input.next_line(), if reading => match line {
                     Ok(Some(line)) if line.trim().is_empty() => {}
-                    Ok(Some(line)) => self.outbox.push(line),
+                    Ok(Some(line)) => {
+                        self.terminal.erase_typed(&line);
+                        self.outbox.push(line);
+                    }
                     // An input that cannot be read has ended.
                     Ok(None) | Err(_) => self.input_ended = Some(Instant::now()),
                 },
@@ -251,10 +257,7 @@ impl Session<'_> {
                 reason,
             } => {
                 self.lost.get_or_insert_with(Instant::now);
-                self.note(&format!(
-                    "connection lost ({reason}); attempt {attempt} in {} ms",
-                    wait.as_millis()
-                ));
+                self.note(&reconnecting(attempt, wait, &reason));
             }
             Event::Connected { .. } => {
                 if let Some(lost) = self.lost.take() {
@@ -324,6 +327,21 @@ impl Session<'_> {
     }
 }
 
+/// What a lost connection, or a failed attempt to have another one, is told as.
+fn reconnecting(attempt: u32, wait: Duration, reason: &str) -> String {
+    let what = if attempt <= 1 {
+        "connection lost"
+    } else {
+        "still no connection"
+    };
+    let next = if wait < NOTICEABLE {
+        "connecting again".to_owned()
+    } else {
+        format!("next attempt in {:.1} s", wait.as_secs_f64())
+    };
+    format!("{what} ({}); {next}", reason.trim())
+}
+
 /// The outcome of the message on its way; pending for ever while there is none.
 async fn outcome(on_its_way: &mut Option<(Instant, Receipt)>) -> (Instant, Result<Sent, SendError>) {
     match on_its_way {
@@ -332,5 +350,22 @@ async fn outcome(on_its_way: &mut Option<(Instant, Receipt)>) -> (Instant, Resul
             (sent, receipt.await)
         }
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_connection_is_told_in_words_and_seconds() {
+        assert_eq!(
+            reconnecting(1, Duration::ZERO, "closed by the server with 1012 "),
+            "connection lost (closed by the server with 1012); connecting again"
+        );
+        assert_eq!(
+            reconnecting(5, Duration::from_millis(1_533), "Connection refused"),
+            "still no connection (Connection refused); next attempt in 1.5 s"
+        );
     }
 }

@@ -269,12 +269,13 @@ fn note(node: &NodeObservation) -> String {
             {
                 parts.push(format!("{} sessions left", drain.n_sessions_remaining));
             }
-            parts.extend(
-                reply
-                    .causes
-                    .iter()
-                    .map(|cause| format!("{} {}", cause.code, cause.detail)),
-            );
+            // That it is starting is said last: the others say why that takes long.
+            let (starting, others): (Vec<_>, Vec<_>) = reply
+                .causes
+                .iter()
+                .partition(|cause| cause.code == tim_catalogue::node::STARTING.code);
+            let causes = others.into_iter().chain(starting);
+            parts.extend(causes.map(|cause| format!("{} {}", cause.code, cause.detail)));
         }
         None => {
             if let Some((code, sentence)) = &node.trouble {

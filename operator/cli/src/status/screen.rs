@@ -2,7 +2,7 @@
 
 use super::document::{NodeRow, StatusDocument, Verdict};
 use crate::quantity::{bytes, count, long_duration};
-use crate::table::{Align, Table, WIDTH_MAX, cut, wrap};
+use crate::table::{Align, Table, WIDTH_MAX, wrap};
 use crate::terminal::{Colour, Painted};
 use jiff::Timestamp;
 
@@ -43,19 +43,30 @@ fn headline(status: &StatusDocument) -> Vec<String> {
     let code = status
         .code
         .as_ref()
-        .map_or_else(String::new, |code| format!("   [{code}, tim explain {code}]"));
+        .map_or_else(String::new, |code| format!("[{code}, tim explain {code}]"));
     let word = Painted::new(status.verdict.word(), colour(status.verdict));
     let indent = status.cluster.chars().count() + 3;
-    let taken = indent + status.verdict.word().len() + 3 + code.chars().count();
-    let reason = cut(&status.reason, WIDTH_MAX.saturating_sub(taken));
-    let mut lines = vec![format!("{}   {word}   {reason}{code}", status.cluster)];
-    if reason != status.reason {
-        lines.extend(
-            wrap(&status.reason, WIDTH_MAX - indent)
-                .into_iter()
-                .map(|line| format!("{:indent$}{line}", "")),
-        );
-    }
+    let before = indent + status.verdict.word().len() + 3;
+    let fits = |text: &str| before + text.chars().count() <= WIDTH_MAX;
+    let whole = format!("{}   {code}", status.reason);
+    let mut below = Vec::new();
+    let first = if fits(whole.trim_end()) {
+        whole.trim_end().to_owned()
+    } else {
+        // The code is what people look for: it has a line of its own where the reason needs all of the first.
+        let mut reason = wrap(&status.reason, WIDTH_MAX - before).into_iter();
+        let first = reason.next().unwrap_or_default();
+        below.extend(wrap(&reason.collect::<Vec<_>>().join(" "), WIDTH_MAX - indent));
+        below.push(code);
+        first
+    };
+    let mut lines = vec![format!("{}   {word}   {first}", status.cluster)];
+    lines.extend(
+        below
+            .iter()
+            .filter(|line| !line.is_empty())
+            .map(|line| format!("{:indent$}{line}", "")),
+    );
     lines.extend(
         wrap(&status.meaning, WIDTH_MAX - indent)
             .into_iter()
@@ -87,38 +98,46 @@ fn clock_time(rfc3339: &str) -> String {
 }
 
 fn nodes(status: &StatusDocument, detail: Detail) -> Vec<String> {
-    let local = status.nodes.iter().any(|node| node.pid.is_some());
-    let place = if local {
-        ("PID", Align::Right)
-    } else {
-        ("ZONE", Align::Left)
-    };
-    let mut table = Table::new(&[
-        ("NODE", Align::Left),
-        place,
-        ("STATE", Align::Left),
-        ("VERSION", Align::Left),
-        ("SESSIONS", Align::Right),
-        ("MEM", Align::Right),
-        ("UP", Align::Left),
-        ("NOTE", Align::Left),
-    ]);
+    if status.nodes.is_empty() {
+        return vec!["No node runs, and none is wanted.".into()];
+    }
+    let with_pid = status.nodes.iter().any(|node| node.pid.is_some());
+    let with_zone = status
+        .nodes
+        .iter()
+        .any(|node| node.zone.as_ref().is_some_and(|zone| !zone.is_empty()));
+    let columns = [
+        (true, ("NODE", Align::Left)),
+        (with_pid, ("PID", Align::Right)),
+        (true, ("STATE", Align::Left)),
+        (with_zone, ("ZONE", Align::Left)),
+        (true, ("VERSION", Align::Left)),
+        (true, ("SESSIONS", Align::Right)),
+        (true, ("MEM", Align::Right)),
+        (true, ("UP", Align::Left)),
+        (true, ("NOTE", Align::Left)),
+    ];
+    let shown = |index: usize| columns[index].0;
+    let titles: Vec<_> = columns
+        .iter()
+        .filter(|column| column.0)
+        .map(|column| column.1)
+        .collect();
+    let mut table = Table::new(&titles);
     for node in &status.nodes {
-        let place = if local {
-            or_dash(node.pid)
-        } else {
-            node.zone.clone().unwrap_or_else(dash)
-        };
-        table.row([
+        let cells = [
             node.name.clone(),
-            place,
+            or_dash(node.pid),
             Painted::new(node.state.clone(), state_colour(node)).to_string(),
+            node.zone.clone().unwrap_or_else(dash),
             node.version.clone().unwrap_or_else(dash),
             node.sessions.map_or_else(dash, count),
             node.resident_bytes.map_or_else(dash, bytes),
             node.uptime_seconds.map_or_else(dash, long_duration),
             node.note.clone(),
-        ]);
+        ];
+        let cells = cells.into_iter().enumerate().filter(|(index, _)| shown(*index));
+        table.row(cells.map(|(_, cell)| cell));
     }
     let mut lines = table.lines();
     if detail.wide {

@@ -148,11 +148,12 @@ pub fn judge(observed: &Observation) -> Judgement {
         .or_else(|| paused(observed))
         .unwrap_or_else(|| {
             let serving = observed.serving().count();
-            Judgement::new(
-                Verdict::Healthy,
-                format!("all {serving} nodes serve"),
-                "Messages are stored and delivered.",
-            )
+            let reason = match serving {
+                1 => "the node serves".to_owned(),
+                2 => "both nodes serve".to_owned(),
+                _ => format!("all {serving} nodes serve"),
+            };
+            Judgement::new(Verdict::Healthy, reason, "Messages are stored and delivered.")
         })
 }
 
@@ -224,12 +225,25 @@ fn unavailable(observed: &Observation) -> Option<Judgement> {
             "Whether anybody can connect is not known.",
         ));
     }
-    let reason = if observed.controller == Controller::Absent {
-        "nothing runs; tim up starts it"
-    } else {
-        "no node runs"
-    };
-    Some(Judgement::new(Verdict::Unavailable, reason, nobody))
+    if observed.controller == Controller::Absent {
+        let reason = "nothing runs; tim up starts it";
+        return Some(Judgement::new(Verdict::Unavailable, reason, nobody));
+    }
+    Some(match cause_of_conditions(observed) {
+        Some((code, sentence)) => Judgement {
+            code: Some(code),
+            ..Judgement::new(Verdict::Unavailable, format!("no node runs: {sentence}"), nobody)
+        },
+        None => Judgement::new(Verdict::Unavailable, "no node runs", nobody),
+    })
+}
+
+/// What the conditions say is wrong, code and sentence; where no node runs nobody else can say it.
+fn cause_of_conditions(observed: &Observation) -> Option<(String, String)> {
+    observed.conditions.iter().find_map(|condition| {
+        let (code, sentence) = condition.message.split_once(' ')?;
+        tim_catalogue::find(code).map(|cause| (cause.code.to_owned(), sentence.to_owned()))
+    })
 }
 
 fn silent_nodes(observed: &Observation) -> Option<Judgement> {
@@ -370,7 +384,7 @@ fn controller(observed: &Observation) -> Option<Judgement> {
         Controller::Absent => Some(
             Judgement::new(
                 Verdict::Degraded,
-                "tim up does not run: a node that ends is not started again",
+                "tim up does not run, so nobody restarts a node that ends",
                 "Chat goes on; changes wait for the next tim up, which adopts the nodes.",
             )
             .because(&command_line::SUPERVISOR_GONE),

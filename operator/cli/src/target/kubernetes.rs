@@ -166,6 +166,20 @@ impl KubernetesTarget {
         }
     }
 
+    /// The object of a split, under the first name that is free.
+    async fn repartition_object(&self, cluster: &str, request: &SplitRequest) -> Outcome<TimRepartition> {
+        let listed = self.repartitions_api().list(&ListParams::default()).await;
+        let listed = listed.map_err(|error| self.failure("list TimRepartitions", &error))?;
+        let taken: Vec<String> = listed.iter().map(ResourceExt::name_any).collect();
+        let mut object = repartition(cluster, &taken, request);
+        object.metadata = ObjectMeta {
+            name: object.metadata.name,
+            namespace: Some(self.namespace.clone()),
+            ..ObjectMeta::default()
+        };
+        Ok(object)
+    }
+
     /// Reads the node's status page through the API server, so that nothing but the API server has to be reachable.
     async fn ask(&self, pod: &str, port: u16) -> Option<tim_proto::control::v1::StatusReply> {
         let path = format!(
@@ -176,6 +190,10 @@ impl KubernetesTarget {
         let answer = tokio::time::timeout(NODE_ANSWER_MAX, self.client.request::<AdminStatus>(request)).await;
         answer.ok()?.ok().map(AdminStatus::reply)
     }
+}
+
+fn replicas_patch(replicas: i32) -> serde_json::Value {
+    serde_json::json!({"spec": {"replicas": replicas}})
 }
 
 async fn configuration(global: &Global) -> Outcome<(Config, String)> {
@@ -252,8 +270,26 @@ impl Target for KubernetesTarget {
         Ok(())
     }
 
+    fn scale_patch(&self, cluster: &str, replicas: i32) -> Option<String> {
+        let patch = replicas_patch(replicas);
+        let namespace = &self.namespace;
+        Some(format!(
+            "kubectl -n {namespace} patch timcluster {cluster} --subresource scale --type merge -p '{patch}'"
+        ))
+    }
+
+    async fn split_object(&self, cluster: &str, request: &SplitRequest) -> Outcome<Option<String>> {
+        let object = self.repartition_object(cluster, request).await?;
+        let mut value = serde_json::to_value(object).map_err(|error| Failure::unexpected(&error))?;
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("status");
+        }
+        let text = serde_yaml::to_string(&value).map_err(|error| Failure::unexpected(&error))?;
+        Ok(Some(text.trim_end().to_owned()))
+    }
+
     async fn scale(&self, cluster: &str, replicas: i32) -> Outcome<()> {
-        let patch = serde_json::json!({"spec": {"replicas": replicas}});
+        let patch = replicas_patch(replicas);
         let parameters = PatchParams {
             field_manager: Some(labels::USER_MANAGER.into()),
             ..PatchParams::default()
@@ -270,15 +306,7 @@ impl Target for KubernetesTarget {
     }
 
     async fn split(&self, cluster: &str, request: &SplitRequest) -> Outcome<String> {
-        let listed = self.repartitions_api().list(&ListParams::default()).await;
-        let listed = listed.map_err(|error| self.failure("list TimRepartitions", &error))?;
-        let taken: Vec<String> = listed.iter().map(ResourceExt::name_any).collect();
-        let mut object = repartition(cluster, &taken, request);
-        object.metadata = ObjectMeta {
-            name: object.metadata.name,
-            namespace: Some(self.namespace.clone()),
-            ..ObjectMeta::default()
-        };
+        let object = self.repartition_object(cluster, request).await?;
         let parameters = PostParams {
             field_manager: Some(labels::USER_MANAGER.into()),
             ..PostParams::default()

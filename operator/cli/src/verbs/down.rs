@@ -17,6 +17,24 @@ const STOP_MAX: Duration = Duration::from_secs(60);
 const NODE_GRACE: Duration = Duration::from_secs(10);
 const INTERVAL: Duration = Duration::from_millis(50);
 
+/// Says what would be stopped.
+async fn would_stop(terminal: &Terminal, target: &LocalTarget, cluster: &str) -> Outcome {
+    let observed = target.observe(cluster).await?;
+    let running: Vec<&str> = observed
+        .nodes
+        .iter()
+        .filter(|node| node.present)
+        .map(|node| node.name.as_str())
+        .collect();
+    let text = if running.is_empty() {
+        "nothing runs".to_owned()
+    } else {
+        format!("{} would stop, data kept", running.join(", "))
+    };
+    terminal.result(format!("{cluster}: {text} (dry run: nothing was changed)"));
+    Ok(Exit::Done)
+}
+
 /// Stops it.
 ///
 /// # Errors
@@ -27,6 +45,9 @@ pub async fn run(terminal: &Terminal, global: &Global, arguments: &DownArguments
     terminal.message(target.describe(&cluster));
     let folder = target.directory().cluster(&cluster);
     let holder = SupervisorLock::holder(&folder.lock()).map_err(|error| Failure::unexpected(&error))?;
+    if arguments.dry_run {
+        return would_stop(terminal, &target, &cluster).await;
+    }
     let Some(holder) = holder else {
         let stopped = view::stop_unsupervised(&folder, NODE_GRACE)
             .await
@@ -34,7 +55,8 @@ pub async fn run(terminal: &Terminal, global: &Global, arguments: &DownArguments
         let text = if stopped == 0 {
             "nothing runs".to_owned()
         } else {
-            format!("{stopped} nodes stopped, data kept")
+            let noun = if stopped == 1 { "node" } else { "nodes" };
+            format!("{stopped} {noun} stopped, data kept")
         };
         terminal.result(format!("{cluster}: {text}"));
         return Ok(Exit::Done);

@@ -40,9 +40,21 @@ pub async fn run(
         );
         return Err(Failure::new(&configuration::SQLITE_ONE_REPLICA, text).exit(Exit::Refused));
     }
-    let change = format!("replicas {} → {}", observed.replicas, arguments.replicas);
+    let change = if i64::from(observed.replicas) == i64::from(arguments.replicas) {
+        format!("replicas {} already", observed.replicas)
+    } else {
+        format!("replicas {} → {}", observed.replicas, arguments.replicas)
+    };
     if arguments.dry_run {
-        terminal.result(format!("{cluster}: {change} (dry run: nothing was changed)"));
+        let line = format!("{cluster}: {change} (dry run: nothing was changed)");
+        match target.scale_patch(&cluster, arguments.replicas) {
+            // The patch alone is the result, so that a script can run it.
+            Some(patch) => {
+                terminal.message(line);
+                terminal.data(&patch);
+            }
+            None => terminal.result(line),
+        }
         return Ok(Exit::Done);
     }
     target.check_changeable(&cluster).await?;

@@ -44,7 +44,15 @@ pub async fn run(
         request.at, request.to, request.source, request.target
     );
     if arguments.dry_run {
-        terminal.result(format!("{cluster}: {what} (dry run: nothing was changed)"));
+        let line = format!("{cluster}: {what} (dry run: nothing was changed)");
+        match target.split_object(&cluster, &request).await? {
+            // The object alone is the result, so that it can go into a file or to kubectl.
+            Some(object) => {
+                terminal.message(line);
+                terminal.data(&object);
+            }
+            None => terminal.result(line),
+        }
         return Ok(Exit::Done);
     }
     target.check_changeable(&cluster).await?;

@@ -30,6 +30,13 @@ use tim_local::view;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+/// Whether somebody was asked and answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Yes,
+    No,
+}
+
 /// What a start is about.
 struct Start<'a> {
     terminal: &'a Terminal,
@@ -51,7 +58,7 @@ pub async fn run(terminal: &Terminal, global: &Global, arguments: &UpArguments) 
     let parent = parent_directory(global);
     let directory = LocalDirectory::of(&parent);
     let mut source = Source {
-        files: files::choose(terminal, &directory, &arguments.files)?,
+        files: files::choose(terminal, &directory, &arguments.files, arguments.dry_run)?,
         replicas: None,
     };
     let loaded = load(&mut source, arguments)?;
@@ -59,6 +66,9 @@ pub async fn run(terminal: &Terminal, global: &Global, arguments: &UpArguments) 
     if RESERVED_NAMES.contains(&cluster.as_str()) {
         let observed = format!("a cluster cannot be called \"{cluster}\" here: .tim uses that name itself");
         return Err(Failure::new(&command_line::NAMES_COLLIDE, observed));
+    }
+    if arguments.dry_run {
+        return would_do(terminal, &directory, &loaded, arguments);
     }
     let command = if program::runs_through_cargo() {
         "cargo tim"
@@ -82,6 +92,38 @@ pub async fn run(terminal: &Terminal, global: &Global, arguments: &UpArguments) 
         return detach::run(&start, global).await;
     }
     start.foreground(loaded, narrator).await
+}
+
+/// Says what a start would do; the files have been checked.
+fn would_do(
+    terminal: &Terminal,
+    directory: &LocalDirectory,
+    loaded: &Loaded,
+    arguments: &UpArguments,
+) -> Outcome {
+    let name = loaded.cluster.metadata.name.clone().unwrap_or_default();
+    terminal.message(format!(
+        "local cluster {name} in {}/",
+        shown_path(directory.root())
+    ));
+    let changes = loaded
+        .preview(&ObjectStore::new(directory.objects()))
+        .map_err(source_failure)?;
+    let mut lines = match changes {
+        None => vec![format!(
+            "would be made, with replicas {}",
+            loaded.cluster.spec.replicas
+        )],
+        Some(changes) if changes.is_empty() => vec!["the files say what it is already".to_owned()],
+        Some(changes) => changes.iter().map(ToString::to_string).collect(),
+    };
+    if arguments.fresh && directory.cluster(&name).root().exists() {
+        lines.push("all its data, keys and logs would be thrown away".into());
+    }
+    for line in lines {
+        terminal.result(format!("{name}: {line} (dry run: nothing was changed)"));
+    }
+    Ok(Exit::Done)
 }
 
 fn load(source: &mut Source, arguments: &UpArguments) -> Outcome<Loaded> {
@@ -160,25 +202,30 @@ impl Start<'_> {
     }
 
     /// Throws the data away, if that was asked for and confirmed.
-    async fn discard_if_fresh(&self) -> Outcome<()> {
+    async fn discard_if_fresh(&self) -> Outcome<Asked> {
         if !self.arguments.fresh {
-            return Ok(());
+            return Ok(Asked::No);
         }
+        let mut asked = Asked::No;
         let folder = self.directory.cluster(&self.cluster);
         if folder.root().exists() {
             let data = shown_path(folder.root());
             self.terminal
                 .message(format!("--fresh throws away all data, keys and logs in {data}."));
             confirm(self.terminal, &self.cluster, self.arguments.yes)?;
+            asked = if self.arguments.yes { Asked::No } else { Asked::Yes };
         }
         let stopped = view::stop_unsupervised(&folder, std::time::Duration::from_secs(5)).await;
         stopped.map_err(|error| Failure::unexpected(&error))?;
-        view::discard(&self.directory, &self.cluster).map_err(|error| Failure::unexpected(&error))
+        view::discard(&self.directory, &self.cluster).map_err(|error| Failure::unexpected(&error))?;
+        Ok(asked)
     }
 
     async fn foreground(self, loaded: Loaded, mut narrator: Narrator) -> Outcome {
         let lock = self.take_lock()?;
-        self.discard_if_fresh().await?;
+        if self.discard_if_fresh().await? == Asked::Yes {
+            narrator.begin();
+        }
         self.keep_out_of_version_control()?;
         self.log_to_file()?;
         narrator.kept_data(&self.directory.cluster(&self.cluster));

@@ -1,11 +1,9 @@
 //! The user's files, watched: an edit is an apply of the whole file, or a refusal that leaves everything as it was.
 
-use crate::changes::{FieldChange, between};
 use crate::documents::{Source, SourceError};
 use crate::event::Event;
 use crate::objects::ObjectStore;
 use std::time::{Duration, Instant, SystemTime};
-use tim_crds::TimCluster;
 
 /// A file that has just changed is read after this time, so that an editor can finish with it.
 const SETTLE: Duration = Duration::from_millis(100);
@@ -61,10 +59,4 @@ impl SourceWatcher {
             reverted: applied.cluster.reverted,
         }))
     }
-}
-
-/// What differs between two states of the object, as its user wrote it.
-pub(super) fn spec_changes(before: &TimCluster, after: &TimCluster) -> Vec<FieldChange> {
-    let tree = |cluster: &TimCluster| serde_json::to_value(&cluster.spec).unwrap_or_default();
-    between(&tree(before), &tree(after))
 }

@@ -87,15 +87,45 @@ fn no_line_is_wider_than_the_limit() {
 }
 
 #[test]
-fn a_long_reason_is_cut_in_the_first_line_and_told_in_full_below() {
+fn a_long_reason_takes_more_lines_and_the_code_one_of_its_own() {
     let mut document = document();
     document.reason = "database d0: it refuses connections ".repeat(6);
     let lines = lines(&document, Detail::default(), Timestamp::UNIX_EPOCH);
     assert!(lines.iter().all(|line| width(line) <= WIDTH_MAX));
-    assert!(lines[0].contains('…'));
-    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    let told: Vec<String> = lines[1..4].iter().flat_map(|line| words(line)).collect();
-    assert!(told.starts_with(&words(&document.reason)[..10]));
+    let told = lines[..4]
+        .join(" ")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    let expected = format!("{} [TIM-N104, tim explain TIM-N104]", document.reason.trim());
+    assert!(told.contains(&expected), "{told}");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.trim() == "[TIM-N104, tim explain TIM-N104]")
+    );
+}
+
+#[test]
+fn columns_that_nobody_fills_are_left_out() {
+    let first = |document: &StatusDocument| {
+        let all = lines(document, Detail::default(), Timestamp::UNIX_EPOCH);
+        all.into_iter()
+            .find(|line| line.contains("NODE"))
+            .unwrap_or_default()
+    };
+    let mut document = document();
+    assert!(first(&document).contains("PID") && !first(&document).contains("ZONE"));
+    for node in &mut document.nodes {
+        (node.pid, node.zone) = (None, Some("a".into()));
+    }
+    assert!(!first(&document).contains("PID") && first(&document).contains("ZONE"));
+    document.nodes.clear();
+    let all = lines(&document, Detail::default(), Timestamp::UNIX_EPOCH);
+    assert!(
+        all.contains(&"No node runs, and none is wanted.".to_owned()),
+        "{all:?}"
+    );
 }
 
 #[test]

@@ -38,6 +38,9 @@ pub(super) fn lines(seen: &ClusterView, context: &Context) -> Vec<String> {
 }
 
 fn nodes(nodes: &[NodeView]) -> Vec<String> {
+    if nodes.is_empty() {
+        return vec!["  no node runs: replicas is 0".into()];
+    }
     let mut table = Table::new(&[
         ("NODE", Align::Left),
         ("PID", Align::Left),
@@ -87,22 +90,50 @@ fn places(seen: &ClusterView, context: &Context) -> Vec<String> {
             "{}: SQLite files in {data}, since no Secret among the documents says where else",
             names.join(", ")
         );
-        lines.extend(
-            wrap(&note, WIDTH_MAX - 2)
-                .into_iter()
-                .map(|line| format!("  {line}")),
-        );
+        lines.extend(indented(&note));
     }
+    lines.extend(by_secret(seen).iter().flat_map(|note| indented(note)));
     lines
+}
+
+/// Databases that a Secret places: kept from an earlier start it is easily forgotten.
+fn by_secret(seen: &ClusterView) -> Vec<String> {
+    let elsewhere = seen
+        .places
+        .iter()
+        .filter(|place| matches!(place.location, Location::Elsewhere { .. }));
+    elsewhere
+        .filter_map(|place| {
+            let mut declared = seen.cluster.spec.databases.iter();
+            let secret = &declared
+                .find(|database| database.name == place.name)?
+                .dsn_secret_ref
+                .name;
+            Some(format!(
+                "{}: {}, as Secret {secret} says",
+                place.name,
+                place.kind()
+            ))
+        })
+        .collect()
+}
+
+fn indented(note: &str) -> impl Iterator<Item = String> + use<> {
+    wrap(note, WIDTH_MAX - 2)
+        .into_iter()
+        .map(|line| format!("  {line}"))
 }
 
 fn next(seen: &ClusterView, context: &Context) -> Vec<String> {
     let command = context.command;
     let name = seen.cluster.metadata.name.clone().unwrap_or_default();
-    let mut tries = vec![(
-        format!("{command} chat --as alice bob"),
-        "talk to someone (a second terminal: --as bob alice)".to_owned(),
-    )];
+    let mut tries = Vec::new();
+    if !seen.nodes.is_empty() {
+        tries.push((
+            format!("{command} chat --as alice bob"),
+            "talk to someone (a second terminal: --as bob alice)".to_owned(),
+        ));
+    }
     let victim = seen.nodes.get(1).or(seen.nodes.first()).and_then(NodeView::pid);
     if let Some(pid) = victim.filter(|_| seen.nodes.len() > 1) {
         tries.push((

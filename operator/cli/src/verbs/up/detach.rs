@@ -1,11 +1,11 @@
 //! `tim up --detach`: the same command once more without a terminal, followed until the cluster is ready.
 
 use super::Start;
+use super::narrator::READY;
 use crate::arguments::Global;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::question::confirm;
-use crate::status::observation::NODE_ANSWER_MAX;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::process::Child;
@@ -13,8 +13,6 @@ use std::time::Duration;
 use tim_catalogue::command_line;
 use tim_local::file::{create_folder, remove_file};
 use tim_local::process::start_detached;
-use tim_local::view::{self, ClusterView};
-use tim_proto::control::v1::NodeState;
 
 /// How long the start may take without `--timeout`.
 const START_MAX: Duration = Duration::from_secs(60);
@@ -78,6 +76,10 @@ async fn follow(start: &Start<'_>, mut child: Child, log: &Path, limit: Duration
             if headline_is_over {
                 start.terminal.message(&line);
             }
+            // The block is shown by this half: the other one's goes to a file.
+            if line.starts_with(READY) {
+                return Ok(Exit::Done);
+            }
         }
         if let Ok(Some(status)) = child.try_wait() {
             let code = status.code().and_then(|code| u8::try_from(code).ok());
@@ -87,12 +89,6 @@ async fn follow(start: &Start<'_>, mut child: Child, log: &Path, limit: Duration
             }
             let observed = format!("it ended with {status}; see {}", log.display());
             return Err(Failure::new(&command_line::SUPERVISOR_FAILED, observed));
-        }
-        if is_ready(start).await {
-            new_lines(log, &mut place)
-                .iter()
-                .for_each(|line| start.terminal.message(line));
-            return Ok(Exit::Done);
         }
         if tokio::time::Instant::now() >= deadline {
             let observed = format!(
@@ -104,27 +100,6 @@ async fn follow(start: &Start<'_>, mut child: Child, log: &Path, limit: Duration
         }
         tokio::time::sleep(INTERVAL).await;
     }
-}
-
-async fn is_ready(start: &Start<'_>) -> bool {
-    let seen = view::observe(&start.directory, &start.cluster, NODE_ANSWER_MAX).await;
-    seen.is_ok_and(|seen| seen.supervisor.is_some() && serves(&seen))
-}
-
-fn serves(seen: &ClusterView) -> bool {
-    let wanted = usize::try_from(seen.cluster.spec.replicas).unwrap_or(0);
-    let replies: Vec<_> = seen.nodes.iter().filter_map(|node| node.reply.as_ref()).collect();
-    let serving = replies
-        .iter()
-        .filter(|reply| reply.state() == NodeState::Serving)
-        .count();
-    let led = replies
-        .iter()
-        .any(|reply| reply.control_group.as_ref().is_some_and(|group| group.leader));
-    let mapped = replies
-        .iter()
-        .any(|reply| reply.map.as_ref().is_some_and(|map| !map.ranges.is_empty()));
-    serving == wanted && (wanted == 0 || (led && mapped))
 }
 
 fn new_lines(log: &Path, place: &mut u64) -> Vec<String> {

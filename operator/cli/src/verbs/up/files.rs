@@ -27,6 +27,7 @@ pub(super) fn choose(
     terminal: &Terminal,
     directory: &LocalDirectory,
     named: &[PathBuf],
+    dry_run: bool,
 ) -> Outcome<Vec<PathBuf>> {
     if let Some(missing) = named.iter().find(|file| !file.is_file()) {
         let observed = format!("{}: there is no such file", missing.display());
@@ -42,6 +43,13 @@ pub(super) fn choose(
         if Path::new(usual).is_file() {
             return Ok(vec![PathBuf::from(usual)]);
         }
+    }
+    if dry_run {
+        return Err(
+            Failure::usage(format!("there is no {EXAMPLE} and no {OWN} to check")).remedy(format!(
+                "name a file, or run it without --dry-run: it writes {OWN} first"
+            )),
+        );
     }
     let own = PathBuf::from(OWN);
     write_atomically(&own, OWN_CONTENT.as_bytes(), Readers::Everyone)
@@ -74,11 +82,11 @@ mod tests {
         let terminal = Terminal::new(Surroundings::default(), ColourChoice::Never);
         let directory = LocalDirectory::of(folder.path());
         let missing = folder.path().join("missing.yaml");
-        let failure = choose(&terminal, &directory, std::slice::from_ref(&missing)).unwrap_err();
+        let failure = choose(&terminal, &directory, std::slice::from_ref(&missing), false).unwrap_err();
         assert_eq!((failure.code(), failure.exit_code()), ("TIM-C103", Exit::Usage));
         std::fs::write(&missing, "").unwrap();
         assert_eq!(
-            choose(&terminal, &directory, std::slice::from_ref(&missing)).unwrap(),
+            choose(&terminal, &directory, std::slice::from_ref(&missing), false).unwrap(),
             [missing]
         );
     }

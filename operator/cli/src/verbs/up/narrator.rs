@@ -17,6 +17,8 @@ use tim_local::documents::AppliedSource;
 use tim_local::event::{Event, Step};
 use tim_local::objects::ObjectStore;
 
+/// How the line begins that ends a start.
+pub(super) const READY: &str = "Ready in";
 /// How often the spinner turns.
 const SPINNER_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -25,7 +27,7 @@ pub(super) struct Narrator {
     terminal: Terminal,
     began: Instant,
     waiting: ProgressBar,
-    started: bool,
+    last_wait: String,
     exit: Exit,
 }
 
@@ -50,7 +52,7 @@ impl Narrator {
             terminal,
             began,
             waiting,
-            started: false,
+            last_wait: String::new(),
             exit: Exit::Done,
         }
     }
@@ -58,6 +60,11 @@ impl Narrator {
     /// How the command ends.
     pub(super) fn exit(&self) -> Exit {
         self.exit
+    }
+
+    /// Begins to count anew: the time a question waited for its answer is not the start's.
+    pub(super) fn begin(&mut self) {
+        self.began = Instant::now();
     }
 
     /// The first line.
@@ -104,15 +111,17 @@ impl Narrator {
         } else {
             cluster.spec.partitioning.layout.len()
         };
-        let mut kinds: Vec<&str> = places.iter().map(Place::kind).collect();
-        kinds.dedup();
-        let detail = format!(
-            "{}, {}, {}",
+        let mut parts = vec![
             plural(usize::try_from(cluster.spec.replicas).unwrap_or(0), "node"),
             plural(ranges, "partition"),
-            kinds.join(", ")
-        );
-        self.step("configuration valid", &detail);
+        ];
+        // A DSN that says nothing usable is told as a problem of its own.
+        for kind in places.iter().filter_map(Place::known_kind) {
+            if !parts.iter().any(|part| part == kind) {
+                parts.push(kind.to_owned());
+            }
+        }
+        self.step("configuration valid", &parts.join(", "));
         for change in &applied.cluster.reverted {
             self.note(&format!(
                 "{change}: a command had changed it, the file says otherwise"
@@ -180,9 +189,8 @@ impl Narrator {
             Event::Waiting { step, detail } => self.wait(step, &detail),
             Event::Ready => {
                 self.waiting.finish_and_clear();
-                self.started = true;
                 self.terminal
-                    .message(format!("Ready in {}.", short_duration(self.began.elapsed())));
+                    .message(format!("{READY} {}.", short_duration(self.began.elapsed())));
             }
             Event::Adopted { nodes } => self.note(&format!("{} still ran and go on", nodes.join(", "))),
             other => self.event(&other),
@@ -198,14 +206,15 @@ impl Narrator {
     }
 
     /// A wait is drawn over on a terminal, and a line of its own elsewhere.
-    fn wait(&self, step: Step, detail: &str) {
+    fn wait(&mut self, step: Step, detail: &str) {
         let text = format!("{}: {detail}", waiting_title(step));
         if self.terminal.can_redraw() {
             self.waiting.enable_steady_tick(SPINNER_INTERVAL);
             let text = crate::table::cut(&text, WIDTH_MAX - 4);
             self.waiting.set_message(self.terminal.for_messages(&text));
-        } else {
+        } else if text != self.last_wait {
             self.note(&text);
+            self.last_wait = text;
         }
     }
 
@@ -281,7 +290,10 @@ fn event_text(event: &Event) -> Option<String> {
             )
         }
         Event::Serving { node, after } => format!("{node} serving ({})", seconds(*after)),
-        Event::Stopped { node } => format!("{node} stopped"),
+        Event::Stopped { node, again: true } => {
+            format!("{node} stopped after draining, to start with what has changed")
+        }
+        Event::Stopped { node, again: false } => format!("{node} stopped"),
         Event::Changed {
             file,
             changes,
