@@ -3,8 +3,8 @@
 #   e2e/test-all.sh              all tiers, in order
 #   e2e/test-all.sh TIER...      only these: install style licences unit simulation fuzz kubernetes, or processes
 #
-# The tier `processes` (real `tim` and `tim-node` processes started, killed, drained, split) is run by name until it has passed on a quiet
-# machine from a clean clone; so are the Kubernetes scenarios that e2e/kubernetes/run names.
+# The tier `processes` (real `tim` processes started, killed, adopted, split) is run by name until it has passed on a quiet machine from a
+# clean clone; so are the Kubernetes scenarios that e2e/kubernetes/run names.
 #
 # A tier that cannot run fails with its reason; TIM_TEST_SKIP="kubernetes" leaves one out and says so loudly at the end. With
 # CI set nothing may be left out. Builds are kept in $CARGO_TARGET_DIR (default ~/.cache/timcluster/target).
@@ -64,12 +64,12 @@ licences_tier() {
 
 unit_tier() {
     step "build the programs" cargo build --quiet --profile local -p tim-node -p tim-cli -p tim-operator
-    step "unit, scenario and database tests" cargo test --quiet --workspace --exclude tim-node --exclude tim-cli --no-fail-fast
-    step "unit tests of node and command line" cargo test --quiet -p tim-node -p tim-cli --lib --no-fail-fast
+    step "unit, scenario, database and node process tests" cargo test --quiet --workspace --exclude tim-cli --no-fail-fast
+    step "unit tests of the command line" cargo test --quiet -p tim-cli --lib --no-fail-fast
 }
 
 processes_tier() {
-    step "process tests of node and command line" cargo test --quiet -p tim-node -p tim-cli --no-fail-fast
+    step "process tests of the command line" cargo test --quiet -p tim-cli --no-fail-fast
 }
 
 simulation_tier() {
