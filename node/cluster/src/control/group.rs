@@ -3,7 +3,7 @@
 use super::disk::{Change, Disk, Stored, new_raft_id};
 use super::error::{ControlError, ProposeError, RemoveError};
 use super::founder::Founder;
-use super::leader::{self, Answer};
+use super::leader::{self, Answer, Heirs};
 use super::log::{Log, Memory};
 use super::machine::{ControlView, Machine};
 use super::network::Network;
@@ -34,7 +34,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Wait before another attempt when there is no leader, or it said so.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// How long handing over leadership may take.
-const TRANSFER_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const TRANSFER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Times and sizes of the group.
 #[derive(Debug, Clone)]
@@ -211,9 +211,9 @@ impl ControlGroup {
         self.shared.leaving.store(false, Ordering::Relaxed);
     }
 
-    /// Hands leadership to another voter, if this node leads and there is one. Before a node stops or drains.
+    /// Hands leadership to another voter, if this node leads and there is one that serves. Before a node stops or drains.
     pub async fn hand_over(&self) {
-        leader::hand_over(&self.shared, TRANSFER_TIMEOUT).await;
+        leader::hand_over(&self.shared, TRANSFER_TIMEOUT, Heirs::Serving).await;
     }
 
     /// Hands over and ends.
@@ -310,6 +310,7 @@ impl Shared {
                     self.refresh_status();
                     self.say_status(&measured);
                     let changed = tokio::select! {
+                        biased;
                         () = self.cancelled.cancelled() => return,
                         changed = metrics.changed() => changed,
                     };
@@ -326,7 +327,8 @@ impl Shared {
     fn say_status(&self, measured: &ControlMetrics) {
         let status = self.status();
         measured.record(status.is_leader, status.term.0);
-        if status.failed.is_some() {
+        // One that was told to end has not failed.
+        if status.failed.is_some() && !self.cancelled.is_cancelled() {
             let code = tim_catalogue::node::CONTROL_LOG.code;
             tracing::error!(
                 code,

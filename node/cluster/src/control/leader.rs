@@ -1,9 +1,10 @@
 //! What only the leader does, here or asked for over a link.
 
 use super::codec::{VERSION, decode};
-use super::group::Shared;
+use super::group::{Shared, TRANSFER_TIMEOUT};
 use super::types::{GroupNode, Proposal, Raft, TypeConfig};
 use crate::links::Link;
+use crate::membership::{MemberState, Members};
 use openraft::ChangeMembers;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::{ClientWriteError, RaftError};
@@ -13,7 +14,6 @@ use tim_core::control::{Command, Response};
 use tim_core::id::NodeName;
 use tim_proto::peer::v1 as proto;
 use tim_proto::peer::v1::{membership_reply, propose_reply};
-use tokio::time::Instant;
 
 /// What the leader, or who was held for it, says.
 #[derive(Debug)]
@@ -134,7 +134,7 @@ pub(super) async fn remove(shared: &Shared, name: &NodeName) -> Answer<Result<()
         }
         if id == own {
             // Whoever leads next takes this node out.
-            hand_over(shared, Duration::from_secs(5)).await;
+            hand_over(shared, TRANSFER_TIMEOUT, Heirs::Living).await;
             return Answer::NotLeader(shared.status().leader.as_ref().map(|(_, node)| node.clone()));
         }
         match drop_member(&raft, id, is_voter).await {
@@ -224,42 +224,65 @@ async fn drop_member(raft: &Raft, id: u64, is_voter: bool) -> Answer<()> {
     }
 }
 
-/// Hands leadership to the voter that has most of the log, if this node leads and there is another one.
-pub(super) async fn hand_over(shared: &Shared, timeout: Duration) {
+/// Who may be handed the leadership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heirs {
+    /// Only who serves: one that leaves, too, would have to hand it on, or nobody stays.
+    Serving,
+    /// Anybody who lives, since this node cannot be taken out while it leads.
+    Living,
+}
+
+/// Hands leadership to the voter that has most of the log, if this node leads and there is such an heir. Ends when
+/// another one leads, the heir cannot any more, or the time is over; then another one is elected when this node is gone.
+pub(super) async fn hand_over(shared: &Shared, timeout: Duration, heirs: Heirs) {
     let raft = shared.raft();
     let own = *raft.node_id();
-    let target = {
-        let metrics = raft.metrics().borrow_watched().clone();
-        if metrics.current_leader != Some(own) {
-            return;
-        }
-        let matched = metrics.replication.unwrap_or_default();
-        let voters: BTreeSet<u64> = metrics.membership_config.membership().voter_ids().collect();
-        let others = matched
-            .into_iter()
-            .filter(|(id, _)| *id != own && voters.contains(id));
-        others
-            .max_by_key(|(_, matched)| matched.map(|id| id.index))
-            .map(|(id, _)| id)
+    let Some((heir, name)) = heir(shared, &raft, heirs) else {
+        return;
     };
-    let Some(target) = target else { return };
-    if let Err(error) = raft.trigger().transfer_leader(target).await {
+    if let Err(error) = raft.trigger().transfer_leader(heir).await {
         tracing::warn!(%error, "leadership of the control group was not handed over");
         return;
     }
-    let deadline = Instant::now() + timeout;
     let mut metrics = raft.metrics();
-    loop {
-        let leader = metrics.borrow_watched().current_leader;
-        if leader.is_some_and(|leader| leader != own) {
-            return;
+    let mut members = shared.members.clone();
+    let handed_over = async {
+        loop {
+            let leader = metrics.borrow_watched().current_leader;
+            if leader.is_some_and(|leader| leader != own) || metrics.changed().await.is_err() {
+                return;
+            }
         }
-        match tokio::time::timeout_at(deadline, metrics.changed()).await {
-            Ok(Ok(())) => {}
-            // Another one is elected when this node is gone; that takes longer, and nothing else.
-            _ => return,
-        }
+    };
+    tokio::select! {
+        () = handed_over => {}
+        _ = members.wait_for(|members| !may_inherit(members, &name, heirs)) => {}
+        () = tokio::time::sleep(timeout) => {}
     }
+}
+
+/// The other voter that has most of the log, of those that may inherit; `None` when this node does not lead.
+fn heir(shared: &Shared, raft: &Raft, heirs: Heirs) -> Option<(u64, String)> {
+    let own = *raft.node_id();
+    let metrics = raft.metrics().borrow_watched().clone();
+    if metrics.current_leader != Some(own) {
+        return None;
+    }
+    let matched = metrics.replication.unwrap_or_default();
+    let members = shared.members.borrow();
+    membership(raft)
+        .into_iter()
+        .filter(|(id, node, is_voter)| *id != own && *is_voter && may_inherit(&members, &node.name, heirs))
+        .filter_map(|(id, node, _)| Some((matched.get(&id)?.map(|log| log.index), id, node.name)))
+        .max()
+        .map(|(_, id, name)| (id, name))
+}
+
+fn may_inherit(members: &Members, name: &str, heirs: Heirs) -> bool {
+    members.nodes().iter().any(|(node, member)| {
+        node.as_str() == name && (heirs == Heirs::Living || member.state == MemberState::Serving)
+    })
 }
 
 /// Whom a peer holds for the leader.

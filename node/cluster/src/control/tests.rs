@@ -443,6 +443,21 @@ fn leadership_moves_before_a_node_stops() {
 }
 
 #[test]
+fn leadership_is_handed_to_nobody_who_leaves_too() {
+    let mut cluster = Cluster::formed(3, 3);
+    let leader = cluster.leader();
+    for (index, node) in cluster.nodes.iter_mut().enumerate() {
+        if index != leader {
+            node.state = MemberState::Draining;
+        }
+    }
+    cluster.show_members();
+    let group = cluster.group(leader).clone();
+    cluster.block(leader, group.hand_over());
+    assert!(cluster.until(leader, |_| true).is_leader);
+}
+
+#[test]
 fn without_a_leader_a_new_node_reads_the_map_from_any_peer() {
     let mut cluster = Cluster::formed(3, 3);
     let survivor = 0;
