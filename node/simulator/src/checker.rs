@@ -108,6 +108,16 @@ struct Tag {
     stored: Option<u64>,
 }
 
+/// Something said once, or once more.
+#[derive(Debug)]
+struct Send {
+    session: SessionId,
+    tag: u64,
+    at: u64,
+    /// The two were friends already: it cannot be refused.
+    allowed: bool,
+}
+
 /// The checker of one run.
 #[derive(Debug, Default)]
 pub struct Checker {
@@ -116,7 +126,7 @@ pub struct Checker {
     by_id: HashMap<SessionId, usize>,
     tags: BTreeMap<u64, Tag>,
     /// What was said, in order.
-    sends: Vec<(SessionId, u64)>,
+    sends: Vec<Send>,
     members: BTreeSet<Member>,
     trouble: Trouble,
     violations: Vec<Violation>,
@@ -166,8 +176,13 @@ impl Checker {
         self.tags.insert(tag, tag_history);
     }
 
-    pub(crate) fn sent(&mut self, tag: u64, session: SessionId) {
-        self.sends.push((session, tag));
+    pub(crate) fn sent(&mut self, now: u64, tag: u64, session: SessionId, allowed: bool) {
+        self.sends.push(Send {
+            session,
+            tag,
+            at: now,
+            allowed,
+        });
         if let Some(tag) = self.tags.get_mut(&tag) {
             tag.sessions.push(session);
         }

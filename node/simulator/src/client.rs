@@ -37,7 +37,7 @@ pub(crate) struct Client {
     pub(crate) member: Member,
     pub(crate) line: Line,
     pub(crate) session: SessionId,
-    node: NodeIndex,
+    pub(crate) node: NodeIndex,
     node_boot: u64,
     /// Nothing overtakes on a socket.
     last_sent: u64,
@@ -131,7 +131,7 @@ impl World {
                 self.client_sends(client, ClientFrame::Confirm(sync_id));
             }
             ClientAction::AskOffline => self.client_sends(client, ClientFrame::AskOffline),
-            ClientAction::Say(said) => self.say(client, said),
+            ClientAction::Say { peer, operation } => self.say_new(client, peer, operation),
         }
     }
 
@@ -242,7 +242,7 @@ impl World {
         self.client_later(client, after, ClientAction::Act);
     }
 
-    fn are_friends(&self, one: usize, other: usize) -> bool {
+    pub(crate) fn are_friends(&self, one: usize, other: usize) -> bool {
         let conversation = self.conversation_of(one, other);
         let database = self.database_of(&conversation.0);
         self.databases[database].relations(&conversation).are_friends()
@@ -253,12 +253,6 @@ impl World {
     }
 
     pub(crate) fn say_new(&mut self, client: ClientIndex, peer: usize, operation: Operation) {
-        let said = self.prepare_say(client, peer, operation);
-        self.say(client, said);
-    }
-
-    /// Something to be said now or a little later.
-    pub(crate) fn prepare_say(&mut self, client: ClientIndex, peer: usize, operation: Operation) -> Said {
         self.last_tag += 1;
         let tag = self.last_tag;
         let one = &self.clients[client];
@@ -271,7 +265,7 @@ impl World {
         };
         let conversation = self.conversation_of(one.member.account, peer);
         self.checker.said(tag, one.member, conversation);
-        said
+        self.say(client, said);
     }
 
     fn say(&mut self, client: ClientIndex, said: Said) {
@@ -281,7 +275,9 @@ impl World {
             if said.operation == Operation::Message {
                 self.clients[client].unanswered.insert(said.tag, said);
             }
-            self.checker.sent(said.tag, session);
+            let me = self.clients[client].member.account;
+            let allowed = said.operation == Operation::AddFriend || self.are_friends(me, said.peer);
+            self.checker.sent(self.now, said.tag, session, allowed);
             self.client_sends(client, ClientFrame::Say(said));
         }
     }

@@ -331,7 +331,10 @@ pub(crate) enum ClientAction {
         entries: Vec<(ConversationId, Seq)>,
     },
     AskOffline,
-    Say(Said),
+    Say {
+        peer: usize,
+        operation: Operation,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -340,10 +343,13 @@ pub(crate) enum Fault {
     Weather {
         storm: bool,
     },
+    /// Another link is the slow one.
+    SlowLink,
     /// Something happens in the storm.
     Strike,
     Stop {
         node: NodeIndex,
+        away: u64,
     },
     Restart {
         node: NodeIndex,

@@ -4,7 +4,8 @@ use rand::Rng;
 use tim_core::conversation::Operation;
 
 use crate::client::Line;
-use crate::event::{ClientAction, DatabaseIndex, Event, Fault, NodeIndex};
+use crate::event::{ClientAction, ClientIndex, DatabaseIndex, Event, Fault, NodeIndex};
+use crate::membership::SOONEST_SUSPICION;
 use crate::node::Status;
 use crate::options::{MILLISECOND, SECOND};
 use crate::world::World;
@@ -15,6 +16,17 @@ const AFTERMATH: u64 = 8 * SECOND;
 /// A node that was stopped for longer finds itself late.
 const LATE_AFTER: u64 = 3 * SECOND;
 
+/// Pairs that become friends at the same time.
+const RACES_AT_ONCE: usize = 3;
+
+/// Who may become friends in the middle of a fault, and where.
+#[derive(Debug, Clone, Copy)]
+struct Race {
+    accounts: (usize, usize),
+    clients: (ClientIndex, ClientIndex),
+    home: NodeIndex,
+}
+
 impl World {
     pub(crate) fn fault(&mut self, fault: Fault) {
         self.trace.note(&[10, self.now]);
@@ -22,7 +34,7 @@ impl World {
         match fault {
             Fault::Weather { storm } => self.weather(storm),
             Fault::Strike => self.strike(),
-            Fault::Stop { node } => self.stop(node),
+            Fault::Stop { node, away } => self.stop(node, away),
             Fault::Restart { node } => self.restart(node),
             Fault::Wake { node, boot } => self.wake(node, boot),
             Fault::Heal { one, other } => {
@@ -33,6 +45,7 @@ impl World {
                 self.databases[database].down = false;
                 self.databases[database].slowness = 1;
             }
+            Fault::SlowLink => self.slow_link(),
             Fault::Calm => self.become_calm(),
         }
     }
@@ -62,11 +75,14 @@ impl World {
         let node = self.random.random_range(0..self.nodes.len());
         match self.random.random_range(0..100) {
             0..18 => self.crash(node),
-            18..40 => self.stop(node),
+            18..40 => {
+                let away = self.between(100 * MILLISECOND, 9 * SECOND);
+                self.stop(node, away);
+            }
             40..55 => self.partition(node),
             55..65 => self.isolate(node),
             65..85 => self.trouble_database(),
-            _ => self.race_for_friendship(),
+            _ => (0..RACES_AT_ONCE).for_each(|_| self.race_for_friendship()),
         }
         let after = self.between(500 * MILLISECOND, 8 * SECOND);
         self.later(after, Event::Fault(Fault::Strike));
@@ -109,7 +125,7 @@ impl World {
         self.reachability_changed();
     }
 
-    fn stop(&mut self, node: NodeIndex) {
+    fn stop(&mut self, node: NodeIndex, away: u64) {
         let up = self.nodes.iter().filter(|node| node.status == Status::Up).count();
         if self.nodes[node].status != Status::Up || up < 2 {
             return;
@@ -117,7 +133,6 @@ impl World {
         self.nodes[node].status = Status::Stopped;
         self.nodes[node].stopped_at = self.now;
         let boot = self.nodes[node].boot;
-        let away = self.between(100 * MILLISECOND, 9 * SECOND);
         self.reachability_changed();
         self.checker.trouble(self.now, self.now + away + AFTERMATH);
         self.later(away, Event::Fault(Fault::Wake { node, boot }));
@@ -191,6 +206,16 @@ impl World {
         self.later(away, Event::Fault(Fault::Heal { one, other }));
     }
 
+    /// One link after the other is slow for a while, in quiet times too: that is no trouble, only slower.
+    fn slow_link(&mut self) {
+        let one = self.random.random_range(0..self.nodes.len());
+        let other = (one + self.random.random_range(1..self.nodes.len())) % self.nodes.len();
+        let by = self.between(100 * MILLISECOND, 400 * MILLISECOND);
+        self.network.set_slow(one, other, by);
+        let length = self.between(20 * SECOND, 40 * SECOND);
+        self.later(length, Event::Fault(Fault::SlowLink));
+    }
+
     fn trouble_database(&mut self) {
         let database: DatabaseIndex = self.random.random_range(0..self.databases.len());
         if self.databases[database].down || self.databases[database].slowness > 1 {
@@ -206,39 +231,70 @@ impl World {
         self.later(length, Event::Fault(Fault::DatabaseWell { database }));
     }
 
-    /// Two strangers become friends while one of them writes already, and their home is stopped in the middle.
+    /// Two strangers become friends while one of them writes already, and their home is stopped in the middle: for so
+    /// short that it goes on as if nothing had been, though others have asked the next home meanwhile.
     fn race_for_friendship(&mut self) {
-        let Some((one, other)) = self.strangers.pop() else {
+        let Some((place, race)) = self.find_race() else {
             return;
         };
-        let online = |world: &Self, account: usize| {
-            world
-                .clients
-                .iter()
-                .position(|client| client.member.account == account && client.line == Line::Online)
-        };
-        let (Some(first), Some(second)) = (online(self, one), online(self, other)) else {
-            self.strangers.insert(0, (one, other));
-            return;
-        };
+        self.strangers.remove(place);
+        let Race {
+            accounts: (one, other),
+            clients: (first, second),
+            home,
+        } = race;
         self.say_new(first, other, Operation::AddFriend);
-        let conversation = self.conversation_of(one, other);
-        let witness = self.random.random_range(0..self.nodes.len());
-        let view = self.nodes[witness].view.clone();
-        let home = self
-            .map
-            .home(&conversation, &view)
-            .map(|home| self.node_index(home));
-        let friend = self.prepare_say(second, one, Operation::AddFriend);
-        let eager = self.prepare_say(first, other, Operation::Message);
         let start = self.between(100 * MILLISECOND, 600 * MILLISECOND);
         let lag = self.between(0, 20 * MILLISECOND);
-        self.client_later(second, start, ClientAction::Say(friend));
-        self.client_later(first, start + lag, ClientAction::Say(eager));
-        if let Some(node) = home.filter(|_| self.chance(0.7)) {
-            let after = start + lag + self.between(0, 30 * MILLISECOND);
-            self.later(after, Event::Fault(Fault::Stop { node }));
+        let say = |peer, operation| ClientAction::Say { peer, operation };
+        self.client_later(second, start, say(one, Operation::AddFriend));
+        self.client_later(first, start + lag, say(other, Operation::Message));
+        if self.chance(0.7) {
+            let after = start + self.between(0, lag + 15 * MILLISECOND);
+            let away = self.between(SOONEST_SUSPICION, LATE_AFTER);
+            self.later(after, Event::Fault(Fault::Stop { node: home, away }));
+            // Of all nodes that of the eager one notices first: its message is at the next home before the friendship.
+            let (observer, subject) = (self.clients[first].node, home);
+            self.later(after + SOONEST_SUSPICION, Event::Opinion { observer, subject });
         }
+    }
+
+    /// Strangers whose sessions and home are on three nodes, if there are such; else any that are online.
+    fn find_race(&self) -> Option<(usize, Race)> {
+        let of = |(one, other): (usize, usize)| {
+            let clients = (self.online(one)?, self.online(other)?);
+            let view = &self.nodes[self.clients[clients.0].node].view;
+            let home = self.map.home(&self.conversation_of(one, other), view)?;
+            Some(Race {
+                accounts: (one, other),
+                clients,
+                home: self.node_index(home),
+            })
+        };
+        let apart = |race: &Race| {
+            let (first, second) = (
+                self.clients[race.clients.0].node,
+                self.clients[race.clients.1].node,
+            );
+            first != second && first != race.home && second != race.home
+        };
+        let mut races = self
+            .strangers
+            .iter()
+            .enumerate()
+            .filter_map(|(place, pair)| of(*pair).map(|race| (place, race)));
+        let any = races.next()?;
+        if apart(&any.1) {
+            return Some(any);
+        }
+        races.find(|(_, race)| apart(race)).or(Some(any))
+    }
+
+    /// A client of the account that is logged in.
+    pub(crate) fn online(&self, account: usize) -> Option<ClientIndex> {
+        self.clients
+            .iter()
+            .position(|client| client.member.account == account && client.line == Line::Online)
     }
 
     fn become_calm(&mut self) {

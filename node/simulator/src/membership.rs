@@ -13,6 +13,9 @@ use crate::node::Status;
 use crate::options::{MILLISECOND, SECOND};
 use crate::world::World;
 
+/// A node that is gone is believed to be alive for at least so long.
+pub(crate) const SOONEST_SUSPICION: u64 = SECOND;
+
 pub(crate) struct Views {
     zones: Vec<String>,
     /// Which life of each other node a node believes in.
@@ -72,7 +75,7 @@ impl World {
                 let after = if true_life.is_some() {
                     self.between(100 * MILLISECOND, 1_500 * MILLISECOND)
                 } else {
-                    self.between(SECOND, 3_200 * MILLISECOND)
+                    self.between(SOONEST_SUSPICION, 3_200 * MILLISECOND)
                 };
                 self.later(after, Event::Opinion { observer, subject });
             }

@@ -23,6 +23,8 @@ pub(crate) struct Network {
     count: usize,
     streams: Vec<Stream>,
     cut: Vec<bool>,
+    /// The link that is slow just now, both ways, and by how much.
+    slow: Option<(NodeIndex, NodeIndex, u64)>,
 }
 
 impl Network {
@@ -31,6 +33,7 @@ impl Network {
             count,
             streams: vec![Stream::default(); count * count],
             cut: vec![false; count * count],
+            slow: None,
         }
     }
 
@@ -41,6 +44,17 @@ impl Network {
     pub(crate) fn set_cut(&mut self, one: NodeIndex, other: NodeIndex, cut: bool) {
         self.cut[one * self.count + other] = cut;
         self.cut[other * self.count + one] = cut;
+    }
+
+    pub(crate) fn set_slow(&mut self, one: NodeIndex, other: NodeIndex, by: u64) {
+        self.slow = Some((one, other, by));
+    }
+
+    fn slowness(&self, from: NodeIndex, to: NodeIndex) -> u64 {
+        match self.slow {
+            Some((one, other, by)) if (from, to) == (one, other) || (from, to) == (other, one) => by,
+            _ => 0,
+        }
     }
 
     fn stream(&mut self, from: NodeIndex, to: NodeIndex) -> &mut Stream {
@@ -59,7 +73,7 @@ impl World {
         } else if unreachable {
             self.tell_of_break(from, to, SECOND);
         } else {
-            let latency = self.latency();
+            let latency = self.latency(from, to);
             self.send_in_order(from, to, latency, message);
         }
     }
@@ -87,9 +101,9 @@ impl World {
             return;
         }
         let boot = self.nodes[to].boot;
-        let latency = self.latency();
+        let latency = self.latency(from, to);
         if self.storm && self.chance(0.02) {
-            let again = latency + self.latency();
+            let again = latency + self.latency(from, to);
             self.later(
                 again,
                 Event::Peer {
@@ -185,8 +199,8 @@ impl World {
     }
 
     /// Mostly under a millisecond, sometimes much more.
-    fn latency(&mut self) -> u64 {
-        let base = self.random.random_range(100..900);
+    fn latency(&mut self, from: NodeIndex, to: NodeIndex) -> u64 {
+        let base = self.network.slowness(from, to) + self.random.random_range(100..900);
         match self.random.random_range(0..100) {
             0 => base + self.random.random_range(0..200 * MILLISECOND),
             1..=9 => base + self.random.random_range(0..20 * MILLISECOND),

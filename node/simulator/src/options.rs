@@ -25,17 +25,11 @@ pub enum Mutation {
     CursorWithoutBase,
     /// Live messages overtake the backlog.
     LiveBeforeBacklog,
-    /// A repartition's fence is read without taking its lock.
-    FenceWithoutLock,
-    /// The change table is read as a log: what is removed is forgotten though it changed again.
-    ChangesAsLog,
-    /// A copier of an older term goes on writing.
-    StaleCopier,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 7] = [
         Self::AcknowledgeBeforeCommit,
         Self::RetryInHome,
         Self::RefuseWithoutVersion,
@@ -43,9 +37,6 @@ impl Mutation {
         Self::NobodyCached,
         Self::CursorWithoutBase,
         Self::LiveBeforeBacklog,
-        Self::FenceWithoutLock,
-        Self::ChangesAsLog,
-        Self::StaleCopier,
     ];
 
     /// Its name on the command line.
@@ -59,9 +50,6 @@ impl Mutation {
             Self::NobodyCached => "nobody-cached",
             Self::CursorWithoutBase => "cursor-without-base",
             Self::LiveBeforeBacklog => "live-before-backlog",
-            Self::FenceWithoutLock => "fence-without-lock",
-            Self::ChangesAsLog => "changes-as-log",
-            Self::StaleCopier => "stale-copier",
         }
     }
 

@@ -164,6 +164,7 @@ impl World {
             self.client_later(client, after, ClientAction::Connect);
         }
         self.later(20 * SECOND, Event::Fault(Fault::Weather { storm: true }));
+        self.later(SECOND, Event::Fault(Fault::SlowLink));
         self.later(PROBE_EVERY, Event::Probe);
         let calm = self.options.calm();
         self.later(calm, Event::Fault(Fault::Calm));

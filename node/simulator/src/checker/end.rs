@@ -49,13 +49,23 @@ impl Checker {
     fn check_senders(&mut self, end: u64) {
         let mut last: HashMap<(SessionId, ConversationId), (u64, u64)> = HashMap::new();
         let mut wrong = Vec::new();
-        for (session, number) in &self.sends {
-            // What was refused once and is said again comes later, as it should.
-            let Some(tag) = self.tags.get(number).filter(|tag| tag.refused == 0) else {
+        for send in &self.sends {
+            let number = &send.tag;
+            let Some(tag) = self.tags.get(number) else {
                 continue;
             };
             let Some(seq) = tag.stored else { continue };
-            if let Some((before, before_seq)) = last.insert((*session, tag.conversation), (*number, seq))
+            let stored_at = self
+                .conversations
+                .get(&tag.conversation)
+                .and_then(|conversation| conversation.entries.get(seq as usize - 1))
+                .map_or(0, |entry| entry.at);
+            // What may have been refused and was said again comes later, as it should.
+            let refused = tag.refused > 0 || (!send.allowed && tag.sessions.last() != Some(&send.session));
+            if refused || stored_at < send.at {
+                continue;
+            }
+            if let Some((before, before_seq)) = last.insert((send.session, tag.conversation), (*number, seq))
                 && before_seq >= seq
             {
                 wrong.push(format!(

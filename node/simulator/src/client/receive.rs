@@ -1,6 +1,7 @@
 //! What reaches a client.
 
-use tim_core::conversation::Entry;
+use rand::Rng;
+use tim_core::conversation::{Entry, Operation};
 use tim_core::id::{ConversationId, Seq, SessionId};
 
 use std::sync::Arc;
@@ -66,6 +67,7 @@ impl World {
             let after = self.between(MILLISECOND, 2 * SECOND);
             self.client_later(client, after, ClientAction::AskOffline);
         }
+        self.greet(client);
         // With ids of its own it says again what was not answered; without, it would say it twice.
         let again: Vec<_> = self.clients[client]
             .unanswered
@@ -78,6 +80,27 @@ impl World {
             .retain(|_, said| said.client_id.is_some());
         for said in again {
             self.say(client, said);
+        }
+    }
+
+    /// Somebody who is online already writes to who has just come: while the session is being registered.
+    fn greet(&mut self, client: ClientIndex) {
+        if self.calm || !self.chance(0.3) {
+            return;
+        }
+        let peer = self.random.random_range(0..self.accounts.len());
+        let account = self.clients[client].member.account;
+        if peer != account
+            && self.are_friends(peer, account)
+            && let Some(greeter) = self.online(peer)
+        {
+            let after = self.between(0, 300 * MILLISECOND);
+            let operation = Operation::Message;
+            let greeting = ClientAction::Say {
+                peer: account,
+                operation,
+            };
+            self.client_later(greeter, after, greeting);
         }
     }
 
