@@ -7,9 +7,9 @@
 //! * [`control`]: the agreement on the partition map.
 
 pub mod control;
-pub mod keyring;
 pub mod links;
 pub mod membership;
 mod metrics;
-pub mod seal;
 pub mod tls;
+
+pub use tim_gossip::{keyring, seal};

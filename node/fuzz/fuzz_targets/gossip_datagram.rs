@@ -5,9 +5,9 @@
 use libfuzzer_sys::fuzz_target;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
-use tim_cluster::keyring::KeyRing;
-use tim_cluster::membership::{Core, Event, MemberIdentity, Settings};
-use tim_cluster::seal::{Opener, PAYLOAD_BYTES_MAX, Sealer};
+use tim_gossip::keyring::KeyRing;
+use tim_gossip::membership::{Core, Event, MemberIdentity, Settings};
+use tim_gossip::seal::{Opener, PAYLOAD_BYTES_MAX, Sealer};
 use tim_core::id::{Generation, NodeName};
 use tim_core::time::Moment;
 

@@ -231,14 +231,19 @@ impl Steward {
             self.check_group().await.or_else(|error| self.tolerate(error))?;
         }
         if self.shared.view().state.map.is_none() {
-            let map = self.founder.map().await?;
-            match leader::propose(&self.shared.raft(), Command::Initialise(map)).await {
-                Answer::Done(_) => tracing::info!("partition map given to the control group"),
-                Answer::NotLeader(_) => return Ok(()),
-                Answer::Unknown(reason) => return Err(reason.into()),
-            }
+            self.give_map().await.or_else(|error| self.tolerate(error))?;
         }
         self.look_after_voters().await
+    }
+
+    async fn give_map(&mut self) -> Attempt {
+        let map = self.founder.map().await?;
+        match leader::propose(&self.shared.raft(), Command::Initialise(map)).await {
+            Answer::Done(_) => tracing::info!("partition map given to the control group"),
+            Answer::NotLeader(_) => return Ok(()),
+            Answer::Unknown(reason) => return Err(reason.into()),
+        }
+        Ok(())
     }
 
     /// A database that does not answer stops no leader.

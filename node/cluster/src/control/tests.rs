@@ -253,10 +253,7 @@ impl Cluster {
             .map(|(index, node)| {
                 let identity =
                     MemberIdentity::new(&name(index), Generation(node.generation), node.address, "");
-                MemberIdentity {
-                    state: node.state,
-                    ..identity
-                }
+                identity.in_state(node.state)
             })
             .collect();
         self.members.send_replace(Arc::new(Members::of(&identities)));

@@ -1,12 +1,8 @@
 //! The shell: a UDP socket, a clock, and the task that runs the protocol.
 
-use super::core::{Core, Effect, Event, Outside};
-use super::generation::next_generation;
-use super::identity::{MemberIdentity, MemberState};
-use super::members::Members;
 use super::seeds::{Resolver, addresses};
-use super::settings::Settings;
 use super::tick::TickWatch;
+use super::{Core, Effect, Event, MemberIdentity, MemberState, Members, Outside, Settings, next_generation};
 use crate::keyring::KeyRing;
 use crate::metrics::GossipMetrics;
 use crate::seal::{DATAGRAM_BYTES_MAX, Opener, Rejection, Sealer};
@@ -236,11 +232,11 @@ impl Agent {
         match command {
             Command::State(state) => self.handle(Event::State(state)).await,
             Command::Rejoin(answer) => {
-                let previous = Generation(self.core.identity().generation);
+                let previous = self.core.identity().generation();
                 let next = next_generation(unix_ms(), Some(previous), self.n_attempts, rand::random());
                 self.n_attempts += 1;
                 self.handle(Event::Rejoin(next)).await;
-                let _ = answer.send(Generation(self.core.identity().generation));
+                let _ = answer.send(self.core.identity().generation());
             }
             Command::Leave(answer) => {
                 self.handle(Event::Leave).await;

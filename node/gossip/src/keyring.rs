@@ -87,7 +87,8 @@ impl ClusterKey {
         &self.gossip
     }
 
-    pub(crate) fn handshake(&self) -> &hmac::Key {
+    /// The key that proves membership when two nodes connect.
+    pub fn handshake(&self) -> &hmac::Key {
         &self.handshake
     }
 }

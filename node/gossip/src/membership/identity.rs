@@ -49,6 +49,16 @@ impl MemberIdentity {
         }
     }
 
+    /// The same life in another state; only the node itself may say so of itself.
+    pub fn in_state(self, state: MemberState) -> Self {
+        Self { state, ..self }
+    }
+
+    /// Which life of its node it is.
+    pub fn generation(&self) -> Generation {
+        Generation(self.generation)
+    }
+
     /// Whoever is at that address.
     pub(crate) fn whoever(address: SocketAddr) -> Self {
         Self {
