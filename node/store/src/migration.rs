@@ -5,7 +5,7 @@
 //! cluster, to this name, and to this storage key.
 //!
 //! MySQL commits every DDL statement by itself, so each one is written to be re-runnable. Later migrations only add:
-//! nodes of the version before go on working with the new schema, unless [`tim_binding.schema_minimum`](bind) is
+//! nodes of the version before go on working with the new schema, unless `tim_binding.schema_minimum` is
 //! raised.
 
 mod bind;

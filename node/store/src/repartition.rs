@@ -7,7 +7,7 @@
 //! * The target's fence row says `incoming` for this operation and term as long as it is filled; every write there
 //!   holds that row.
 //! * The source's writers note what they write once its fence row says "being copied" (see
-//!   [`crate::schema::CHANGE`]). The change table is a set of keys with versions: the present state of a row is copied,
+//!   table `tim_change`). The change table is a set of keys with versions: the present state of a row is copied,
 //!   and its note goes away if the version is still the noted one.
 //! * The cut-over is decided in the source's fence row alone.
 

@@ -1,7 +1,7 @@
 //! The plan of one TimCluster.
 //!
 //! The order is that of dependence: Secrets and certificates, then objects, then the workload, then single nodes. At most
-//! one node is away because the plan wants it so; see [`disruption`].
+//! one node is away because the plan wants it so; see `disruption`.
 
 mod certificates;
 mod deletion;

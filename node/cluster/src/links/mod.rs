@@ -1,7 +1,7 @@
 //! Connections between nodes, and from the operator to a node: gRPC over mutual TLS.
 //!
 //! Serving: [`PeerServer`] accepts, checks certificates, and lets a call through only if the caller's role may make it
-//! ([`gate`]): the operator calls `NodeControl` and nothing else; a node calls the peer services, and before its first call
+//! (`gate`): the operator calls `NodeControl` and nothing else; a node calls the peer services, and before its first call
 //! it must prove on this very connection that it holds the cluster secret ([`Handshaker`]).
 //!
 //! Calling: [`Links`] keeps one connection per peer, by node name; the address comes from membership. A connection that
