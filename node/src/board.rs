@@ -3,6 +3,7 @@
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tim_catalogue::{Report, Severity};
 
 /// Where a trouble is. One place has at most one at a time.
@@ -16,6 +17,8 @@ pub(crate) enum Place {
     Peers,
     /// The cluster secret.
     Secret,
+    /// The files of the configuration, as they are now.
+    Configuration,
     /// A file with a key or certificate.
     Trust,
     /// The control group.
@@ -31,6 +34,8 @@ pub(crate) enum Place {
 pub(crate) enum Effect {
     /// Not ready: no new clients.
     NotReady,
+    /// A part of the accounts cannot be served: that alone keeps nobody away, unless all parts are so.
+    Partial,
     /// Worth saying, but the node serves.
     Told,
 }
@@ -45,6 +50,8 @@ struct Trouble {
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     troubles: Mutex<BTreeMap<Place, Trouble>>,
+    /// How many parts there are: databases.
+    parts: AtomicUsize,
 }
 
 impl fmt::Display for Place {
@@ -54,6 +61,7 @@ impl fmt::Display for Place {
             Self::Database(name) => write!(formatter, "database {name}"),
             Self::Peers => formatter.write_str("peers"),
             Self::Secret => formatter.write_str("cluster secret"),
+            Self::Configuration => formatter.write_str("configuration"),
             Self::Trust => formatter.write_str("trust"),
             Self::Control => formatter.write_str("control group"),
             Self::Clock => formatter.write_str("clock"),
@@ -79,6 +87,11 @@ impl Board {
             tracing::warn!(code, error.type = name, place = %place, "{report}");
         }
         troubles.insert(place, Trouble { report, effect });
+    }
+
+    /// Says how many parts there are, of which each may be in trouble.
+    pub(crate) fn set_parts(&self, parts: usize) {
+        self.parts.store(parts, Ordering::Relaxed);
     }
 
     /// Takes a trouble down.
@@ -107,10 +120,21 @@ impl Board {
 
     /// Whether nothing keeps clients away.
     pub(crate) fn is_ready(&self) -> bool {
-        self.troubles
-            .lock()
+        self.with(Effect::NotReady) == 0 && !self.is_without_parts()
+    }
+
+    /// Whether every part is in trouble.
+    pub(crate) fn is_without_parts(&self) -> bool {
+        let partial = self.with(Effect::Partial);
+        partial > 0 && partial >= self.parts.load(Ordering::Relaxed)
+    }
+
+    fn with(&self, effect: Effect) -> usize {
+        let troubles = self.troubles.lock();
+        troubles
             .values()
-            .all(|trouble| trouble.effect == Effect::Told)
+            .filter(|trouble| trouble.effect == effect)
+            .count()
     }
 }
 
@@ -132,9 +156,13 @@ mod tests {
         let database = Place::Database(String::from("d0"));
         board.raise(
             database.clone(),
-            Effect::NotReady,
+            Effect::Partial,
             Report::new(&storage::UNREACHABLE, "d0"),
         );
+        assert!(!board.is_ready(), "nothing else is there");
+        board.set_parts(2);
+        assert!(board.is_ready(), "the other database serves");
+        board.set_parts(1);
         assert!(!board.is_ready());
         assert_eq!(board.reports().len(), 2);
         board.clear(&database);

@@ -1,5 +1,6 @@
 //! `tim-node run | drain --wait | --dump-config | --version`.
 
+use crate::reload::ConfigSource;
 use crate::start;
 use clap::{Args, Parser, Subcommand};
 use std::collections::BTreeMap;
@@ -62,8 +63,12 @@ pub fn main() -> ExitCode {
     if command_line.dump_config {
         return dump(&config);
     }
+    let source = ConfigSource {
+        files: command_line.source.config,
+        environment,
+    };
     match command_line.command {
-        Some(Command::Run) => match start::run_to_the_end(config) {
+        Some(Command::Run) => match start::run_to_the_end(config, source) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => say(&format!("{error:#}"), EXIT_FAILED),
         },

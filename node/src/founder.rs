@@ -49,12 +49,15 @@ impl Founder for DatabaseFounder {
     }
 
     async fn map(&self) -> Result<PartitionMap, FounderError> {
-        founding_map(
-            &self.store,
-            &self.config.partitioning,
-            &self.config.storage.databases,
-        )
-        .await
-        .map_err(failed)
+        let names: Vec<DatabaseName> = self
+            .config
+            .storage
+            .databases
+            .iter()
+            .filter_map(|name| DatabaseName::new(name).ok())
+            .collect();
+        founding_map(&self.store, &self.config.partitioning, &names)
+            .await
+            .map_err(failed)
     }
 }

@@ -12,6 +12,7 @@ use crate::board::{Board, Effect, Place};
 use crate::drain::Asked;
 use crate::edge;
 use crate::node::Node;
+use crate::reload::{self, ConfigSource};
 use crate::supervisor::Supervisor;
 use anyhow::Context;
 use std::sync::atomic::Ordering;
@@ -35,7 +36,7 @@ const ASK_INTERVAL: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// What keeps the node from starting at all: a port that is taken, a data folder that cannot be used.
-pub(crate) fn run_to_the_end(config: NodeConfig) -> anyhow::Result<()> {
+pub(crate) fn run_to_the_end(config: NodeConfig, source: ConfigSource) -> anyhow::Result<()> {
     // Fails only if it was chosen already, which is as good.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -43,7 +44,7 @@ pub(crate) fn run_to_the_end(config: NodeConfig) -> anyhow::Result<()> {
         .thread_name("tim-node")
         .build()
         .context("start the runtime")?;
-    let outcome = runtime.block_on(Box::pin(run(config)));
+    let outcome = runtime.block_on(Box::pin(run(config, source)));
     // Threads that still compute a password hash are not waited for.
     runtime.shutdown_timeout(Duration::from_millis(200));
     outcome
@@ -62,14 +63,14 @@ fn telemetry(config: &NodeConfig) -> anyhow::Result<Telemetry> {
     tim_telemetry::start(&settings).context("set telemetry up")
 }
 
-async fn run(config: NodeConfig) -> anyhow::Result<()> {
+async fn run(config: NodeConfig, source: ConfigSource) -> anyhow::Result<()> {
     let telemetry = telemetry(&config)?;
-    let outcome = Box::pin(serve(config, &telemetry)).await;
+    let outcome = Box::pin(serve(config, source, &telemetry)).await;
     telemetry.shutdown(TELEMETRY_LIMIT).await;
     outcome
 }
 
-async fn serve(config: NodeConfig, telemetry: &Telemetry) -> anyhow::Result<()> {
+async fn serve(config: NodeConfig, source: ConfigSource, telemetry: &Telemetry) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let mut supervisor = Supervisor::default();
     let board = Arc::new(Board::default());
@@ -110,6 +111,7 @@ async fn serve(config: NodeConfig, telemetry: &Telemetry) -> anyhow::Result<()> 
     };
     let node = built;
     let _ = shown.set(Arc::clone(&node));
+    supervisor.run("configuration", reload::follow(Arc::clone(&node), source));
     let outcome = tokio::select! {
         outcome = Box::pin(go(&node, sockets.client, &mut supervisor)) => outcome,
         () = signals.end() => Ok(()),

@@ -239,6 +239,7 @@ pub(crate) fn resident_bytes() -> u64 {
 
 /// What is up on the board.
 pub(crate) fn causes(board: &Board) -> Vec<Cause> {
+    let without_parts = board.is_without_parts();
     board
         .reports()
         .into_iter()
@@ -247,7 +248,7 @@ pub(crate) fn causes(board: &Board) -> Vec<Cause> {
             place: place.to_string(),
             message: report.to_string(),
             observed: report.observed().to_owned(),
-            blocks_readiness: effect == Effect::NotReady,
+            blocks_readiness: effect == Effect::NotReady || (effect == Effect::Partial && without_parts),
         })
         .collect()
 }
@@ -342,19 +343,25 @@ fn control_status(node: &Node) -> Control {
 
 fn databases(node: &Node) -> Vec<Database> {
     let map = node.databases.map();
-    let names = &node.config.storage.databases;
-    names
-        .iter()
-        .filter_map(|name| tim_core::id::DatabaseName::new(name).ok())
+    let opened = node.databases.opened();
+    let is_open = |name: &tim_core::id::DatabaseName| opened.borrow().contains(name);
+    let shown = causes(&node.board);
+    let reports = node.board.reports();
+    node.databases
+        .declared()
+        .into_iter()
         .map(|name| {
-            let place = format!("database {name}");
-            let cause = causes(&node.board).into_iter().find(|cause| cause.place == place);
+            let place = crate::board::Place::Database(name.as_str().to_owned());
+            let words = place.to_string();
+            let cause = shown.iter().find(|cause| cause.place == words).cloned();
+            let trouble = reports.iter().find(|(where_, ..)| *where_ == place);
+            let answers = trouble.is_none_or(|(_, effect, _)| *effect == Effect::Told);
             let opened = node.databases.store().database(&name).ok();
             Database {
                 kind: opened
                     .as_ref()
                     .map_or_else(String::new, |database| database.engine().system_name().to_owned()),
-                reachable: opened.is_some() && cause.as_ref().is_none_or(|cause| !cause.blocks_readiness),
+                reachable: is_open(&name) && answers,
                 cause,
                 ranges_from: map.ranges_of(&name).map(|range| range.from.0).collect(),
                 name: name.as_str().to_owned(),

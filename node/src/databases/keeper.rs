@@ -2,34 +2,28 @@
 //! answer.
 
 use super::Databases;
-use crate::board::{Board, Effect, Place};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tim_catalogue::{Report, storage as causes};
 use tim_core::id::DatabaseName;
-use tim_store::{Database, Engine, Store, StoreError};
+use tim_store::{Database, Engine, StoreError};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 
 /// How often the file with the DSN is looked at while all is well.
 const DSN_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What a keeper needs.
-#[derive(Debug, Clone)]
-pub(crate) struct Keeper {
-    pub(crate) name: DatabaseName,
-    pub(crate) dsn_file: PathBuf,
-    pub(crate) retry_interval: Duration,
-    pub(crate) connect_timeout: Duration,
-    pub(crate) board: Arc<Board>,
+#[derive(Debug)]
+pub(super) struct Keeper {
+    pub(super) name: DatabaseName,
+    pub(super) dsn_file: PathBuf,
+    pub(super) retry_interval: Duration,
+    pub(super) connect_timeout: Duration,
+    pub(super) databases: Arc<Databases>,
 }
 
 impl Keeper {
-    fn place(&self) -> Place {
-        Place::Database(self.name.as_str().to_owned())
-    }
-
     fn read_dsn(&self) -> Result<String, Report> {
         let text = std::fs::read_to_string(&self.dsn_file).map_err(|error| {
             let observed = format!(
@@ -47,8 +41,9 @@ impl Keeper {
     }
 
     /// Opens the database once.
-    async fn open(&self, store: &Store, used: &mut Option<String>) -> Result<(), Report> {
+    async fn open(&self, used: &mut Option<String>) -> Result<(), Report> {
         let dsn = self.read_dsn()?;
+        let store = self.databases.store();
         if used.as_ref() != Some(&dsn) {
             store
                 .configure([(self.name.clone(), dsn.clone())])
@@ -81,62 +76,44 @@ impl Keeper {
             Err(_) => Err(unreachable("does not answer".to_owned())),
         }
     }
-}
 
-/// Opens a database and keeps it open until the process ends; `ready` turns true when it is open for the first time.
-pub(crate) async fn keep(
-    keeper: Keeper,
-    store: Store,
-    ready: watch::Sender<bool>,
-    databases: watch::Receiver<Option<Arc<Databases>>>,
-) {
-    let mut used = None;
-    loop {
-        match Box::pin(keeper.open(&store, &mut used)).await {
-            Ok(()) => {
-                keeper.board.clear(&keeper.place());
-                ready.send_replace(true);
-                break;
+    /// Follows a changed DSN, and tells of a database that has stopped answering, or answers again.
+    async fn look_after(&self, mut used: Option<String>) {
+        loop {
+            let troubled = self.databases.trouble_at(&self.name).is_some();
+            let wait = if troubled {
+                self.retry_interval
+            } else {
+                DSN_INTERVAL
+            };
+            tokio::time::sleep(wait).await;
+            if self.read_dsn().is_ok_and(|dsn| used.as_ref() != Some(&dsn)) {
+                match Box::pin(self.open(&mut used)).await {
+                    Ok(()) => tracing::info!(database = %self.name, "opened with its new DSN"),
+                    Err(report) => self.databases.unreachable(&self.name, report),
+                }
             }
-            Err(report) => keeper.board.raise(keeper.place(), Effect::NotReady, report),
-        }
-        tokio::time::sleep(keeper.retry_interval).await;
-    }
-    look_after(&keeper, &store, used, databases).await;
-}
-
-async fn look_after(
-    keeper: &Keeper,
-    store: &Store,
-    mut used: Option<String>,
-    databases: watch::Receiver<Option<Arc<Databases>>>,
-) {
-    loop {
-        let known = databases.borrow().clone();
-        let troubled = known
-            .as_ref()
-            .is_some_and(|databases| databases.trouble_at(&keeper.name).is_some());
-        let wait = if troubled {
-            keeper.retry_interval
-        } else {
-            DSN_INTERVAL
-        };
-        tokio::time::sleep(wait).await;
-        let changed = keeper.read_dsn().is_ok_and(|dsn| used.as_ref() != Some(&dsn));
-        if changed {
-            match Box::pin(keeper.open(store, &mut used)).await {
-                Ok(()) => tracing::info!(database = %keeper.name, "opened with its new DSN"),
-                Err(report) => keeper.board.raise(keeper.place(), Effect::NotReady, report),
-            }
-        }
-        if let (Some(databases), Ok(database)) = (known, store.database(&keeper.name)) {
-            match keeper.reach(&database).await {
-                Err(report) => databases.unreachable(&keeper.name, report),
+            let Ok(database) = self.databases.store().database(&self.name) else {
+                continue;
+            };
+            match self.reach(&database).await {
+                Err(report) => self.databases.unreachable(&self.name, report),
                 Ok(()) => {
                     let result = database.ping().await;
-                    databases.note(&keeper.name, &result, false);
+                    self.databases.note(&self.name, &result, false);
                 }
             }
         }
     }
+}
+
+/// Opens a database and keeps it open until the process ends.
+pub(super) async fn keep(keeper: Keeper) {
+    let mut used = None;
+    while let Err(report) = Box::pin(keeper.open(&mut used)).await {
+        keeper.databases.unreachable(&keeper.name, report);
+        tokio::time::sleep(keeper.retry_interval).await;
+    }
+    keeper.databases.is_open_now(&keeper.name);
+    keeper.look_after(used).await;
 }

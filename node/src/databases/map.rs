@@ -1,7 +1,8 @@
 //! The partition map as the fences say it: what a new cluster begins with, and what changed when a fence refuses.
 //!
 //! The truth about a range is its fence row, so the map is read from all fences. Of two descriptions of a slot the one
-//! with the higher epoch is newer.
+//! with the higher epoch is newer. A database that does not answer keeps nobody from knowing the ranges of the others:
+//! what it holds stays as it was known.
 
 use super::Databases;
 use crate::engine::{Engine, Input};
@@ -74,37 +75,128 @@ fn is_newer(candidate: &PartitionMap, present: &PartitionMap) -> bool {
     epochs.iter().all(|(new, old)| new >= old) && epochs.iter().any(|(new, old)| new > old)
 }
 
-async fn read_fences(store: &Store) -> Result<Vec<(DatabaseName, HomePlacement, Fence)>, StoreError> {
-    let mut all = Vec::new();
-    for name in store.databases() {
-        let database = store.database(&name)?;
-        let homes = database.home_placement();
-        all.extend(
-            database
-                .fences()
-                .await?
-                .into_iter()
-                .map(|fence| (name.clone(), homes, fence)),
-        );
-    }
-    Ok(all)
+/// What the databases that answer say, and which do not answer.
+struct Seen {
+    fences: Vec<(DatabaseName, HomePlacement, Fence)>,
+    silent: Vec<(DatabaseName, StoreError)>,
 }
 
-/// The map of the cluster when the node starts; founds the cluster if it is new. All databases must be open.
+impl Seen {
+    fn is_silent(&self, name: &DatabaseName) -> bool {
+        self.silent.iter().any(|(silent, _)| silent == name)
+    }
+
+    /// The map of the fences; what only silent databases can hold is as `fallback` has it, or, where that is a
+    /// `guess`, at an epoch that any database refuses and any news replaces.
+    fn map(&self, fallback: &PartitionMap, guess: bool) -> Result<PartitionMap, Slot> {
+        let mut fences = self.fences.clone();
+        loop {
+            let hole = match assemble(&fences) {
+                Ok(map) => return Ok(map),
+                Err(hole) => hole,
+            };
+            fences.push(self.patch(hole, fallback, guess).ok_or(hole)?);
+        }
+    }
+
+    /// A stand-in for the fence that nobody can read, from `hole` to where something is known again.
+    fn patch(
+        &self,
+        hole: Slot,
+        fallback: &PartitionMap,
+        guess: bool,
+    ) -> Option<(DatabaseName, HomePlacement, Fence)> {
+        let moved = self.fences.iter().find_map(|(_, _, fence)| match &fence.state {
+            FenceState::Moved(target) if fence.covers(hole) && self.is_silent(target) => {
+                Some((target.clone(), fence.epoch, fence.to))
+            }
+            _ => None,
+        });
+        let range = fallback.range_of(hole);
+        let (database, epoch, to) = match moved {
+            Some(moved) => moved,
+            None if self.is_silent(&range.database) => {
+                let epoch = if guess { Epoch(0) } else { range.epoch };
+                (range.database.clone(), epoch, fallback.end_of(hole))
+            }
+            None => return None,
+        };
+        let known_from = self
+            .fences
+            .iter()
+            .filter(|(_, _, fence)| matches!(fence.state, FenceState::Open | FenceState::Closing(_)))
+            .map(|(_, _, fence)| fence.from)
+            .filter(|from| *from > hole)
+            .min();
+        let fence = Fence {
+            from: hole,
+            to: known_from.map_or(to, |known| known.min(to)),
+            epoch,
+            state: FenceState::Open,
+            moving: None,
+            copying: false,
+            term: tim_core::id::Term(0),
+            closings: 0,
+        };
+        Some((database, range.homes, fence))
+    }
+
+    fn into_error(self) -> Option<StoreError> {
+        self.silent.into_iter().next().map(|(_, error)| error)
+    }
+}
+
+/// Asks all databases at once: one that is away must not make the others wait.
+async fn read_fences(store: &Store, names: &[DatabaseName]) -> Seen {
+    let mut names: Vec<DatabaseName> = names.iter().cloned().chain(store.databases()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let asked = names.into_iter().map(|name| async {
+        let read = async {
+            let database = store.database(&name)?;
+            Ok((database.home_placement(), database.fences().await?))
+        };
+        let read: Result<_, StoreError> = read.await;
+        (name, read)
+    });
+    let mut seen = Seen {
+        fences: Vec::new(),
+        silent: Vec::new(),
+    };
+    for (name, read) in futures::future::join_all(asked).await {
+        match read {
+            Ok((homes, fences)) => seen
+                .fences
+                .extend(fences.into_iter().map(|fence| (name.clone(), homes, fence))),
+            Err(error) => {
+                tracing::debug!(database = %name, %error, "its fences could not be read");
+                seen.silent.push((name, error));
+            }
+        }
+    }
+    seen
+}
+
+/// The map of the cluster when the node starts; founds the cluster if it is new, for which all databases must answer.
 ///
 /// Several nodes may do this at once: a database gets fences only while it has none, and only as long as the fences of
 /// all databases together leave slots out, so a database that is added later stays empty until ranges are moved to it.
 pub(crate) async fn founding_map(
     store: &Store,
     partitioning: &tim_config::Partitioning,
-    names: &[String],
+    names: &[DatabaseName],
 ) -> Result<PartitionMap, StoreError> {
-    let fences = read_fences(store).await?;
-    if let Ok(map) = assemble(&fences) {
+    let seen = read_fences(store, names).await;
+    if let Ok(map) = assemble(&seen.fences) {
         return Ok(map);
     }
+    // What is missing may be in a database that does not answer: to found it again elsewhere would split the cluster.
+    if let Some(error) = seen.into_error() {
+        return Err(error);
+    }
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     let mut ranges = Vec::new();
-    for start in partitioning.ranges(names) {
+    for start in partitioning.ranges(&names) {
         let Ok(database) = DatabaseName::new(&start.database) else {
             continue;
         };
@@ -120,12 +212,12 @@ pub(crate) async fn founding_map(
             store.database(name)?.create_fences(&first).await?;
         }
     }
-    let fences = read_fences(store).await?;
-    assemble(&fences).map_err(|slot| {
-        let database = fences.first().map(|(name, ..)| name.clone());
+    let seen = read_fences(store, &[]).await;
+    assemble(&seen.fences).map_err(|slot| {
+        let database = seen.fences.first().map(|(name, ..)| name.clone());
         StoreError::StepRefused {
             // Without any database the configuration is refused before this is reached.
-            database: database.unwrap_or_else(|| first_name(names)),
+            database: database.unwrap_or_else(|| first_name(&names)),
             reason: if slot.0 == 0 {
                 "no fence holds slot 0"
             } else {
@@ -160,16 +252,26 @@ impl Databases {
         Some(candidate)
     }
 
-    async fn refresh(&self, closings: &mut Closings) -> Result<Option<Arc<PartitionMap>>, StoreError> {
-        let fences = read_fences(&self.store).await?;
-        self.end_stuck_closings(&fences, closings).await;
-        match assemble(&fences) {
-            Ok(map) => Ok(self.adopt(map)),
+    /// The map with which a node may start while not all databases answer: the cluster exists, and what the silent
+    /// ones hold is guessed until they say it themselves. `None` while nothing says that there is a cluster.
+    pub(crate) async fn partial_map(&self, guess: &PartitionMap) -> Option<PartitionMap> {
+        let seen = read_fences(&self.store, &self.declared()).await;
+        let exists = !seen.fences.is_empty();
+        exists.then(|| seen.map(guess, true).ok()).flatten()
+    }
+
+    /// A newer map, if there is one, and whether all databases have answered.
+    async fn refresh(&self, closings: &mut Closings) -> (Option<Arc<PartitionMap>>, bool) {
+        let seen = read_fences(&self.store, &[]).await;
+        self.end_stuck_closings(&seen.fences, closings).await;
+        let map = match seen.map(&self.map(), false) {
+            Ok(map) => self.adopt(map),
             Err(slot) => {
-                self.open_target_of(&fences, slot).await;
-                Ok(None)
+                self.open_target_of(&seen.fences, slot).await;
+                None
             }
-        }
+        };
+        (map, seen.silent.is_empty())
     }
 
     async fn end_stuck_closings(
@@ -227,14 +329,13 @@ pub(crate) async fn follow(databases: Arc<Databases>, engine: Engine) {
         // A cut-over is watched until it is over, also when nobody writes any more.
         let watched = if closings.is_empty() { WATCH_NOTHING } else { AGAIN };
         let _ = tokio::time::timeout(watched, databases.need_map.notified()).await;
-        match databases.refresh(&mut closings).await {
-            Ok(Some(map)) => engine.post(Input::Map(map)),
-            Ok(None) => {}
-            Err(error) => {
-                tracing::debug!(%error, "the fences could not be read");
-                tokio::time::sleep(AGAIN).await;
-                databases.need_map.notify_one();
-            }
+        let (newer, complete) = databases.refresh(&mut closings).await;
+        if let Some(map) = newer {
+            engine.post(Input::Map(map));
+        }
+        if !complete {
+            // Whoever is refused rings again; a database that comes back does, too.
+            tokio::time::sleep(AGAIN).await;
         }
         tokio::time::sleep(REFRESH_INTERVAL).await;
     }
@@ -281,6 +382,61 @@ mod tests {
         assert_eq!(map.range_of(Slot(999)).database.as_str(), "d0");
         assert_eq!(map.range_of(Slot(1_000)).database.as_str(), "d1");
         assert_eq!(map.range_of(Slot(1_000)).epoch, Epoch(2));
+    }
+
+    #[test]
+    fn a_silent_database_keeps_what_was_known_and_hides_nothing() {
+        let [d1, d2] = ["d1", "d2"].map(|name| DatabaseName::new(name).unwrap());
+        let silence = |name: &DatabaseName| {
+            let error = StoreError::UnknownDatabase {
+                database: name.clone(),
+            };
+            (name.clone(), error)
+        };
+        let before = assemble(&[
+            of("d0", fence(0, 1_000, 1, FenceState::Open)),
+            of("d1", fence(1_000, SLOT_COUNT, 3, FenceState::Open)),
+        ])
+        .unwrap();
+        // d1 is away; meanwhile a part of d0 has moved to d2, which is away, too, and a part of d1 to d0.
+        let seen = Seen {
+            fences: vec![
+                of("d0", fence(0, 500, 1, FenceState::Open)),
+                of("d0", fence(500, 1_000, 4, FenceState::Moved(d2.clone()))),
+                of("d0", fence(5_000, SLOT_COUNT, 5, FenceState::Open)),
+            ],
+            silent: vec![silence(&d1), silence(&d2)],
+        };
+        let shown = |map: &PartitionMap| -> Vec<(u32, String, u64)> {
+            let ranges = map.ranges().iter();
+            ranges
+                .map(|range| (range.from.0, range.database.to_string(), range.epoch.0))
+                .collect()
+        };
+        let of_name = |from, name: &str, epoch| (from, name.to_owned(), epoch);
+        assert_eq!(
+            shown(&seen.map(&before, false).unwrap()),
+            [
+                of_name(0, "d0", 1),
+                of_name(500, "d2", 4),
+                of_name(1_000, "d1", 3),
+                of_name(5_000, "d0", 5)
+            ]
+        );
+        assert_eq!(
+            shown(&seen.map(&before, true).unwrap())[2],
+            of_name(1_000, "d1", 0),
+            "a guess is replaced by any news"
+        );
+        let unknown = Seen {
+            silent: vec![silence(&d2)],
+            ..seen
+        };
+        assert_eq!(
+            unknown.map(&before, false),
+            Err(Slot(1_000)),
+            "d1 answers and does not have it"
+        );
     }
 
     #[test]

@@ -9,19 +9,20 @@ mod accounts;
 mod append;
 mod batcher;
 mod cursors;
+mod declared;
 mod keeper;
 mod map;
 mod reads;
 mod tokens;
 mod troubles;
 
-pub(crate) use keeper::{Keeper, keep};
 pub(crate) use map::{follow, founding_map};
 
 use crate::board::Board;
 use arc_swap::ArcSwap;
 use batcher::Batcher;
 use cursors::MoveJob;
+use declared::Declared;
 use reads::{FetchJob, UndeliveredJob};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -42,6 +43,8 @@ pub(crate) struct Databases {
     map: ArcSwap<PartitionMap>,
     /// Rung when a fence knows of a change that this node does not.
     pub(crate) need_map: Arc<Notify>,
+    declared: Declared,
+    board: Arc<Board>,
     troubles: Troubles,
     queues: parking_lot::RwLock<HashMap<DatabaseName, Arc<Queues>>>,
 }
@@ -71,7 +74,9 @@ impl Databases {
             store,
             map: ArcSwap::new(map),
             need_map: Arc::default(),
-            troubles: Troubles::new(board),
+            declared: Declared::default(),
+            troubles: Troubles::new(Arc::clone(&board)),
+            board,
             queues: parking_lot::RwLock::default(),
         }
     }
@@ -123,7 +128,7 @@ impl Databases {
         self.troubles.at(database)
     }
 
-    /// A database's server does not even take connections.
+    /// A database cannot be opened, or its server does not even take connections.
     fn unreachable(&self, database: &DatabaseName, report: Report) {
         self.troubles.told(database, report, false);
     }

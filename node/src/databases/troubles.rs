@@ -74,7 +74,7 @@ impl Troubles {
         let effect = if only_writes {
             Effect::Told
         } else {
-            Effect::NotReady
+            Effect::Partial
         };
         self.board.raise(
             Place::Database(database.as_str().to_owned()),

@@ -1,11 +1,14 @@
 //! What an operator may ask: begin a repartition, cancel it. Any node takes the request and passes it to the leader.
 
 use crate::node::Node;
+use std::time::Duration;
 use tim_catalogue::{Report, node as node_causes, repartition as causes};
 use tim_cluster::control::ProposeError;
 use tim_core::control::{Command, ControlState, Refused};
 use tim_core::id::{DatabaseName, Epoch, Slot};
 use tim_core::repartition::{OperationId, Plan};
+use tim_store::Database;
+use tokio::time::Instant;
 
 /// A split, as it is asked for.
 #[derive(Debug, Clone)]
@@ -16,66 +19,96 @@ pub(crate) struct Request {
     pub(crate) target: String,
 }
 
+/// How long a request waits for what is just coming up: the map of a node that has started, a database that was added
+/// to the configuration. Shorter than callers wait for an answer.
+const START_WAIT: Duration = Duration::from_secs(4);
+/// How often it is looked whether it is there.
+const START_LOOK: Duration = Duration::from_millis(100);
+
+/// Why a request cannot begin.
+enum Refusal {
+    /// It never will.
+    Final(Report),
+    /// Perhaps in a moment.
+    NotYet(Report),
+}
+
 /// Begins a repartition; asking again for the same one is fine.
 pub(crate) async fn start(node: &Node, request: Request) -> Result<(), Report> {
-    let plan = {
-        let view = node.control.view();
-        let view = view.borrow();
-        if view.state.repartitions.contains_key(&request.operation) {
-            return Ok(());
+    let deadline = Instant::now() + START_WAIT;
+    let plan = loop {
+        let planned = {
+            let view = node.control.view();
+            let view = view.borrow();
+            if view.state.repartitions.contains_key(&request.operation) {
+                return Ok(());
+            }
+            plan(node, &view.state, &request)
+        };
+        match planned {
+            Ok(plan) => break plan,
+            Err(Refusal::Final(report)) => return Err(report),
+            Err(Refusal::NotYet(report)) if Instant::now() >= deadline => return Err(report),
+            Err(Refusal::NotYet(_)) => tokio::time::sleep(START_LOOK).await,
         }
-        plan(node, &view.state, &request)?
     };
-    // The target must be known here: a name that is misspelt shall not wait for ever.
     propose(node, Command::Start(plan)).await
 }
 
-fn plan(node: &Node, state: &ControlState, request: &Request) -> Result<Plan, Report> {
+/// The target, open at this node. One that is not named at all shall not be waited for without end: its name may be
+/// misspelt, or its configuration on the way.
+fn target(node: &Node, name: &str) -> Result<Database, Refusal> {
+    let invalid = |detail: String| Report::new(&causes::TARGET_INVALID, detail);
+    let target = DatabaseName::new(name)
+        .map_err(|error| Refusal::Final(invalid(format!("target database: {error}"))))?;
+    let declared = node.databases.declared();
+    if !declared.contains(&target) {
+        let names: Vec<String> = declared.iter().map(ToString::to_string).collect();
+        let detail = format!("target database \"{target}\" is not one of {}", names.join(", "));
+        return Err(Refusal::NotYet(invalid(detail)));
+    }
+    let closed = |detail: &str| {
+        let trouble = node.databases.trouble_at(&target);
+        let observed = trouble.map_or_else(|| detail.to_owned(), |trouble| trouble.observed().to_owned());
+        Refusal::NotYet(Report::new(&causes::TARGET_UNREACHABLE, observed))
+    };
+    if !node.databases.opened().borrow().contains(&target) {
+        return Err(closed("it is being opened"));
+    }
+    let database = node.databases.store().database(&target);
+    database.map_err(|_| closed("it is being opened"))
+}
+
+fn plan(node: &Node, state: &ControlState, request: &Request) -> Result<Plan, Refusal> {
     let map = state.map.as_ref().ok_or_else(|| {
-        Report::new(
+        Refusal::NotYet(Report::new(
             &node_causes::NO_LEADER,
             "the control group has no partition map yet",
-        )
-    })?;
-    let invalid = |detail: String| Report::new(&causes::TARGET_INVALID, detail);
-    let target =
-        DatabaseName::new(&request.target).map_err(|error| invalid(format!("target database: {error}")))?;
-    let database = node.databases.store().database(&target).map_err(|_| {
-        let names: Vec<String> = node
-            .databases
-            .store()
-            .databases()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        invalid(format!(
-            "target database \"{target}\" is not one of {}",
-            names.join(", ")
         ))
     })?;
+    let slot_invalid = |detail: String| Refusal::Final(Report::new(&causes::SLOT_INVALID, detail));
     if request.at.0 >= tim_core::placement::SLOT_COUNT {
-        return Err(Report::new(
-            &causes::SLOT_INVALID,
-            format!(
-                "slot {} is behind the last one, {}",
-                request.at,
-                tim_core::placement::SLOT_COUNT - 1
-            ),
-        ));
-    }
-    let range = map.range_of(request.at);
-    if range.from == request.at {
-        return Err(Report::new(
-            &causes::SLOT_INVALID,
-            format!("a range begins at slot {} already", request.at),
-        ));
-    }
-    if range.database == target {
-        return Err(invalid(format!(
-            "slot {} is in database \"{target}\" already",
+        let last = tim_core::placement::SLOT_COUNT - 1;
+        return Err(slot_invalid(format!(
+            "slot {} is behind the last one, {last}",
             request.at
         )));
     }
+    let range = map.range_of(request.at);
+    if range.from == request.at {
+        return Err(slot_invalid(format!(
+            "a range begins at slot {} already",
+            request.at
+        )));
+    }
+    if range.database.as_str() == request.target {
+        let detail = format!(
+            "slot {} is in database \"{}\" already",
+            request.at, request.target
+        );
+        return Err(Refusal::Final(Report::new(&causes::TARGET_INVALID, detail)));
+    }
+    let database = target(node, &request.target)?;
     let newest = map.ranges().iter().map(|range| range.epoch.0).max().unwrap_or(0);
     Ok(Plan {
         operation: request.operation.clone(),
@@ -83,7 +116,7 @@ fn plan(node: &Node, state: &ControlState, request: &Request) -> Result<Plan, Re
         until: map.end_of(request.at),
         source: range.database.clone(),
         source_epoch: range.epoch,
-        target,
+        target: database.name().clone(),
         target_epoch: Epoch(newest + 1),
         homes: database.home_placement(),
     })

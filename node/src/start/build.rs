@@ -3,7 +3,7 @@
 use crate::accounts::Accounts;
 use crate::admission::Admission;
 use crate::board::{Board, Effect, Place};
-use crate::databases::{self, Databases, Keeper};
+use crate::databases::{self, Databases};
 use crate::drain;
 use crate::edge::TlsSource;
 use crate::engine;
@@ -37,11 +37,12 @@ use tim_core::view::View;
 use tim_store::{StorageKeys, Store, StoreConfig};
 use tim_wire::IdScheme;
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 /// Wait before something that is missing at the start is looked for again.
 const RETRY: Duration = Duration::from_secs(1);
+/// A node that knows no map yet starts with those databases that are open after this time.
+const PARTIAL_AFTER: Duration = Duration::from_secs(4);
 /// How long calls of peers may take once the node ends.
 const PEER_GRACE: Duration = Duration::from_millis(500);
 /// Bytes of the storage key.
@@ -234,25 +235,7 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
 
 /// Opens the databases, reads or founds the map, joins the others; returns when this node is in its own view.
 pub(super) async fn wait_until_ready(node: &Arc<Node>) {
-    let (known, databases) = watch::channel(Some(Arc::clone(&node.databases)));
-    let mut opened = Vec::new();
-    for name in &node.config.storage.databases {
-        let Ok(database) = DatabaseName::new(name) else {
-            continue;
-        };
-        let (ready, is_ready) = watch::channel(false);
-        let keeper = Keeper {
-            dsn_file: node.config.storage.dsn_directory.join(name),
-            name: database,
-            retry_interval: Duration::from_millis(node.config.storage.retry_interval_millis),
-            connect_timeout: Duration::from_millis(node.config.storage.connect_timeout_millis),
-            board: Arc::clone(&node.board),
-        };
-        let store = node.databases.store().clone();
-        tokio::spawn(databases::keep(keeper, store, ready, databases.clone()));
-        opened.push(is_ready);
-    }
-    drop(known);
+    node.databases.declare(&node.config.storage);
     node.control.run(Arc::new(DatabaseFounder {
         store: node.databases.store().clone(),
         node: node.name.clone(),
@@ -260,11 +243,13 @@ pub(super) async fn wait_until_ready(node: &Arc<Node>) {
     }));
     say(node, "waits for its databases");
     let map = tokio::select! {
-        map = map_of_fences(node, opened) => map,
+        map = map_of_fences(node) => map,
         map = map_of_peers(node) => map,
     };
     node.databases.begin_with(Arc::clone(&map));
     node.engine.post(engine::Input::Map(map));
+    // Read while databases were still being opened, it may be a guess for some.
+    node.databases.need_map.notify_one();
     say(node, "joins the others");
     let mut members = node.members.clone();
     let _ = node.membership.set_state(MemberState::Serving).await;
@@ -281,19 +266,27 @@ fn say(node: &Node, what: &str) {
     );
 }
 
-/// The map as the fences say it, once all databases are open.
-async fn map_of_fences(node: &Node, opened: Vec<watch::Receiver<bool>>) -> Arc<PartitionMap> {
-    for mut ready in opened {
-        let _ = ready.wait_for(|ready| *ready).await;
-    }
+/// The map as the fences say it: of all databases, or, after a while, of those that are open. A new cluster waits for
+/// all of them.
+async fn map_of_fences(node: &Node) -> Arc<PartitionMap> {
+    let declared = node.databases.declared();
+    let all = declared.len();
+    let mut opened = node.databases.opened();
+    let begun = tokio::time::Instant::now();
     loop {
-        let storage = &node.config.storage;
         let store = node.databases.store();
-        match databases::founding_map(store, &node.config.partitioning, &storage.databases).await {
-            Ok(map) => return Arc::new(map),
-            Err(error) => node.board.raise(Place::Start, Effect::NotReady, error.report()),
+        if opened.borrow_and_update().len() >= all {
+            match databases::founding_map(store, &node.config.partitioning, &declared).await {
+                Ok(map) => return Arc::new(map),
+                Err(error) => node.board.raise(Place::Start, Effect::NotReady, error.report()),
+            }
+        } else if begun.elapsed() >= PARTIAL_AFTER
+            && let Some(map) = node.databases.partial_map(&node.databases.map()).await
+        {
+            tracing::warn!("starting without all databases; their part is not served until they answer");
+            return Arc::new(map);
         }
-        tokio::time::sleep(RETRY).await;
+        let _ = tokio::time::timeout(RETRY, opened.changed()).await;
     }
 }
 
