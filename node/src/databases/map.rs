@@ -75,15 +75,18 @@ fn is_newer(candidate: &PartitionMap, present: &PartitionMap) -> bool {
     epochs.iter().all(|(new, old)| new >= old) && epochs.iter().any(|(new, old)| new > old)
 }
 
-/// What the databases that answer say, and which do not answer.
+/// What the databases that answer say.
 struct Seen {
     fences: Vec<(DatabaseName, HomePlacement, Fence)>,
-    silent: Vec<(DatabaseName, StoreError)>,
+    answered: Vec<DatabaseName>,
+    /// Why the first of the others does not answer.
+    error: Option<StoreError>,
 }
 
 impl Seen {
+    /// Also of one that this node does not know yet: its configuration may be on the way.
     fn is_silent(&self, name: &DatabaseName) -> bool {
-        self.silent.iter().any(|(silent, _)| silent == name)
+        !self.answered.contains(name)
     }
 
     /// The map of the fences; what only silent databases can hold is as `fallback` has it, or, where that is a
@@ -140,10 +143,6 @@ impl Seen {
         };
         Some((database, range.homes, fence))
     }
-
-    fn into_error(self) -> Option<StoreError> {
-        self.silent.into_iter().next().map(|(_, error)| error)
-    }
 }
 
 /// Asks all databases at once: one that is away must not make the others wait.
@@ -161,16 +160,19 @@ async fn read_fences(store: &Store, names: &[DatabaseName]) -> Seen {
     });
     let mut seen = Seen {
         fences: Vec::new(),
-        silent: Vec::new(),
+        answered: Vec::new(),
+        error: None,
     };
     for (name, read) in futures::future::join_all(asked).await {
         match read {
-            Ok((homes, fences)) => seen
-                .fences
-                .extend(fences.into_iter().map(|fence| (name.clone(), homes, fence))),
+            Ok((homes, fences)) => {
+                let fences = fences.into_iter().map(|fence| (name.clone(), homes, fence));
+                seen.fences.extend(fences);
+                seen.answered.push(name);
+            }
             Err(error) => {
                 tracing::debug!(database = %name, %error, "its fences could not be read");
-                seen.silent.push((name, error));
+                seen.error.get_or_insert(error);
             }
         }
     }
@@ -191,7 +193,7 @@ pub(crate) async fn founding_map(
         return Ok(map);
     }
     // What is missing may be in a database that does not answer: to found it again elsewhere would split the cluster.
-    if let Some(error) = seen.into_error() {
+    if let Some(error) = seen.error {
         return Err(error);
     }
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
@@ -262,7 +264,7 @@ impl Databases {
 
     /// A newer map, if there is one, and whether all databases have answered.
     async fn refresh(&self, closings: &mut Closings) -> (Option<Arc<PartitionMap>>, bool) {
-        let seen = read_fences(&self.store, &[]).await;
+        let seen = read_fences(&self.store, &self.declared()).await;
         self.end_stuck_closings(&seen.fences, closings).await;
         let map = match seen.map(&self.map(), false) {
             Ok(map) => self.adopt(map),
@@ -271,7 +273,7 @@ impl Databases {
                 None
             }
         };
-        (map, seen.silent.is_empty())
+        (map, seen.error.is_none())
     }
 
     async fn end_stuck_closings(
@@ -386,13 +388,7 @@ mod tests {
 
     #[test]
     fn a_silent_database_keeps_what_was_known_and_hides_nothing() {
-        let [d1, d2] = ["d1", "d2"].map(|name| DatabaseName::new(name).unwrap());
-        let silence = |name: &DatabaseName| {
-            let error = StoreError::UnknownDatabase {
-                database: name.clone(),
-            };
-            (name.clone(), error)
-        };
+        let [d0, d1, d2] = ["d0", "d1", "d2"].map(|name| DatabaseName::new(name).unwrap());
         let before = assemble(&[
             of("d0", fence(0, 1_000, 1, FenceState::Open)),
             of("d1", fence(1_000, SLOT_COUNT, 3, FenceState::Open)),
@@ -402,10 +398,11 @@ mod tests {
         let seen = Seen {
             fences: vec![
                 of("d0", fence(0, 500, 1, FenceState::Open)),
-                of("d0", fence(500, 1_000, 4, FenceState::Moved(d2.clone()))),
+                of("d0", fence(500, 1_000, 4, FenceState::Moved(d2))),
                 of("d0", fence(5_000, SLOT_COUNT, 5, FenceState::Open)),
             ],
-            silent: vec![silence(&d1), silence(&d2)],
+            answered: vec![d0.clone()],
+            error: None,
         };
         let shown = |map: &PartitionMap| -> Vec<(u32, String, u64)> {
             let ranges = map.ranges().iter();
@@ -429,7 +426,7 @@ mod tests {
             "a guess is replaced by any news"
         );
         let unknown = Seen {
-            silent: vec![silence(&d2)],
+            answered: vec![d0, d1],
             ..seen
         };
         assert_eq!(
