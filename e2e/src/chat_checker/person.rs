@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures::StreamExt as _;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, select_all};
 use futures::stream::FuturesUnordered;
 use parking_lot::Mutex;
 use tim_client::wire::TimMessage;
@@ -33,18 +33,17 @@ pub(super) struct Habits {
 /// A message on its way: its place in the log, when it was sent, what became of it.
 type Flight = BoxFuture<'static, (usize, Instant, Result<Sent, SendError>)>;
 
-/// Asks from both sides and waits for the word that they are friends.
+/// Asks from both sides and waits for the word that they are friends. Only one of them gets it: whose asking came first.
 pub(super) async fn make_friends(pair: &mut [(Client, Events)]) -> anyhow::Result<()> {
     let names: Vec<String> = pair.iter().map(|(client, _)| client.node().to_owned()).collect();
     for (index, (client, _)) in pair.iter().enumerate() {
         client.add_friend(&names[1 - index], TEXT_CANARY).await?;
     }
-    for (_, events) in pair {
-        tokio::time::timeout(FRIENDS_LIMIT, until_friends(events))
-            .await
-            .context("no word of it")??;
-    }
-    Ok(())
+    let words = pair.iter_mut().map(|(_, events)| Box::pin(until_friends(events)));
+    let (word, ..) = tokio::time::timeout(FRIENDS_LIMIT, select_all(words))
+        .await
+        .context("no word of it")?;
+    word
 }
 
 async fn until_friends(events: &mut Events) -> anyhow::Result<()> {
@@ -145,7 +144,12 @@ impl Habits {
         }
     }
 
+    /// What the partner wrote. One's own message comes as well if its echo was lost with a connection.
     fn note_message(&self, message: &TimMessage) {
+        let from = message.from_node();
+        if from != Some(self.partner.as_str()) {
+            return;
+        }
         let number = message
             .data_string
             .as_deref()

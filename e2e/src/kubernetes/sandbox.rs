@@ -26,8 +26,8 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Runs a test in a fresh namespace, with the operator installed. A test that fails leaves its namespace, and its
-    /// objects and logs in a folder that the error names.
+    /// Runs a test in a fresh namespace, with the operator installed. A test that fails leaves its
+    /// objects and logs in a folder that the error names; with `TIM_TEST_KEEP` also its namespace.
     ///
     /// # Errors
     /// What the test says.
@@ -38,6 +38,10 @@ impl Sandbox {
             Ok(()) => sandbox.delete().await,
             Err(error) => {
                 let folder = sandbox.keep_evidence().await?;
+                // Its nodes would be in the way of the scenarios that follow.
+                if std::env::var_os("TIM_TEST_KEEP").is_none() {
+                    sandbox.delete().await?;
+                }
                 Err(error.context(format!(
                     "namespace {}, evidence in {}",
                     sandbox.namespace,

@@ -120,6 +120,8 @@ async fn declare_third_database(sandbox: &Sandbox, cluster: &Cluster) -> anyhow:
         "exec",
         "postgresql-0",
         "--",
+        "env",
+        "PGPASSWORD=timcluster",
         "psql",
         "-h",
         "127.0.0.1",

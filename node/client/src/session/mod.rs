@@ -215,7 +215,12 @@ impl Session {
         let confirmation = self.confirmation(frame);
         let mut messages = list.message_list.unwrap_or_default();
         let was_empty = messages.is_empty();
-        messages.retain(|message| self.duplicates.is_news(message, &self.node));
+        messages.retain(|message| {
+            let is_news = self.duplicates.is_news(message, &self.node);
+            // An own message whose echo went down with a connection comes in here instead.
+            let own = !self.node.is_empty() && message.from_node() == Some(&self.node);
+            !(own && self.outbox.echoed(message)) && is_news
+        });
         if messages.is_empty() && !was_empty {
             self.settle(confirmation, now);
             return Ok(());

@@ -139,6 +139,25 @@ fn after_a_break_all_without_an_outcome_go_out_again_in_order() {
 }
 
 #[test]
+fn an_own_message_in_an_offline_batch_is_its_echo() {
+    let mut session = session(|_| {});
+    let mut outcome = send(&mut session, 1, Instant::now());
+    session.disconnected();
+    session.connected("me-id".to_owned());
+    session.output.events.clear();
+    let list = TimMessageList {
+        message_list: Some(vec![message_from("me-id", 1), message_from("other", 2)]),
+        ..TimMessageList::default()
+    };
+    receive(&mut session, Command::OfflineMessages, Some(9), &list);
+    assert_eq!(outcome.try_recv().unwrap().unwrap().mid, Some(10));
+    let Some(Event::OfflineBatch { messages, .. }) = session.output.events.pop_front() else {
+        panic!("no batch");
+    };
+    assert_eq!(messages.len(), 1, "only the other's is left to show");
+}
+
+#[test]
 fn a_message_without_outcome_times_out_alone() {
     let mut session = session(|options| options.limits.send_timeout = Duration::from_secs(60));
     let now = Instant::now();
