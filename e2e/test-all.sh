@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # Runs every test of the project, from a fresh clone, and ends with one line of counts.
 #   e2e/test-all.sh              all tiers, in order
-#   e2e/test-all.sh TIER...      only these: install style licences unit simulation fuzz kubernetes, or processes
+#   e2e/test-all.sh TIER...      only these: install style licences unit simulation fuzz kubernetes
 #
-# The tier `processes` (real `tim` processes started, killed, adopted, split) is run by name until it has passed on a quiet machine from a
-# clean clone; so are the Kubernetes scenarios that e2e/kubernetes/run names.
+# The Kubernetes scenarios that e2e/kubernetes/run names are run by name until they have passed on a quiet machine from a clean clone.
 #
 # A tier that cannot run fails with its reason; TIM_TEST_SKIP="kubernetes" leaves one out and says so loudly at the end. With
 # CI set nothing may be left out. Builds are kept in $CARGO_TARGET_DIR (default ~/.cache/timcluster/target).
@@ -65,12 +64,9 @@ licences_tier() {
 
 unit_tier() {
     step "build the programs" cargo build --quiet --profile local -p tim-node -p tim-cli -p tim-operator
-    step "unit, scenario, database and node process tests" cargo test --quiet --workspace --exclude tim-cli --no-fail-fast
-    step "unit tests of the command line" cargo test --quiet -p tim-cli --lib --no-fail-fast
-}
-
-processes_tier() {
-    step "process tests of the command line" cargo test --quiet -p tim-cli --no-fail-fast
+    # The command line's process tests run the programs just built; the node's are run inside the tests.
+    TIM_TEST_PROGRAMS=$CARGO_TARGET_DIR/local \
+        step "unit, scenario, database and process tests" cargo test --quiet --workspace --no-fail-fast
 }
 
 simulation_tier() {
@@ -87,10 +83,9 @@ kubernetes_tier() {
         step "kubernetes" e2e/kubernetes/run
 }
 
-readonly DEFAULT_TIERS=(install style licences unit simulation fuzz kubernetes)
-readonly ALL_TIERS=("${DEFAULT_TIERS[@]}" processes)
+readonly ALL_TIERS=(install style licences unit simulation fuzz kubernetes)
 tiers=("$@")
-[ ${#tiers[@]} -gt 0 ] || tiers=("${DEFAULT_TIERS[@]}")
+[ ${#tiers[@]} -gt 0 ] || tiers=("${ALL_TIERS[@]}")
 for tier in "${tiers[@]}"; do
     case " ${ALL_TIERS[*]} " in *" $tier "*) ;; *)
         echo "no tier \"$tier\"; there are: ${ALL_TIERS[*]}" >&2

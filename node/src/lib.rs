@@ -34,6 +34,7 @@ mod pages;
 mod peers;
 mod port_holder;
 mod random;
+mod recent;
 mod reload;
 mod repartition;
 mod session;

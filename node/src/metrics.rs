@@ -1,5 +1,7 @@
 //! The instruments of the node, made once; names and units are in `tim_telemetry::names`.
 
+use crate::recent::Recent;
+use std::time::Instant;
 use tim_telemetry::{Counter, Histogram, KeyValue, attribute, counter, histogram, names};
 
 /// What is counted and timed while messages pass.
@@ -19,6 +21,7 @@ pub(crate) struct Metrics {
     pub(crate) commit_batch_size: Histogram,
     pub(crate) lookup_duration: Histogram,
     pub(crate) repair_duration: Histogram,
+    pub(crate) recent: Recent,
     direct: [KeyValue; 1],
 }
 
@@ -39,6 +42,7 @@ impl Metrics {
             commit_batch_size: histogram(&names::STORAGE_COMMIT_BATCH_SIZE),
             lookup_duration: histogram(&names::PRESENCE_LOOKUP_DURATION),
             repair_duration: histogram(&names::PRESENCE_REPAIR_DURATION),
+            recent: Recent::new(Instant::now()),
             direct: [attribute(&names::MESSAGING_DESTINATION_TEMPLATE, "direct")],
         }
     }
@@ -46,6 +50,14 @@ impl Metrics {
     /// A one-to-one message was stored.
     pub(crate) fn accepted_direct(&self) {
         self.accepted.add(1, &self.direct);
+    }
+
+    /// A message that came `since` was answered as stored.
+    pub(crate) fn acknowledged(&self, since: Instant) {
+        let now = Instant::now();
+        let took = now.saturating_duration_since(since);
+        self.ack_duration.record(took.as_secs_f64(), &[]);
+        self.recent.acknowledged(took, now);
     }
 
     /// A message was refused with a wire code.

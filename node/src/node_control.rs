@@ -159,6 +159,8 @@ impl Control {
                 members: members.collect(),
             }),
             n_sessions: status.sessions,
+            messages_per_second: status.messages_per_second,
+            ack_p99_milliseconds: status.ack_p99_milliseconds,
             map: Some(api::PartitionMap {
                 version: status.partitions.version,
                 ranges: ranges.collect(),

@@ -4,6 +4,7 @@ use crate::board::{Board, Effect};
 use crate::node::Node;
 use serde::Serialize;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 use tim_cluster::membership::MemberState;
 use tim_core::repartition::{Ending, Phase};
 use tim_core::{control, drain};
@@ -43,6 +44,10 @@ pub(crate) struct Status {
     pub(crate) sessions: u64,
     /// Connections, logged in or not.
     pub(crate) connections: u64,
+    /// Messages answered as stored, per second, over the last ten seconds.
+    pub(crate) messages_per_second: f64,
+    /// What 99 of 100 of them took at most, in milliseconds; null if there were none.
+    pub(crate) ack_p99_milliseconds: Option<f64>,
     /// Conversations whose home this node is and which are loaded.
     pub(crate) homes: u64,
     /// Where it listens.
@@ -258,6 +263,7 @@ impl Status {
     pub(crate) fn of(node: &Node) -> Self {
         let members = node.members.borrow().clone();
         let own = members.get(&node.name);
+        let recent = node.metrics.recent.figures(Instant::now());
         Self {
             schema_version: SCHEMA_VERSION,
             node: node.name.as_str().to_owned(),
@@ -277,6 +283,8 @@ impl Status {
             config_hash: node.config_hash.clone(),
             sessions: node.sessions.count() as u64,
             connections: node.admission.taken() as u64,
+            messages_per_second: recent.messages_per_second,
+            ack_p99_milliseconds: recent.ack_p99_milliseconds,
             homes: node.engine.figures.homes.load(Ordering::Relaxed),
             addresses: Addresses {
                 client: node.addresses.client.to_string(),

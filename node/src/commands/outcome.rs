@@ -37,8 +37,7 @@ pub(crate) fn outcome(
             live.handle(&node, &connection.mailbox, accepted, &mut connection.out);
             node.metrics.accepted_direct();
             if let Some(pending) = pending {
-                let seconds = pending.since.elapsed().as_secs_f64();
-                node.metrics.ack_duration.record(seconds, &[]);
+                node.metrics.acknowledged(pending.since);
                 if let Some(refusal) = refusal {
                     answer(connection, pending, Refusal::judged(refusal));
                 }

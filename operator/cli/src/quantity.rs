@@ -56,6 +56,28 @@ pub fn count(number: u64) -> String {
     shown
 }
 
+/// `1,840`, `0.4`, `0`: a number per second.
+pub fn rate(per_second: f64) -> String {
+    if per_second <= 0.0 {
+        return "0".into();
+    }
+    if per_second < 10.0 {
+        return format!("{per_second:.1}");
+    }
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "positive, and far below the limit"
+    )]
+    let whole = per_second.round() as u64;
+    count(whole)
+}
+
+/// `0.9 ms`, `11 ms`, `1,203 ms`.
+pub fn milliseconds(value: f64) -> String {
+    format!("{} ms", rate(value))
+}
+
 /// Reads `30s`, `5m`, `250ms`, `2h`.
 ///
 /// # Errors
@@ -94,6 +116,14 @@ mod tests {
         assert_eq!(bytes(40_000_000), "38.1 Mi");
         assert_eq!(count(524_288), "524,288");
         assert_eq!(count(7), "7");
+        assert_eq!(
+            (rate(0.0), rate(0.42), rate(1_840.4)),
+            ("0".into(), "0.4".into(), "1,840".into())
+        );
+        assert_eq!(
+            (milliseconds(0.91), milliseconds(11.2)),
+            ("0.9 ms".into(), "11 ms".into())
+        );
     }
 
     #[test]

@@ -125,6 +125,39 @@ fn results_go_to_standard_output_and_errors_to_standard_error() {
 }
 
 #[test]
+fn every_failure_begins_with_a_code_that_can_be_explained() {
+    let place = stopped_cluster();
+    let calls: [&[&str]; 14] = [
+        &["up", "missing.yaml"],
+        &["up", "chat.yaml", "--port", "0"],
+        &["up", "--nonsense"],
+        &["down", "nobody"],
+        &["status", "nobody"],
+        &["status", "--dir", "elsewhere"],
+        &["status", "--context", "nowhere"],
+        &["scale", "chat"],
+        &["scale", "chat", "--replicas", "5"],
+        &["split", "chat", "--at", "100", "--yes"],
+        &["chat", "--as", "alice", "bob"],
+        &["logs", "nobody"],
+        &["explain", "nonsense"],
+        &["help", "nonsense"],
+    ];
+    for call in calls {
+        let output = place.tim(call).env("KUBECONFIG", "/nowhere").output().unwrap();
+        assert_ne!(output.status.code(), Some(0), "tim {call:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let code = said
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .find(|word| word.starts_with("TIM-"));
+        let code = code.unwrap_or_else(|| panic!("tim {call:?} says no code: {said}"));
+        assert_eq!(place.exit_code(&["explain", code]), 0, "{code}");
+        assert!(said.contains(" try: "), "tim {call:?} says no remedy: {said}");
+    }
+}
+
+#[test]
 fn each_exit_code_is_reached() {
     let place = stopped_cluster();
     let empty = Place::empty();
@@ -320,7 +353,7 @@ fn two_clusters_of_one_name_in_two_namespaces_are_refused_here() {
 fn kubectl_is_answered_when_it_completes() {
     let folder = tempfile::tempdir().unwrap();
     let plugin = folder.path().join("kubectl_complete-tim");
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_tim"), &plugin).unwrap();
+    std::os::unix::fs::symlink(common::program(), &plugin).unwrap();
     let output = Command::new(&plugin)
         .args(["sta"])
         .stdin(Stdio::null())
@@ -333,7 +366,7 @@ fn kubectl_is_answered_when_it_completes() {
 fn as_a_plugin_of_kubectl_it_acts_on_kubernetes() {
     let place = stopped_cluster();
     let plugin = place.folder.path().join("kubectl-tim");
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_tim"), &plugin).unwrap();
+    std::os::unix::fs::symlink(common::program(), &plugin).unwrap();
     let mut command = Command::new(&plugin);
     command
         .args(["status", "chat"])

@@ -106,7 +106,7 @@ pub struct PartitionRow {
 }
 
 /// A node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeRow {
     /// Its name.
@@ -117,6 +117,10 @@ pub struct NodeRow {
     pub state: String,
     /// Clients connected.
     pub sessions: Option<u64>,
+    /// Messages stored for its clients, per second over the last ten seconds.
+    pub messages_per_second: Option<f64>,
+    /// What 99 of 100 of them took at most until the answer, in milliseconds; null if there were none.
+    pub ack_p99_milliseconds: Option<f64>,
     /// Where clients connect.
     pub client_url: Option<String>,
     /// Where administrators look.
@@ -228,6 +232,8 @@ impl NodeRow {
             pid: node.pid,
             state: state_word(node).into(),
             sessions: reply.map(|reply| reply.n_sessions),
+            messages_per_second: reply.map(|reply| reply.messages_per_second),
+            ack_p99_milliseconds: reply.and_then(|reply| reply.ack_p99_milliseconds),
             client_url: node.client_url.clone(),
             admin_url: node.admin_url.clone(),
             zone: reply.map(|reply| reply.zone.clone()),

@@ -1,7 +1,7 @@
 //! The screen of `tim status`.
 
 use super::document::{NodeRow, StatusDocument, Verdict};
-use crate::quantity::{bytes, count, long_duration};
+use crate::quantity::{bytes, count, long_duration, milliseconds, rate};
 use crate::table::{Align, Table, WIDTH_MAX, wrap};
 use crate::terminal::{Colour, Painted};
 use jiff::Timestamp;
@@ -113,6 +113,8 @@ fn nodes(status: &StatusDocument, detail: Detail) -> Vec<String> {
         (with_zone, ("ZONE", Align::Left)),
         (true, ("VERSION", Align::Left)),
         (true, ("SESSIONS", Align::Right)),
+        (true, ("MSG/S", Align::Right)),
+        (true, ("ACK P99", Align::Right)),
         (true, ("MEM", Align::Right)),
         (true, ("UP", Align::Left)),
         (true, ("NOTE", Align::Left)),
@@ -132,6 +134,8 @@ fn nodes(status: &StatusDocument, detail: Detail) -> Vec<String> {
             node.zone.clone().unwrap_or_else(dash),
             node.version.clone().unwrap_or_else(dash),
             node.sessions.map_or_else(dash, count),
+            node.messages_per_second.map_or_else(dash, rate),
+            node.ack_p99_milliseconds.map_or_else(dash, milliseconds),
             node.resident_bytes.map_or_else(dash, bytes),
             node.uptime_seconds.map_or_else(dash, long_duration),
             node.note.clone(),

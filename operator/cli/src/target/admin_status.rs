@@ -16,6 +16,8 @@ pub(super) struct AdminStatus {
     uptime_seconds: u64,
     resident_bytes: u64,
     sessions: u64,
+    messages_per_second: f64,
+    ack_p99_milliseconds: Option<f64>,
     view: View,
     partitions: Partitions,
     control: Control,
@@ -128,6 +130,8 @@ impl AdminStatus {
             uptime_seconds: self.uptime_seconds,
             resident_bytes: self.resident_bytes,
             n_sessions: self.sessions,
+            messages_per_second: self.messages_per_second,
+            ack_p99_milliseconds: self.ack_p99_milliseconds,
             view: Some(control::View {
                 members: self
                     .view

@@ -54,7 +54,7 @@ struct Start<'a> {
 /// # Errors
 /// The files have mistakes, something is taken, or the nodes cannot be started.
 pub async fn run(terminal: &Terminal, global: &Global, arguments: &UpArguments) -> Outcome {
-    let began = Instant::now();
+    let mut began = Instant::now();
     let parent = parent_directory(global);
     let directory = LocalDirectory::of(&parent);
     let mut source = Source {
@@ -75,7 +75,10 @@ pub async fn run(terminal: &Terminal, global: &Global, arguments: &UpArguments) 
     } else {
         "tim"
     };
+    let building = Instant::now();
     let program = program::find(terminal, arguments.background)?;
+    // A build is no part of the start; cargo has told how long it took.
+    began += building.elapsed();
     let start = Start {
         terminal,
         arguments,

@@ -24,9 +24,20 @@ pub(crate) struct Place {
     pub(crate) folder: tempfile::TempDir,
 }
 
-/// Builds `tim-node` beside `tim`, once.
+/// The program under test: the one in `TIM_TEST_PROGRAMS`, where `tim-node` lies beside it, else the one cargo has built.
+pub(crate) fn program() -> PathBuf {
+    std::env::var_os("TIM_TEST_PROGRAMS").map_or_else(
+        || PathBuf::from(env!("CARGO_BIN_EXE_tim")),
+        |folder| PathBuf::from(folder).join("tim"),
+    )
+}
+
+/// Builds `tim-node` beside `tim`, once, unless both were given.
 pub(crate) fn ensure_node_program() {
     static BUILT: OnceLock<()> = OnceLock::new();
+    if std::env::var_os("TIM_TEST_PROGRAMS").is_some() {
+        return;
+    }
     BUILT.get_or_init(|| {
         let tim = Path::new(env!("CARGO_BIN_EXE_tim"));
         let profile = match tim
@@ -83,7 +94,7 @@ impl Place {
 
     /// `tim` in this folder, its output not a terminal.
     pub(crate) fn tim(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tim"));
+        let mut command = Command::new(program());
         command
             .args(arguments)
             .current_dir(self.folder.path())

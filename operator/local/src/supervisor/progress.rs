@@ -115,7 +115,7 @@ fn databases(picture: &Picture<'_>) -> Result<String, String> {
         if !told.iter().any(|database| database.reachable) {
             let cause = told.iter().find_map(|database| database.cause.as_ref());
             return Err(cause.map_or_else(
-                || format!("{name}: no node has opened it yet"),
+                || format!("no node has opened {name} yet"),
                 |cause| format!("{name}: {} {}", cause.code, cause.detail),
             ));
         }

@@ -8,6 +8,8 @@ fn document() -> StatusDocument {
         pid: Some(41_220),
         state: state.into(),
         sessions: (state != "silent").then_some(5_203),
+        messages_per_second: (state != "silent").then_some(1_840.4),
+        ack_p99_milliseconds: (state != "silent").then_some(11.2),
         client_url: Some("ws://127.0.0.1:5080/tim".into()),
         admin_url: Some("http://127.0.0.1:5082".into()),
         zone: None,
@@ -104,6 +106,12 @@ fn a_long_reason_takes_more_lines_and_the_code_one_of_its_own() {
             .iter()
             .any(|line| line.trim() == "[TIM-N104, tim explain TIM-N104]")
     );
+}
+
+#[test]
+fn a_node_that_answers_tells_its_load() {
+    let text = shown(Detail::default()).join("\n");
+    assert!(text.contains("5,203  1,840    11 ms"), "{text}");
 }
 
 #[test]

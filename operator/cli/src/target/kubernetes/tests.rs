@@ -139,6 +139,25 @@ async fn scaling_writes_the_scale_subresource() {
 }
 
 #[tokio::test]
+async fn a_dry_run_shows_what_would_be_sent_and_sends_nothing() {
+    let (target, requests) = target("eu").await;
+    let patch = target.scale_patch("chat", 5).unwrap();
+    assert_eq!(
+        patch,
+        r#"kubectl -n eu patch timcluster chat --subresource scale --type merge -p '{"spec":{"replicas":5}}'"#
+    );
+    let observed = target.observe("chat").await.unwrap();
+    let request = super::super::plan_split(&observed, 100, Some("d1"), None).unwrap();
+    let object = target.split_object("chat", &request).await.unwrap().unwrap();
+    assert!(
+        object.contains("kind: TimRepartition") && object.contains("name: chat-split-1"),
+        "{object}"
+    );
+    assert!(!object.contains("status:"), "{object}");
+    assert!(requests.lock().iter().all(|(method, ..)| method == "GET"));
+}
+
+#[tokio::test]
 async fn a_split_is_a_new_object() {
     let (target, requests) = target("eu").await;
     let observed = target.observe("chat").await.unwrap();

@@ -58,16 +58,30 @@ fn nodes(nodes: &[NodeView]) -> Vec<String> {
     }
     let mut lines: Vec<String> = table.lines().iter().map(|line| format!("  {line}")).collect();
     for node in nodes {
-        let notes = node
-            .record
-            .as_ref()
-            .map(|record| record.port_notes.join("; "))
-            .unwrap_or_default();
-        for line in wrap(&notes, WIDTH_MAX - 4 - node.name.len() - 2) {
-            lines.push(format!("    {}: {line}", node.name));
+        for note in port_notes(node) {
+            lines.extend(
+                wrap(&format!("{}: {note}", node.name), WIDTH_MAX - 4)
+                    .into_iter()
+                    .map(|line| format!("    {line}")),
+            );
         }
     }
     lines
+}
+
+/// One line per port that somebody else has; the last one, which says what to do about it, goes with the first.
+fn port_notes(node: &NodeView) -> Vec<String> {
+    let mut notes = node
+        .record
+        .as_ref()
+        .map(|record| record.port_notes.clone())
+        .unwrap_or_default();
+    if notes.len() > 1
+        && let Some(advice) = notes.pop()
+    {
+        notes[0] = format!("{}; {advice}", notes[0]);
+    }
+    notes
 }
 
 fn places(seen: &ClusterView, context: &Context) -> Vec<String> {
