@@ -112,6 +112,9 @@ pub enum Refused {
     /// A higher coordinator term has written.
     #[error("a coordinator of term {} has written", .0.0)]
     OldTerm(Term),
+    /// It is over: another coordinator ended it.
+    #[error("repartition {0:?} is over")]
+    Over(OperationId),
     /// It has gone too far to be cancelled.
     #[error("the cut-over has begun, it cannot be cancelled any more")]
     TooLate,
@@ -193,11 +196,16 @@ impl ControlState {
         if held.progress.plan != progress.plan {
             return Err(Refused::OtherPlan);
         }
-        // What is over stays over: a repeated report of an earlier phase must not wake it.
-        if !held.progress.phase.is_final() {
-            held.term = term;
-            held.progress = progress;
+        // What is over stays over: a late report must not wake it, and who sends it must not go on.
+        if held.progress.phase.is_final() {
+            return if held.progress == progress {
+                Ok(())
+            } else {
+                Err(Refused::Over(operation.clone()))
+            };
         }
+        held.term = term;
+        held.progress = progress;
         Ok(())
     }
 

@@ -11,6 +11,7 @@ mod database;
 mod event;
 mod faults;
 mod membership;
+pub mod moving;
 mod network;
 mod node;
 pub mod options;

@@ -8,9 +8,11 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use tim_simulator::{Mutation, Options, Report, run};
+use tim_simulator::checker::Violation;
+use tim_simulator::{Mutation, Options, Report, moving, run};
 
-/// Runs nodes, clients and databases in virtual time, seed after seed, and holds the invariants against them.
+/// Runs nodes, clients and databases in virtual time, seed after seed, and holds the invariants against them: people who
+/// chat, and a range that moves while it is written to.
 #[derive(Debug, Parser)]
 #[command(name = "tim-simulator", version)]
 struct Arguments {
@@ -41,6 +43,34 @@ fn parse_mutation(name: &str) -> Result<Mutation, String> {
     })
 }
 
+/// What one seed came to. A planted bug is in one of the two only.
+#[derive(Debug)]
+struct Outcome {
+    seed: u64,
+    chat: Option<Report>,
+    moves: Option<moving::Report>,
+}
+
+impl Outcome {
+    fn of(options: &Options) -> Self {
+        let of_moving = options.mutation.map(Mutation::is_of_moving);
+        Self {
+            seed: options.seed,
+            chat: (of_moving != Some(true)).then(|| run(options)),
+            moves: (of_moving != Some(false)).then(|| moving::run(options)),
+        }
+    }
+
+    fn violations(&self) -> impl Iterator<Item = &Violation> {
+        let chat = self.chat.iter().flat_map(|chat| &chat.violations);
+        chat.chain(self.moves.iter().flat_map(|moves| &moves.violations))
+    }
+
+    fn is_good(&self) -> bool {
+        self.violations().next().is_none()
+    }
+}
+
 /// What many runs came to.
 #[derive(Debug, Default)]
 struct Sum {
@@ -49,18 +79,28 @@ struct Sum {
     stored: u64,
     delivered: u64,
     faults: u64,
-    broken: BTreeMap<u64, Report>,
+    moves: u64,
+    written: u64,
+    broken: BTreeMap<u64, Outcome>,
 }
 
 impl Sum {
-    fn add(&mut self, report: Report) {
+    fn add(&mut self, outcome: Outcome) {
         self.runs += 1;
-        self.events += report.events;
-        self.stored += report.stored;
-        self.delivered += report.delivered;
-        self.faults += report.faults;
-        if !report.violations.is_empty() {
-            self.broken.insert(report.seed, report);
+        if let Some(chat) = &outcome.chat {
+            self.events += chat.events;
+            self.stored += chat.stored;
+            self.delivered += chat.delivered;
+            self.faults += chat.faults;
+        }
+        if let Some(moves) = &outcome.moves {
+            self.events += moves.events;
+            self.faults += moves.elections;
+            self.moves += moves.completed + moves.canceled;
+            self.written += moves.written;
+        }
+        if !outcome.is_good() {
+            self.broken.insert(outcome.seed, outcome);
         }
     }
 }
@@ -74,9 +114,9 @@ fn main() -> anyhow::Result<ExitCode> {
         trace,
     };
     if let Some(seed) = arguments.trace {
-        let report = run(&options(seed, true));
-        show(&report);
-        return Ok(code(report.violations.is_empty()));
+        let outcome = Outcome::of(&options(seed, true));
+        show(&outcome);
+        return Ok(code(outcome.is_good()));
     }
     let end = arguments
         .from
@@ -96,9 +136,9 @@ fn main() -> anyhow::Result<ExitCode> {
                     if seed >= end {
                         break;
                     }
-                    let report = run(&options(seed, false));
+                    let outcome = Outcome::of(&options(seed, false));
                     let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
-                    sum.add(report);
+                    sum.add(outcome);
                     progress(&sum, arguments.seeds, started);
                     if arguments.mutation.is_some() && !sum.broken.is_empty() {
                         next.store(end, Ordering::Relaxed);
@@ -125,18 +165,21 @@ fn progress(sum: &Sum, seeds: u64, started: Instant) {
 
 #[allow(clippy::print_stdout, reason = "the result is the output")]
 fn summary(arguments: &Arguments, sum: &Sum, started: Instant) -> ExitCode {
-    for report in sum.broken.values().take(5) {
-        show(report);
+    for outcome in sum.broken.values().take(5) {
+        show(outcome);
     }
     println!(
-        "{} seeds of {} virtual minutes in {:.1} s: {} events, {} faults, {} entries stored, {} handed to clients",
+        "{} seeds of {} virtual minutes in {:.1} s: {} events, {} faults, {} entries stored, {} handed to clients, \
+         {} moves under {} writes",
         sum.runs,
         arguments.minutes,
         started.elapsed().as_secs_f64(),
         sum.events,
         sum.faults,
         sum.stored,
-        sum.delivered
+        sum.delivered,
+        sum.moves,
+        sum.written
     );
     match (arguments.mutation, sum.broken.keys().next()) {
         (None, None) => println!("no violation"),
@@ -148,12 +191,21 @@ fn summary(arguments: &Arguments, sum: &Sum, started: Instant) -> ExitCode {
 }
 
 #[allow(clippy::print_stdout, reason = "the result is the output")]
-fn show(report: &Report) {
-    println!(
-        "seed {}: {} events, trace {:016x}, {} stored, {} handed on",
-        report.seed, report.events, report.trace_hash, report.stored, report.delivered
-    );
-    for violation in &report.violations {
+fn show(outcome: &Outcome) {
+    let seed = outcome.seed;
+    if let Some(chat) = &outcome.chat {
+        println!(
+            "seed {seed}: {} events, trace {:016x}, {} stored, {} handed on",
+            chat.events, chat.trace_hash, chat.stored, chat.delivered
+        );
+    }
+    if let Some(moves) = &outcome.moves {
+        println!(
+            "seed {seed}: {} events, trace {:016x}, {} moves completed, {} undone, {} writes",
+            moves.events, moves.trace_hash, moves.completed, moves.canceled, moves.written
+        );
+    }
+    for violation in outcome.violations() {
         println!(
             "  {} at {:.3} s: {}",
             violation.invariant,

@@ -25,11 +25,17 @@ pub enum Mutation {
     CursorWithoutBase,
     /// Live messages overtake the backlog.
     LiveBeforeBacklog,
+    /// A writer reads a range's fence and does not hold it until its commit.
+    FenceWithoutLock,
+    /// The change table is read as a log: what is removed is forgotten though it changed again.
+    ChangesAsLog,
+    /// A copier of an older term goes on writing.
+    StaleCopier,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::AcknowledgeBeforeCommit,
         Self::RetryInHome,
         Self::RefuseWithoutVersion,
@@ -37,6 +43,9 @@ impl Mutation {
         Self::NobodyCached,
         Self::CursorWithoutBase,
         Self::LiveBeforeBacklog,
+        Self::FenceWithoutLock,
+        Self::ChangesAsLog,
+        Self::StaleCopier,
     ];
 
     /// Its name on the command line.
@@ -50,7 +59,19 @@ impl Mutation {
             Self::NobodyCached => "nobody-cached",
             Self::CursorWithoutBase => "cursor-without-base",
             Self::LiveBeforeBacklog => "live-before-backlog",
+            Self::FenceWithoutLock => "fence-without-lock",
+            Self::ChangesAsLog => "changes-as-log",
+            Self::StaleCopier => "stale-copier",
         }
+    }
+
+    /// Whether it is planted in the moving of ranges ([`crate::moving`]), not in the chat.
+    #[must_use]
+    pub fn is_of_moving(self) -> bool {
+        matches!(
+            self,
+            Self::FenceWithoutLock | Self::ChangesAsLog | Self::StaleCopier
+        )
     }
 
     /// The bug of a name.

@@ -3,43 +3,49 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use crate::event::Event;
-
-struct Scheduled {
+struct Scheduled<E> {
     at: u64,
     number: u64,
-    event: Event,
+    event: E,
 }
 
-impl PartialEq for Scheduled {
+impl<E> PartialEq for Scheduled<E> {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Scheduled {}
+impl<E> Eq for Scheduled<E> {}
 
-impl PartialOrd for Scheduled {
+impl<E> PartialOrd for Scheduled<E> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Scheduled {
+impl<E> Ord for Scheduled<E> {
     /// The heap gives the greatest first: the earliest has to be the greatest.
     fn cmp(&self, other: &Self) -> Ordering {
         (other.at, other.number).cmp(&(self.at, self.number))
     }
 }
 
-#[derive(Default)]
-pub(crate) struct Queue {
-    heap: BinaryHeap<Scheduled>,
+pub(crate) struct Queue<E> {
+    heap: BinaryHeap<Scheduled<E>>,
     number: u64,
 }
 
-impl Queue {
-    pub(crate) fn push(&mut self, at: u64, event: Event) {
+impl<E> Default for Queue<E> {
+    fn default() -> Self {
+        Self {
+            heap: BinaryHeap::new(),
+            number: 0,
+        }
+    }
+}
+
+impl<E> Queue<E> {
+    pub(crate) fn push(&mut self, at: u64, event: E) {
         self.number += 1;
         self.heap.push(Scheduled {
             at,
@@ -48,7 +54,7 @@ impl Queue {
         });
     }
 
-    pub(crate) fn pop(&mut self) -> Option<(u64, Event)> {
+    pub(crate) fn pop(&mut self) -> Option<(u64, E)> {
         self.heap.pop().map(|scheduled| (scheduled.at, scheduled.event))
     }
 }

@@ -60,7 +60,7 @@ pub(crate) struct World {
     pub(crate) options: Options,
     pub(crate) now: u64,
     pub(crate) random: ChaCha8Rng,
-    pub(crate) queue: Queue,
+    pub(crate) queue: Queue<Event>,
     pub(crate) trace: Trace,
     pub(crate) nodes: Vec<Node>,
     pub(crate) names: Vec<NodeName>,

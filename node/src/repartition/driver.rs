@@ -131,9 +131,9 @@ impl Driver {
         };
         match self.control.propose(Command::Report { term, progress }).await {
             Ok(()) => Event::Persisted,
-            Err(ProposeError::Refused(Refused::OldTerm(_) | Refused::Unknown(_) | Refused::OtherPlan)) => {
-                Event::Deposed
-            }
+            Err(ProposeError::Refused(
+                Refused::OldTerm(_) | Refused::Unknown(_) | Refused::OtherPlan | Refused::Over(_),
+            )) => Event::Deposed,
             Err(error) => {
                 tracing::debug!(%error, "progress is not kept yet");
                 Event::PersistFailed

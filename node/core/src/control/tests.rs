@@ -146,7 +146,9 @@ fn old_terms_and_wakened_endings_are_refused() {
         Response::Refused(Refused::OldTerm(Term(5)))
     );
     assert_eq!(state.apply(report(6, Phase::Completed)), Response::Done);
-    assert_eq!(state.apply(report(7, Phase::Copying)), Response::Done);
+    let over = Refused::Over(OperationId("a".to_owned()));
+    assert_eq!(state.apply(report(7, Phase::Copying)), Response::Refused(over));
+    assert_eq!(state.apply(report(7, Phase::Completed)), Response::Done);
     assert_eq!(state.running(), None);
 }
 

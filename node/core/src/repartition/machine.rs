@@ -119,7 +119,9 @@ impl Coordinator {
             failures: 0,
             cancel: false,
         };
-        running.go_on(now, effects);
+        // Before its first step the group has to know this term: a coordinator before it cannot report any more then,
+        // and if it has ended the move meanwhile, this one learns that before it touches a fence.
+        running.wait_to_persist(effects);
         self.running = Some(running);
     }
 }

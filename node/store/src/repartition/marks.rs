@@ -69,11 +69,10 @@ impl Move<'_> {
                         })
                         .await;
                 }
-                if !matches!(fence.state, FenceState::Moved(_)) {
-                    return Err(self.refuse(
-                        &self.target,
-                        "the target holds the range, or another move fills it",
-                    ));
+                // Moves come one at a time: `incoming` for another one was left by a step that came when its move was
+                // over. It must not stop all later ones.
+                if !matches!(fence.state, FenceState::Moved(_) | FenceState::Incoming) {
+                    return Err(self.refuse(&self.target, "the target holds the range"));
                 }
             }
             _ => return Err(self.refuse(&self.target, "the target has a fence over a part of the range")),

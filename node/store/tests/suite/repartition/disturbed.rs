@@ -22,6 +22,7 @@ on_every_engine!(
     a_stale_copy_does_not_overwrite,
     a_dead_coordinator_stops_nobody,
     a_target_that_holds_something_is_refused,
+    a_preparation_that_came_too_late_stops_no_later_move,
     a_new_coordinator_goes_on_where_the_old_one_ended,
     large_rows_are_copied_in_small_pieces,
 );
@@ -318,6 +319,21 @@ async fn a_target_that_holds_something_is_refused(engine: Engine) {
         matches!(written, Err(StoreError::StepRefused { .. })),
         "{written:?}"
     );
+}
+
+/// Found by the simulator: the step left a stopped process when its move had been cancelled and cleaned already.
+async fn a_preparation_that_came_too_late_stops_no_later_move(engine: Engine) {
+    let split = Split::new(engine, engine).await;
+    let store = split.node().await;
+    assert_eq!(split.step(&store, Step::PrepareTarget).await, Done::Ok);
+    let later = Plan {
+        operation: OperationId("a-later-move".to_owned()),
+        ..split.plan.clone()
+    };
+    let prepared = store.run_step(&later, Term(2), &Step::PrepareTarget).await;
+    assert_eq!(prepared.unwrap(), Done::Ok);
+    let copied = store.run_step(&split.plan, Term(1), &Step::CopyChunk).await;
+    assert!(copied.is_err(), "{copied:?}");
 }
 
 async fn a_new_coordinator_goes_on_where_the_old_one_ended(engine: Engine) {
