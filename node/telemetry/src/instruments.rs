@@ -1,7 +1,7 @@
 //! Instruments by their entry in [`crate::names`], so that no metric has a name, unit or bucket of its own.
 
 use crate::names::{Attribute, Metric, SCHEMA_URL, SCOPE};
-use opentelemetry::metrics::Meter;
+use opentelemetry::metrics::{AsyncInstrument, Meter};
 use opentelemetry::{InstrumentationScope, KeyValue, Value, global};
 use std::sync::OnceLock;
 
@@ -68,17 +68,24 @@ pub fn histogram(metric: &Metric) -> Histogram {
         .build()
 }
 
+/// What is read whenever metrics are collected.
+fn reading<T>(
+    read: impl Fn() -> Vec<(T, Vec<KeyValue>)> + Send + Sync + 'static,
+) -> impl Fn(&dyn AsyncInstrument<T>) + Send + Sync + 'static {
+    move |observer| {
+        for (value, attributes) in read() {
+            observer.observe(value, &attributes);
+        }
+    }
+}
+
 /// A gauge that is read when metrics are collected.
 pub fn observe_u64(metric: &Metric, read: impl Fn() -> Vec<(u64, Vec<KeyValue>)> + Send + Sync + 'static) {
     meter()
         .u64_observable_gauge(metric.name)
         .with_unit(metric.unit)
         .with_description(metric.description)
-        .with_callback(move |observer| {
-            for (value, attributes) in read() {
-                observer.observe(value, &attributes);
-            }
-        })
+        .with_callback(reading(read))
         .build();
 }
 
@@ -88,11 +95,7 @@ pub fn observe_i64(metric: &Metric, read: impl Fn() -> Vec<(i64, Vec<KeyValue>)>
         .i64_observable_gauge(metric.name)
         .with_unit(metric.unit)
         .with_description(metric.description)
-        .with_callback(move |observer| {
-            for (value, attributes) in read() {
-                observer.observe(value, &attributes);
-            }
-        })
+        .with_callback(reading(read))
         .build();
 }
 
@@ -102,11 +105,7 @@ pub fn observe_f64(metric: &Metric, read: impl Fn() -> Vec<(f64, Vec<KeyValue>)>
         .f64_observable_gauge(metric.name)
         .with_unit(metric.unit)
         .with_description(metric.description)
-        .with_callback(move |observer| {
-            for (value, attributes) in read() {
-                observer.observe(value, &attributes);
-            }
-        })
+        .with_callback(reading(read))
         .build();
 }
 
@@ -119,10 +118,6 @@ pub fn observe_u64_counter(
         .u64_observable_counter(metric.name)
         .with_unit(metric.unit)
         .with_description(metric.description)
-        .with_callback(move |observer| {
-            for (value, attributes) in read() {
-                observer.observe(value, &attributes);
-            }
-        })
+        .with_callback(reading(read))
         .build();
 }

@@ -24,6 +24,14 @@ pub(super) struct Split {
 }
 
 impl Split {
+    /// What a comparison of source and target finds.
+    pub(super) async fn is_equal(&self, store: &Store) -> bool {
+        match self.step(store, Step::Verify).await {
+            Done::Verified { equal } => equal,
+            other => panic!("a comparison ended as {other:?}"),
+        }
+    }
+
     pub(super) async fn new(source: Engine, target: Engine) -> Self {
         let plan = Plan {
             operation: OperationId("split-1".to_owned()),
