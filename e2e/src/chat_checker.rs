@@ -26,6 +26,8 @@ pub use history::{Conversation, Direction, Outcome, Received, SentMessage, judge
 
 /// Password of everybody; a canary as well.
 pub const PASSWORD: &str = "canary-password-7f3a91";
+/// How long a registration or a login may take.
+const ENTER_LIMIT: Duration = Duration::from_secs(30);
 /// Part of every account's name: a canary that no signal may hold.
 pub const ACCOUNT_CANARY: &str = "canary-account-7f3a91";
 /// Part of every message: a canary that no signal may hold.
@@ -256,7 +258,12 @@ impl Tally {
 async fn enter(plan: &Plan, person: usize, server: Server) -> anyhow::Result<(Client, Events)> {
     let name = format!("{ACCOUNT_CANARY}-{}-{person}", plan.name);
     let credentials = Credentials::password(&name, PASSWORD, "");
-    match tim_client::register(&server, &credentials, Encoding::Thrift).await {
+    // All come at once, and passwords are slow on purpose.
+    let patient = Server {
+        connect_timeout: ENTER_LIMIT,
+        ..server.clone()
+    };
+    match tim_client::register(&patient, &credentials, Encoding::Thrift).await {
         // It is there already, if an earlier answer was lost.
         Ok(_) | Err(AccountError::Refused(tim_client::Rejection { number: 4101, .. })) => {}
         Err(error) => {
@@ -273,6 +280,7 @@ async fn enter(plan: &Plan, person: usize, server: Server) -> anyhow::Result<(Cl
     options.limits = Limits {
         remembered_max: 0,
         send_timeout: plan.patience,
+        login_timeout: ENTER_LIMIT,
         ..Limits::default()
     };
     Client::connect(options)
