@@ -192,7 +192,7 @@ pub struct NodeReport {
     pub voters: Vec<String>,
     /// How far its log of the control group is applied: the higher knows the voters better.
     pub applied_index: u64,
-    /// Databases that do not answer it: name, and code with details.
+    /// Of each database that does not answer it the code, and the details, which name the database.
     pub database_causes: Vec<(String, String)>,
 }
 

@@ -39,10 +39,7 @@ pub(crate) fn of(reply: StatusReply) -> NodeReport {
         database_causes: reply
             .databases
             .into_iter()
-            .filter_map(|database| {
-                let cause = database.cause?;
-                Some((database.name, format!("{} {}", cause.code, cause.detail)))
-            })
+            .filter_map(|database| database.cause.map(pair))
             .collect(),
     }
 }
