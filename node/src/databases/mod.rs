@@ -120,7 +120,7 @@ impl Databases {
             return None;
         }
         let (database, _) = self.place(&conversation.0);
-        self.troubles.refuses_writes(&database)
+        self.troubles.refuses_writes(&database, crate::clock::now())
     }
 
     /// Whether a database answers, and what is wrong with it.

@@ -13,9 +13,14 @@ use tim_store::StoreError;
 /// While a disk is full one message in this time is let through: only a write can tell that there is room again.
 const PROBE_INTERVAL_MS: u64 = 1_000;
 
+/// A database that hiccups for less keeps messages waiting in their homes, which try again, and refuses none.
+const REFUSE_AFTER_MS: u64 = 3_000;
+
 #[derive(Debug)]
 struct Trouble {
     report: Report,
+    /// Nothing has succeeded since.
+    since: Moment,
     /// Reads go on, only a write can show that it is over.
     only_writes: bool,
     last_probe: Moment,
@@ -82,10 +87,12 @@ impl Troubles {
             report.clone(),
         );
         let mut troubles = self.troubles.lock();
+        let now = crate::clock::now();
         let trouble = Trouble {
             report,
+            since: troubles.get(database).map_or(now, |known| known.since),
             only_writes,
-            last_probe: crate::clock::now(),
+            last_probe: now,
         };
         troubles.insert(database.clone(), trouble);
         self.count.store(troubles.len(), Ordering::Relaxed);
@@ -116,15 +123,15 @@ impl Troubles {
     }
 
     /// Why a write is better not tried, except now and then.
-    pub(super) fn refuses_writes(&self, database: &DatabaseName) -> Option<Report> {
+    pub(super) fn refuses_writes(&self, database: &DatabaseName, now: Moment) -> Option<Report> {
         let mut troubles = self.troubles.lock();
         let trouble = troubles.get_mut(database)?;
-        let now = crate::clock::now();
         if trouble.only_writes && now.since_ms(trouble.last_probe) >= PROBE_INTERVAL_MS {
             trouble.last_probe = now;
             return None;
         }
-        Some(trouble.report.clone())
+        let lasts = trouble.only_writes || now.since_ms(trouble.since) >= REFUSE_AFTER_MS;
+        lasts.then(|| trouble.report.clone())
     }
 }
 
@@ -143,7 +150,7 @@ mod tests {
         };
         troubles.failed(&database, &full);
         assert!(board.is_ready(), "reads go on");
-        assert!(troubles.refuses_writes(&database).is_some());
+        assert!(troubles.refuses_writes(&database, crate::clock::now()).is_some());
         troubles.answered(&database, false);
         assert!(troubles.at(&database).is_some());
         troubles.answered(&database, true);
@@ -161,6 +168,14 @@ mod tests {
         };
         troubles.failed(&database, &silent);
         assert!(!board.is_ready());
+        let now = crate::clock::now();
+        assert!(
+            troubles.refuses_writes(&database, now).is_none(),
+            "it may be over at once"
+        );
+        troubles.failed(&database, &silent);
+        let later = now.plus_ms(REFUSE_AFTER_MS);
+        assert!(troubles.refuses_writes(&database, later).is_some());
         troubles.answered(&database, false);
         assert!(board.is_ready());
     }

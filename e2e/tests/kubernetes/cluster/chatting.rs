@@ -116,23 +116,16 @@ async fn nothing_is_lost_while_a_database_is_split() -> anyhow::Result<()> {
 
 /// A database on the same server, its Secret, and its entry in the spec.
 async fn declare_third_database(sandbox: &Sandbox, cluster: &Cluster) -> anyhow::Result<()> {
-    let psql = [
+    let server = "postgres://tim:timcluster@127.0.0.1/postgres";
+    let create = [
         "exec",
         "postgresql-0",
         "--",
-        "env",
-        "PGPASSWORD=timcluster",
         "psql",
-        "-h",
-        "127.0.0.1",
-        "-U",
-        "tim",
-        "-d",
-        "postgres",
+        server,
         "-c",
+        "CREATE DATABASE d2",
     ];
-    let mut create = psql.to_vec();
-    create.push("CREATE DATABASE d2");
     sandbox.kubectl(&create).await?;
     sandbox
         .apply("{apiVersion: v1, kind: Secret, metadata: {name: chat-d2}, stringData: {dsn: 'postgres://tim:timcluster@postgresql:5432/d2'}}")
