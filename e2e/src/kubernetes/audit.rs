@@ -1,8 +1,11 @@
 //! What the API server wrote down: who asked for what.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+
+/// The annotation with the authorizer's decision.
+const DECISION: &str = "authorization.k8s.io/decision";
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -18,6 +21,9 @@ pub struct Request {
     pub response_status: Option<ResponseStatus>,
     /// When it came in; RFC 3339, so that texts compare as times do.
     pub request_received_timestamp: String,
+    /// Remarks, among them how the authorizer decided.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
     /// `ResponseStarted` for the begin of a watch, `ResponseComplete` for an end.
     pub stage: String,
     /// The path, with its parameters.
@@ -61,9 +67,12 @@ impl Request {
         !matches!(self.verb.as_str(), "get" | "list" | "watch")
     }
 
-    /// Whether it was refused for want of rights.
+    /// Whether it was refused for want of rights. The status alone would not tell: what is created in a namespace that is
+    /// about to go is answered with 403 as well.
     pub fn is_forbidden(&self) -> bool {
-        self.response_status.as_ref().and_then(|status| status.code) == Some(403)
+        self.annotations
+            .get(DECISION)
+            .is_some_and(|decision| decision == "forbid")
     }
 
     /// One line for people.
@@ -122,7 +131,7 @@ mod tests {
     use super::*;
 
     const LOG: &str = concat!(
-        r#"{"stage":"ResponseComplete","requestURI":"/api/v1/namespaces/a/pods/p","verb":"delete","user":{"username":"op"},"objectRef":{"resource":"pods","namespace":"a","name":"p","apiVersion":"v1"},"responseStatus":{"code":403},"requestReceivedTimestamp":"2026-01-01T00:00:00Z"}"#,
+        r#"{"stage":"ResponseComplete","requestURI":"/api/v1/namespaces/a/pods/p","verb":"delete","user":{"username":"op"},"objectRef":{"resource":"pods","namespace":"a","name":"p","apiVersion":"v1"},"responseStatus":{"code":403},"annotations":{"authorization.k8s.io/decision":"forbid"},"requestReceivedTimestamp":"2026-01-01T00:00:00Z"}"#,
         "\n",
         r#"{"stage":"ResponseComplete","requestURI":"/x","verb":"patch","user":{"username":"other"},"requestReceivedTimestamp":"2026-01-01T00:00:00Z"}"#,
         "\n",

@@ -14,8 +14,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
-/// What the exporters themselves do must not be exported, or every batch makes the next one.
-const EXPORT_FILTER: &str = "info,h2=off,hyper=off,hyper_util=off,tonic=off,tower=off,opentelemetry=off,opentelemetry_sdk=off,opentelemetry_otlp=off,opentelemetry-otlp=off,openraft=off,tim_store=warn";
+/// What the exporters themselves do must not be exported, or every batch makes the next one. Spans of libraries have names
+/// that are not ours to promise.
+const EXPORT_FILTER: &str = "info,kube_runtime=off,kube_client=off,h2=off,hyper=off,hyper_util=off,tonic=off,tower=off,opentelemetry=off,opentelemetry_sdk=off,opentelemetry_otlp=off,opentelemetry-otlp=off,openraft=off,tim_store=warn";
 
 /// Telemetry could not be set up; the process can run without it.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +91,12 @@ fn layers(
     let mut layers: Vec<BoxedLayer<Registry>> =
         vec![logs::layer(settings.log_json).with_filter(filter).boxed()];
     if let Some(tracer) = tracer {
+        // Where in the code and in which thread is nobody's question, and would be paid for with every span.
         let layer = tracing_opentelemetry::layer()
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false)
+            .with_tracked_inactivity(false)
             .with_tracer(tracer.tracer(crate::names::SCOPE))
             .with_filter(EnvFilter::new(EXPORT_FILTER));
         layers.push(layer.boxed());

@@ -268,6 +268,76 @@ pub static DATABASE_TARGET: Attribute = Attribute {
     stability: Stability::Development,
 };
 
+/// `service.name`
+pub static SERVICE_NAME: Attribute = Attribute {
+    name: "service.name",
+    description: "`tim-node` or `tim-operator`; of every signal",
+    stability: Stability::Stable,
+};
+
+/// `service.namespace`
+pub static SERVICE_NAMESPACE: Attribute = Attribute {
+    name: "service.namespace",
+    description: "the cluster's namespace or group; of every signal",
+    stability: Stability::Stable,
+};
+
+/// `service.version`
+pub static SERVICE_VERSION: Attribute = Attribute {
+    name: "service.version",
+    description: "version of the program; of every signal",
+    stability: Stability::Stable,
+};
+
+/// `service.instance.id`
+pub static SERVICE_INSTANCE_ID: Attribute = Attribute {
+    name: "service.instance.id",
+    description: "the process, a node's name; of every signal",
+    stability: Stability::Stable,
+};
+
+/// `telemetry.sdk.name`
+pub static TELEMETRY_SDK_NAME: Attribute = Attribute {
+    name: "telemetry.sdk.name",
+    description: "the SDK; of every signal",
+    stability: Stability::Stable,
+};
+
+/// `telemetry.sdk.language`
+pub static TELEMETRY_SDK_LANGUAGE: Attribute = Attribute {
+    name: "telemetry.sdk.language",
+    description: "`rust`; of every signal",
+    stability: Stability::Stable,
+};
+
+/// `telemetry.sdk.version`
+pub static TELEMETRY_SDK_VERSION: Attribute = Attribute {
+    name: "telemetry.sdk.version",
+    description: "version of the SDK; of every signal",
+    stability: Stability::Stable,
+};
+
+/// `k8s.pod.name`
+pub static K8S_POD_NAME: Attribute = Attribute {
+    name: "k8s.pod.name",
+    description: "pod of the process, on Kubernetes; of every signal",
+    stability: Stability::Stable,
+};
+
+/// `k8s.pod.uid`
+pub static K8S_POD_UID: Attribute = Attribute {
+    name: "k8s.pod.uid",
+    description: "unique id of that pod; of every signal",
+    stability: Stability::Stable,
+};
+
+/// `k8s.node.name`
+pub static K8S_NODE_NAME: Attribute = Attribute {
+    name: "k8s.node.name",
+    description: "machine of that pod; of every signal",
+    stability: Stability::Stable,
+};
+
 /// All attributes.
 pub static ATTRIBUTES: &[&Attribute] = &[
     &ERROR_TYPE,
@@ -308,4 +378,14 @@ pub static ATTRIBUTES: &[&Attribute] = &[
     &SLOT_TO,
     &DATABASE_SOURCE,
     &DATABASE_TARGET,
+    &SERVICE_NAME,
+    &SERVICE_NAMESPACE,
+    &SERVICE_VERSION,
+    &SERVICE_INSTANCE_ID,
+    &TELEMETRY_SDK_NAME,
+    &TELEMETRY_SDK_LANGUAGE,
+    &TELEMETRY_SDK_VERSION,
+    &K8S_POD_NAME,
+    &K8S_POD_UID,
+    &K8S_NODE_NAME,
 ];
