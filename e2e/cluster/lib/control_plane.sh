@@ -112,6 +112,7 @@ kind: StorageClass
 metadata:
   name: standard
   annotations: {storageclass.kubernetes.io/is-default-class: "true"}
+allowVolumeExpansion: true
 provisioner: timcluster.local/shared-disk
 reclaimPolicy: Delete
 volumeBindingMode: WaitForFirstConsumer

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+/// HTTP status of a request that made an object.
+const CREATED: u16 = 201;
 /// The annotation with the authorizer's decision.
 const DECISION: &str = "authorization.k8s.io/decision";
 
@@ -75,13 +77,13 @@ impl Request {
             .is_some_and(|decision| decision == "forbid")
     }
 
+    fn code(&self) -> Option<u16> {
+        self.response_status.as_ref().and_then(|status| status.code)
+    }
+
     /// One line for people.
     pub fn shown(&self) -> String {
-        let code = self
-            .response_status
-            .as_ref()
-            .and_then(|status| status.code)
-            .unwrap_or_default();
+        let code = self.code().unwrap_or_default();
         format!(
             "{} {} {} {code}",
             self.request_received_timestamp, self.verb, self.uri
@@ -110,20 +112,25 @@ pub fn requests_of(log: &str, user: &str) -> anyhow::Result<Vec<Request>> {
 /// A right: API group, resource (with subresource), verb.
 pub type Right = (String, String, String);
 
-/// The rights that these requests used.
+/// The rights that these requests used. Who applies an object that is not there yet needs the right to create it as well.
 pub fn rights_used<'a>(requests: impl IntoIterator<Item = &'a Request>) -> BTreeSet<Right> {
-    requests
-        .into_iter()
-        .filter_map(|request| {
-            let object = request.object_ref.as_ref()?;
-            let resource = if object.subresource.is_empty() {
-                object.resource.clone()
-            } else {
-                format!("{}/{}", object.resource, object.subresource)
-            };
-            Some((object.api_group.clone(), resource, request.verb.clone()))
-        })
-        .collect()
+    let mut rights = BTreeSet::new();
+    for request in requests {
+        let Some(object) = &request.object_ref else {
+            continue;
+        };
+        let resource = if object.subresource.is_empty() {
+            object.resource.clone()
+        } else {
+            format!("{}/{}", object.resource, object.subresource)
+        };
+        let right = |verb: &str| (object.api_group.clone(), resource.clone(), verb.to_owned());
+        rights.insert(right(&request.verb));
+        if request.verb == "patch" && request.code() == Some(CREATED) {
+            rights.insert(right("create"));
+        }
+    }
+    rights
 }
 
 #[cfg(test)]
@@ -135,7 +142,7 @@ mod tests {
         "\n",
         r#"{"stage":"ResponseComplete","requestURI":"/x","verb":"patch","user":{"username":"other"},"requestReceivedTimestamp":"2026-01-01T00:00:00Z"}"#,
         "\n",
-        r#"{"stage":"ResponseComplete","requestURI":"/apis/timcluster.io/s","verb":"patch","user":{"username":"op"},"objectRef":{"resource":"timclusters","subresource":"status","apiGroup":"timcluster.io"},"requestReceivedTimestamp":"2026-01-01T00:00:01Z"}"#,
+        r#"{"stage":"ResponseComplete","requestURI":"/apis/timcluster.io/s","verb":"patch","user":{"username":"op"},"objectRef":{"resource":"timclusters","subresource":"status","apiGroup":"timcluster.io"},"responseStatus":{"code":201},"requestReceivedTimestamp":"2026-01-01T00:00:01Z"}"#,
         "\n",
         r#"{"stage":"Resp"#
     );
@@ -151,6 +158,7 @@ mod tests {
             used,
             [
                 right("", "pods", "delete"),
+                right("timcluster.io", "timclusters/status", "create"),
                 right("timcluster.io", "timclusters/status", "patch")
             ]
         );

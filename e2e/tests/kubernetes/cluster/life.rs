@@ -296,3 +296,28 @@ async fn volumes_that_are_not_needed_any_more_go_where_the_spec_says_so() -> any
     })
     .await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_storage_in_the_spec_asks_for_larger_volumes() -> anyhow::Result<()> {
+    Sandbox::run("grow-volume", async |sandbox| {
+        let yaml = "apiVersion: timcluster.io/v1alpha1\nkind: TimCluster\nmetadata: {name: small}\nspec:\n  storage: {size: 1Gi}\n";
+        sandbox.apply(yaml).await?;
+        let cluster = Cluster::of(sandbox, "small");
+        cluster.until_serving(1).await?;
+        cluster
+            .patch(serde_json::json!({"storage": {"size": "2Gi"}}))
+            .await?;
+        let claims = sandbox.api::<PersistentVolumeClaim>();
+        until_there(&claims, "data-small-0", "2Gi are asked for", PATIENCE, |claim| {
+            let wanted = claim
+                .spec
+                .as_ref()
+                .and_then(|spec| spec.resources.as_ref()?.requests.as_ref()?.get("storage"));
+            wanted.is_some_and(|size| size.0 == "2Gi")
+        })
+        .await?;
+        cluster.until_serving(1).await?;
+        Ok(())
+    })
+    .await
+}
