@@ -3,8 +3,6 @@
 #   e2e/test-all.sh              all tiers, in order
 #   e2e/test-all.sh TIER...      only these: install style licences unit simulation fuzz kubernetes
 #
-# The Kubernetes scenarios that e2e/kubernetes/run names are run by name until they have passed on a quiet machine from a clean clone.
-#
 # A tier that cannot run fails with its reason; TIM_TEST_SKIP="kubernetes" leaves one out and says so loudly at the end. With
 # CI set nothing may be left out. Builds are kept in $CARGO_TARGET_DIR (default ~/.cache/timcluster/target).
 set -uo pipefail
