@@ -13,7 +13,8 @@ use tim_store::StoreError;
 /// While a disk is full one message in this time is let through: only a write can tell that there is room again.
 const PROBE_INTERVAL_MS: u64 = 1_000;
 
-/// A database that hiccups for less keeps messages waiting in their homes, which try again, and refuses none.
+/// A database that is slow for less keeps messages waiting in their homes, which try again, and refuses none. One that
+/// takes no connections refuses at once.
 const REFUSE_AFTER_MS: u64 = 3_000;
 
 #[derive(Debug)]
@@ -130,8 +131,10 @@ impl Troubles {
             trouble.last_probe = now;
             return None;
         }
-        let lasts = trouble.only_writes || now.since_ms(trouble.since) >= REFUSE_AFTER_MS;
-        lasts.then(|| trouble.report.clone())
+        let cause = trouble.report.cause();
+        let hiccup = *cause == causes::TIMEOUT || *cause == causes::COMMIT_IN_DOUBT;
+        let refuses = !hiccup || now.since_ms(trouble.since) >= REFUSE_AFTER_MS;
+        refuses.then(|| trouble.report.clone())
     }
 }
 
