@@ -39,8 +39,10 @@ impl Sandbox {
             Err(error) => {
                 let folder = sandbox.keep_evidence().await?;
                 // Its nodes would be in the way of the scenarios that follow.
-                if std::env::var_os("TIM_TEST_KEEP").is_none() {
-                    sandbox.delete().await?;
+                if std::env::var_os("TIM_TEST_KEEP").is_none()
+                    && let Err(left) = sandbox.delete().await
+                {
+                    eprintln!("namespace {} stays: {left:#}", sandbox.namespace);
                 }
                 Err(error.context(format!(
                     "namespace {}, evidence in {}",

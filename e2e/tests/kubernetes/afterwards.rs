@@ -147,7 +147,7 @@ async fn every_name_in_telemetry_is_in_the_reference() -> anyhow::Result<()> {
 async fn the_namespaces_of_all_tests_that_passed_are_gone() -> anyhow::Result<()> {
     let surroundings = Surroundings::find().await?;
     let namespaces: Api<Namespace> = Api::all(surroundings.client.clone());
-    // Those of failed tests stay, to be looked at; only those that were asked to go count.
+    // With `TIM_TEST_KEEP` those of failed tests stay, to be looked at; only those that were asked to go count.
     let deleting = |namespace: &Namespace| namespace.metadata.deletion_timestamp.is_some();
     until_all(&namespaces, "tim-test", "namespaces are gone", CLEAN_UP, |all| {
         !all.values().any(deleting)
