@@ -39,13 +39,13 @@ impl Sandbox {
             Err(error) => {
                 let folder = sandbox.keep_evidence().await?;
                 // Its nodes would be in the way of the scenarios that follow.
-                if std::env::var_os("TIM_TEST_KEEP").is_none()
-                    && let Err(left) = sandbox.delete().await
-                {
-                    eprintln!("namespace {} stays: {left:#}", sandbox.namespace);
-                }
+                let left = match std::env::var_os("TIM_TEST_KEEP") {
+                    Some(_) => None,
+                    None => sandbox.delete().await.err(),
+                };
+                let stays = left.map_or_else(String::new, |left| format!(" (it stays: {left:#})"));
                 Err(error.context(format!(
-                    "namespace {}, evidence in {}",
+                    "namespace {}{stays}, evidence in {}",
                     sandbox.namespace,
                     folder.display()
                 )))
