@@ -52,6 +52,7 @@ install_tier() { step "install system packages" e2e/cluster/cluster install; }
 style_tier() {
     step "format" cargo fmt --all --check
     step "clippy" cargo clippy --quiet --workspace --all-targets -- -D warnings
+    step "clippy, Kubernetes scenarios" cargo clippy --quiet -p tim-e2e --features kubernetes --all-targets -- -D warnings
     step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 }
 
