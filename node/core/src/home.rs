@@ -159,6 +159,12 @@ pub struct Config {
     pub in_flight_per_database: usize,
     /// Transactions in flight per database of conversations with homes of their own.
     pub in_flight_per_server: usize,
+    /// Conversations that have to wait before a transaction is started beside one that is under way. Fewer wait for its
+    /// end and go together: several small transactions cost more than one, and are no faster where the server has
+    /// little time to spare.
+    pub ready_for_another: usize,
+    /// After so long another is started all the same, in milliseconds: the one under way may wait for a lock.
+    pub another_after_ms: u64,
     /// First wait after a failed transaction, in milliseconds; doubles.
     pub retry_min_ms: u64,
     /// Longest wait after a failed transaction, in milliseconds.
@@ -179,6 +185,8 @@ impl Default for Config {
             max_queue: 65_536,
             in_flight_per_database: 1,
             in_flight_per_server: 4,
+            ready_for_another: 64,
+            another_after_ms: 100,
             retry_min_ms: 10,
             retry_max_ms: 1_000,
             fence_retry_ms: 20,

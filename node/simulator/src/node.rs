@@ -78,9 +78,17 @@ impl World {
         let view = self.view_of(index);
         let name = self.names[index].clone();
         let mutations = self.options.core_mutations();
+        // Few conversations are simulated: on half of the nodes two of them are enough for transactions side by side.
+        let usual = home::Config::default();
+        let ready_for_another = if index % 2 == 0 {
+            1
+        } else {
+            usual.ready_for_another
+        };
         let home = home::Config {
             mutations,
-            ..home::Config::default()
+            ready_for_another,
+            ..usual
         };
         let delivery = delivery::Config {
             mutations,

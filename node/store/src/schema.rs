@@ -186,15 +186,18 @@ pub(crate) static MESSAGE: Table = Table {
         column("version", Kind::Big),
     ],
     key_columns: 4,
+    // Without the slot, which follows from the conversation. With it, PostgreSQL takes either these or the primary key
+    // for a search by message, as it believes that a slot and a conversation together have about one row, and the
+    // primary key leads through all messages of the conversation.
     unique: &[
         UniqueIndex {
             name: "tim_message_key",
-            columns: &["slot", "conversation", "message"],
+            columns: &["conversation", "message"],
             only_if_set: "",
         },
         UniqueIndex {
             name: "tim_message_client",
-            columns: &["slot", "conversation", "client_key"],
+            columns: &["conversation", "client_key"],
             only_if_set: "client_key",
         },
     ],

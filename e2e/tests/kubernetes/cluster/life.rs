@@ -16,6 +16,8 @@ async fn three_nodes_serve_soon_after_the_examples_are_applied() -> anyhow::Resu
     Sandbox::run("ready", async |sandbox| {
         let begin = Instant::now();
         let cluster = Cluster::of_the_examples(sandbox).await?;
+        // The nodes come up while PostgreSQL still starts; what they said of it then is in the status for a moment more.
+        cluster.until_condition("Ready", "True", "").await?;
         eprintln!(
             "figure: kubectl apply to three Ready nodes, PostgreSQL included: {:.1} s",
             begin.elapsed().as_secs_f32()

@@ -18,6 +18,8 @@ pub(super) struct Database {
     /// Conversations with something in their queue, each once.
     pub(super) ready: VecDeque<ConversationId>,
     pub(super) in_flight: usize,
+    /// When the newest transaction under way was started.
+    pub(super) started: Moment,
     pub(super) to_load: VecDeque<ConversationId>,
     pub(super) loading: bool,
     /// Failed transactions or loads in a row.
@@ -35,6 +37,17 @@ impl Database {
     pub(super) fn succeeded(&mut self) {
         self.failures = 0;
         self.not_before = Moment(0);
+    }
+
+    /// From when on another transaction may start beside those under way; nothing when none may.
+    pub(super) fn may_start(&self, limit: usize, config: &Config) -> Option<Moment> {
+        if self.in_flight >= limit {
+            None
+        } else if self.in_flight == 0 || self.ready.len() >= config.ready_for_another {
+            Some(Moment(0))
+        } else {
+            Some(self.started.plus_ms(config.another_after_ms))
+        }
     }
 
     pub(super) fn has_work(&self) -> bool {

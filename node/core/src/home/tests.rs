@@ -200,10 +200,28 @@ fn batches_many_conversations_one_transaction_at_a_time() {
 }
 
 #[test]
-fn servers_take_several_transactions() {
+fn servers_take_several_transactions_when_enough_waits() {
+    let config = Config {
+        ready_for_another: 2,
+        ..Config::default()
+    };
+    let mut rig = Rig::open(config, HomePlacement::PerConversation, &["b", "c", "d"]);
+    batch(&rig.submit("b", 0, 1));
+    assert_eq!(rig.submit("c", 0, 2), []);
+    let (_, second) = batch(&rig.submit("d", 0, 3));
+    assert_eq!(second.len(), 2);
+}
+
+#[test]
+fn a_transaction_that_lasts_holds_up_nobody() {
     let mut rig = Rig::open(Config::default(), HomePlacement::PerConversation, &["b", "c"]);
     batch(&rig.submit("b", 0, 1));
-    batch(&rig.submit("c", 0, 2));
+    let started = rig.now;
+    assert_eq!(rig.submit("c", 0, 2), []);
+    rig.now = rig.home.deadline().unwrap().0;
+    assert_eq!(rig.now - started, Config::default().another_after_ms);
+    let (_, second) = batch(&rig.event(Event::Timer));
+    assert_eq!(second.len(), 1);
 }
 
 #[test]

@@ -79,18 +79,15 @@ impl Transaction {
             .filter(|(place, _)| states.contains_key(place))
         {
             for (submission, message) in one.batch.submissions.iter().zip(&one.messages) {
-                let slot = i64::from(one.slot.0);
                 by_message
                     .row()
                     .number(place as i64)
-                    .number(slot)
                     .bytes(&one.conversation)
                     .bytes(&submission.key.0);
                 if let Some(client) = &message.client_key {
                     by_client
                         .row()
                         .number(place as i64)
-                        .number(slot)
                         .bytes(&one.conversation)
                         .bytes(client);
                 }
@@ -115,17 +112,17 @@ impl Transaction {
         Ok(known)
     }
 
+    /// Leaves the slot out, so that only the index of that column serves (see [`crate::schema::MESSAGE`]).
     async fn entries_by(&self, column: &'static str, keys: KeyRows) -> Result<Vec<QueryResult>, StoreError> {
         let engine = self.engine();
         let columns = [
             KeyColumn::Number("place"),
-            KeyColumn::Number("slot"),
             KeyColumn::Bytes("conversation"),
             KeyColumn::Bytes("wanted"),
         ];
         let text = format!(
             "SELECT k.place, {entry} FROM {keys} {join} tim_message m \
-             ON m.slot = k.slot AND m.conversation = k.conversation AND m.{column} = k.wanted",
+             ON m.conversation = k.conversation AND m.{column} = k.wanted",
             entry = read::ENTRY_COLUMNS,
             keys = key_rows(engine, &columns),
             join = join(engine),

@@ -147,6 +147,14 @@ impl Transaction {
         Ok(())
     }
 
+    /// Removes a fence that was raised; slots without one are refused as unknown.
+    pub(crate) async fn delete_fence(&mut self, from: Slot) -> Result<(), StoreError> {
+        let text = "DELETE FROM tim_fence WHERE from_slot = ?";
+        self.run(summary("DELETE", FENCE), text, vec![Value::from(from.0 as i32)])
+            .await?;
+        Ok(())
+    }
+
     /// PostgreSQL locks by advisory locks; the other engines with the reading of the rows.
     async fn hold_shared(&self, starts: &[Slot]) -> Result<(), StoreError> {
         if self.engine() != Engine::Postgres {

@@ -58,9 +58,8 @@ impl Move<'_> {
                     }
                     let finished = transaction.delete_some(self.range()).await?;
                     if finished {
-                        transaction
-                            .forget_move(&self.plan.operation.0, fence.from.0 as i32)
-                            .await?;
+                        transaction.forget_checkpoints(&self.plan.operation.0).await?;
+                        transaction.delete_fence(fence.from).await?;
                     }
                     Ok((transaction, Done::Cleaned { finished }))
                 })
@@ -86,12 +85,9 @@ impl Transaction {
         Ok(true)
     }
 
-    async fn forget_move(&self, operation: &str, from: i32) -> Result<(), StoreError> {
+    async fn forget_checkpoints(&self, operation: &str) -> Result<(), StoreError> {
         let text = "DELETE FROM tim_copy WHERE operation = ?";
         self.run(summary("DELETE", "tim_copy"), text, vec![operation.into()])
-            .await?;
-        let text = "DELETE FROM tim_fence WHERE from_slot = ?";
-        self.run(summary("DELETE", "tim_fence"), text, vec![from.into()])
             .await?;
         Ok(())
     }

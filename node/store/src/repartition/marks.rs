@@ -45,37 +45,29 @@ impl Move<'_> {
 
     async fn prepare_fence(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
         let plan = self.plan;
-        let fences = transaction.all_fences().await?;
-        let overlapping: Vec<&Fence> = fences
-            .iter()
-            .filter(|fence| fence.from < plan.until && plan.from < fence.to)
-            .collect();
-        match overlapping.as_slice() {
-            [] => {}
-            [seen] if seen.from == plan.from && seen.to == plan.until => {
-                let Some(fence) = transaction.raise_at(plan.from).await? else {
-                    return Err(self.refuse(&self.target, "the target's fence has changed"));
-                };
-                self.check_term(&self.target, &fence)?;
-                let opened = fence.state == FenceState::Open && fence.epoch == plan.target_epoch;
-                if opened && self.is_ours(&fence) {
+        let overlapping = transaction.all_fences().await?.into_iter();
+        let overlapping = overlapping.filter(|fence| fence.from < plan.until && plan.from < fence.to);
+        for seen in overlapping.collect::<Vec<Fence>>() {
+            let fence = transaction.raise_at(seen.from).await?;
+            let Some(fence) = fence.filter(|fence| (fence.from, fence.to) == (seen.from, seen.to)) else {
+                return Err(self.refuse(&self.target, "the target's fence has changed"));
+            };
+            self.check_term(&self.target, &fence)?;
+            if fence.from == plan.from && fence.to == plan.until && self.is_ours(&fence) {
+                if fence.state == FenceState::Open && fence.epoch == plan.target_epoch {
                     return Ok(());
                 }
-                if self.is_incoming(&fence) {
-                    return transaction
-                        .write_fence(&Fence {
-                            term: self.term,
-                            ..fence
-                        })
-                        .await;
-                }
-                // Moves come one at a time: `incoming` for another one was left by a step that came when its move was
-                // over. It must not stop all later ones.
-                if !matches!(fence.state, FenceState::Moved(_) | FenceState::Incoming) {
-                    return Err(self.refuse(&self.target, "the target holds the range"));
+                if fence.state == FenceState::Incoming {
+                    let term = self.term;
+                    return transaction.write_fence(&Fence { term, ..fence }).await;
                 }
             }
-            _ => return Err(self.refuse(&self.target, "the target has a fence over a part of the range")),
+            // Moves come one at a time: `incoming` for another one was left by a step that came when its move was
+            // over. It must not stop all later ones.
+            if !matches!(fence.state, FenceState::Moved(_) | FenceState::Incoming) {
+                return Err(self.refuse(&self.target, "the target holds a part of the range"));
+            }
+            transaction.carve(fence, plan.from, plan.until).await?;
         }
         if transaction.has_rows(self.range()).await? {
             return Err(self.refuse(&self.target, "the target holds rows of the range"));
@@ -226,6 +218,23 @@ impl Database {
 }
 
 impl Transaction {
+    /// Takes `from` to `until` out of a fence that was raised. What is left of it to the left and to the right goes on
+    /// pointing to where its slots went.
+    async fn carve(&mut self, fence: Fence, from: Slot, until: Slot) -> Result<(), StoreError> {
+        if fence.to > until {
+            let right = Fence {
+                from: until,
+                ..fence.clone()
+            };
+            self.write_fence(&right).await?;
+        }
+        if fence.from < from {
+            self.write_fence(&Fence { to: from, ..fence }).await
+        } else {
+            self.delete_fence(fence.from).await
+        }
+    }
+
     /// Whether any table has a row of the range.
     async fn has_rows(&self, range: SlotRange) -> Result<bool, StoreError> {
         for table in MOVING {

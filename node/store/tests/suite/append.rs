@@ -348,7 +348,7 @@ async fn a_dropped_append_leaves_all_or_nothing_and_can_be_repeated(engine: Engi
 
 /// PostgreSQL keeps plans that it made when the tables were empty; ours must be right for full ones from the start.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_reads_no_table_whole() {
+async fn postgres_reads_no_table_and_no_conversation_whole() {
     let fresh = Fresh::new(Engine::Postgres).await;
     let database = fresh.node().await;
     let pair = Pair::new("alice", "bob");
@@ -358,7 +358,9 @@ async fn postgres_reads_no_table_whole() {
         again.client_id = Some(version as i64);
         let messages = (0..50).map(|_| pair.message(b"text")).chain([again]).collect();
         stored(&append_one(&database, pair.batch(version, messages)).await);
-        assert!(!entries(&database, pair.id).await.is_empty());
+        if [2, 21].contains(&version) {
+            assert!(!entries(&database, pair.id).await.is_empty());
+        }
     }
     // A session tells its counts when it ends.
     database.close().await;
@@ -372,4 +374,9 @@ async fn postgres_reads_no_table_whole() {
     })
     .await;
     assert_eq!(fresh.sql(&counted("seq_tup_read")).await, "0");
+    // Whether a message is known is looked up by its own key: what was read in the order of the conversation are the
+    // entries that were asked for above, and not all of them for every message.
+    let read = "SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'tim_message_pkey'";
+    let read: u64 = fresh.sql(read).await.parse().unwrap();
+    assert!(read < 5_000, "{read} entries read in order");
 }

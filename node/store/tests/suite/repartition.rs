@@ -6,6 +6,8 @@ mod coordinated;
 mod disturbed;
 #[path = "repartition/fixture.rs"]
 mod fixture;
+#[path = "repartition/over_earlier_moves.rs"]
+mod over_earlier_moves;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -86,11 +86,16 @@ impl Home {
             .next()
             .map_or(HomePlacement::PerDatabase, |range| range.homes);
         let limit = in_flight_limit(&self.config, homes);
-        if self
+        let Some(earliest) = self
             .databases
             .get(name)
-            .is_none_or(|database| database.in_flight >= limit)
-        {
+            .filter(|database| !database.ready.is_empty())
+            .and_then(|database| database.may_start(limit, &self.config))
+        else {
+            return false;
+        };
+        if earliest > now {
+            self.schedule(earliest);
             return false;
         }
         let request = RequestId(self.last_request + 1);
@@ -119,6 +124,7 @@ impl Home {
         );
         if let Some(database) = self.databases.get_mut(name) {
             database.in_flight += 1;
+            database.started = now;
         }
         effects.push(Effect::RunBatch {
             request,
