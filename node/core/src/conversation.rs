@@ -11,13 +11,15 @@
 //!    something to lock.
 //! 3. Load the [`ConversationState`] and, **under the lock**, every entry whose key is among the batch's
 //!    [`Submission::key`]s or whose (sender, client id, content hash) matches a submission that has a client id.
-//!    Those are the [`KnownEntry`]s.
+//!    Those are the [`KnownEntry`]s. Load the entries in the places that operations erase
+//!    ([`Operation::target`]) as well: those are the targets.
 //! 4. Call [`decide`]. It compares the version, looks for ids, judges rights, numbers.
 //! 5. Write what it says:
 //!    * On a [`Decision::Conflict`]: nothing.
 //!    * [`Decision::Apply`] with `changed == false`: nothing (everything was known, or refused for free).
 //!    * [`Decision::Apply`] with `changed == true`: the row becomes `state` (head, version, timestamp, relations),
-//!      and for each [`Verdict::Store`] the entry is inserted. When the verdict's `becomes_friends` is set, both
+//!      and for each [`Verdict::Store`] the entry is inserted; the one it erases becomes a tombstone: its body goes,
+//!      what a retry is recognised by stays. When the verdict's `becomes_friends` is set, both
 //!      accounts' lists of conversations must already be durable in their own partitions (see [`Operation`]).
 //! 6. Read the member rows of the conversation's accounts, for [`ConversationOutcome::Done`]'s cursors; an account
 //!    and class without a row begins at [`starting_cursor`].
@@ -43,9 +45,33 @@ pub use relation::{Relation, Relations, Side};
 pub enum Operation {
     /// A message to the other account (tim odType 1). Needs friendship.
     Message,
+    /// A message whose meaning applications agree on (tim odType 31 and above). Needs friendship; is not history.
+    Application,
     /// A request for friendship, or the answer to one (tim rtype 4). Before it is submitted, the entry of the
     /// conversation in the lists of **both** accounts must be durable: the lists are supersets.
     AddFriend,
+    /// The end of a friendship, of a request for it, or of the sender's own block (tim rtype 6).
+    RemoveFriend,
+    /// No messages and no requests of the other account any more (tim rtype 7). The lists as with
+    /// [`Operation::AddFriend`].
+    BlockAccount,
+    /// The sender takes back the message in this place (tim odType 2). Needs friendship.
+    Revoke(Seq),
+    /// The receiver has read the message in this place, nobody shall again (tim odType 3). Needs friendship.
+    Burn(Seq),
+}
+
+impl Operation {
+    /// The place of the message that it erases.
+    #[must_use]
+    pub fn target(self) -> Option<Seq> {
+        match self {
+            Self::Revoke(target) | Self::Burn(target) => Some(target),
+            Self::Message | Self::Application | Self::AddFriend | Self::RemoveFriend | Self::BlockAccount => {
+                None
+            }
+        }
+    }
 }
 
 /// One thing to be numbered and stored, as it travels from the session's node to the home.
@@ -84,43 +110,77 @@ pub enum EntryKind {
     FriendRequest,
     /// "You are friends now" (tim bnType 5).
     FriendAccepted,
-    /// What was here has been revoked; no body. It keeps its place, so that a gap means loss and nothing else.
+    /// What was here has been revoked or burnt; no body. It keeps its place, so that a gap means loss and nothing
+    /// else.
     Tombstone,
+    /// Like a message, but not in history.
+    Application,
+    /// "You are not friends any more" (tim bnType 6).
+    FriendRemoved,
+    /// "You are blocked" (tim bnType 7), told to those who had nothing to do with the account before.
+    AccountBlocked,
+    /// A change that nobody is told; it keeps its place, and a retry of it is recognised.
+    Unannounced,
+    /// "That message was taken back" (tim odType 2).
+    Revoke,
+    /// "That message was read and burnt" (tim odType 3).
+    Burn,
 }
 
 impl EntryKind {
+    /// Every kind with the number under which it is stored. A number is never reused.
+    const CODES: [(Self, i16); 10] = [
+        (Self::Message, 1),
+        (Self::FriendRequest, 2),
+        (Self::FriendAccepted, 3),
+        (Self::Tombstone, 4),
+        (Self::Application, 5),
+        (Self::FriendRemoved, 6),
+        (Self::AccountBlocked, 7),
+        (Self::Unannounced, 8),
+        (Self::Revoke, 9),
+        (Self::Burn, 10),
+    ];
+
     /// tim's `bnType` of a notice.
     #[must_use]
     pub fn notice_type(self) -> Option<i32> {
         match self {
             Self::FriendRequest => Some(4),
             Self::FriendAccepted => Some(5),
-            Self::Message | Self::Tombstone => None,
+            Self::FriendRemoved => Some(6),
+            Self::AccountBlocked => Some(7),
+            Self::Message
+            | Self::Application
+            | Self::Tombstone
+            | Self::Unannounced
+            | Self::Revoke
+            | Self::Burn => None,
         }
     }
 
-    /// The number under which the kind is stored. Never reused.
+    /// Whether there is something of it to write to a client at all.
+    #[must_use]
+    pub fn has_content(self) -> bool {
+        !matches!(self, Self::Tombstone | Self::Unannounced)
+    }
+
+    /// The number under which the kind is stored.
     #[must_use]
     pub fn to_code(self) -> i16 {
-        match self {
-            Self::Message => 1,
-            Self::FriendRequest => 2,
-            Self::FriendAccepted => 3,
-            Self::Tombstone => 4,
-        }
+        Self::CODES
+            .into_iter()
+            .find(|(kind, _)| *kind == self)
+            .map_or(0, |(_, code)| code)
     }
 
     /// The kind stored under a number; `None` for one this version does not know.
     #[must_use]
     pub fn from_code(code: i16) -> Option<Self> {
-        [
-            Self::Message,
-            Self::FriendRequest,
-            Self::FriendAccepted,
-            Self::Tombstone,
-        ]
-        .into_iter()
-        .find(|kind| kind.to_code() == code)
+        Self::CODES
+            .into_iter()
+            .find(|(_, known)| *known == code)
+            .map(|(kind, _)| kind)
     }
 }
 
@@ -152,14 +212,27 @@ impl Entry {
         self.client_id.unwrap_or_else(|| self.key.wire_id())
     }
 
+    /// What is left of it when its content has been taken away.
+    #[must_use]
+    pub fn erased(&self) -> Self {
+        Self {
+            kind: EntryKind::Tombstone,
+            body: Bytes::new(),
+            ..self.clone()
+        }
+    }
+
     /// Whether a session of `account` is shown this entry. What is not shown still counts as handed on and
     /// confirmed: it only keeps the numbers without gap.
     #[must_use]
     pub fn shown_to(&self, account: &AccountId) -> bool {
         match self.kind {
-            EntryKind::Message => true,
-            EntryKind::FriendRequest | EntryKind::FriendAccepted => self.sender != *account,
-            EntryKind::Tombstone => false,
+            EntryKind::Message | EntryKind::Application | EntryKind::Revoke | EntryKind::Burn => true,
+            EntryKind::FriendRequest
+            | EntryKind::FriendAccepted
+            | EntryKind::FriendRemoved
+            | EntryKind::AccountBlocked => self.sender != *account,
+            EntryKind::Tombstone | EntryKind::Unannounced => false,
         }
     }
 }
@@ -177,7 +250,7 @@ pub struct ConversationState {
     pub relations: Relations,
 }
 
-/// A stored entry that a submission might be, found under the lock.
+/// What decisions need of a stored entry, found under the lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownEntry {
     /// Key of the stored entry.
@@ -212,6 +285,15 @@ pub enum Refusal {
     /// They are friends already.
     #[error("they are friends already")]
     AlreadyFriends,
+    /// There is nothing between the two that could end.
+    #[error("there is no relation to the account")]
+    NotRelated,
+    /// There is no message in that place of the conversation, or not any more.
+    #[error("there is no such message")]
+    NoSuchMessage,
+    /// Only its sender may revoke a message, only its receiver may burn it.
+    #[error("the message is not theirs to erase")]
+    NotTheirs,
 }
 
 impl Refusal {
@@ -219,7 +301,8 @@ impl Refusal {
     #[must_use]
     pub fn wire_code(self) -> i32 {
         match self {
-            Self::NotFriends | Self::OwnAccount => 4105,
+            Self::NotRelated | Self::NoSuchMessage => 4104,
+            Self::NotFriends | Self::OwnAccount | Self::NotTheirs => 4105,
             Self::Blocked => 4110,
             Self::AlreadyFriends => 4117,
         }
@@ -237,6 +320,8 @@ pub enum Verdict {
         refusal: Option<Refusal>,
         /// Whether this entry made the two accounts friends.
         becomes_friends: bool,
+        /// The place of the message that becomes a tombstone with it.
+        erases: Option<Seq>,
     },
     /// It is stored already: by an earlier attempt, or the client sent it again under its own id.
     Known(KnownEntry),

@@ -29,6 +29,8 @@ pub struct Committed {
     pub accounts: Vec<AccountId>,
     /// In order; each with the session whose submission it was, which is told by the answer to it.
     pub entries: Vec<(Arc<Entry>, SessionId)>,
+    /// Places of messages that these entries erased: what still waits for its receiver goes without them.
+    pub erased: Vec<Seq>,
     /// Delivered cursors as of the commit; empty when not known.
     pub cursors: Vec<MemberCursor>,
 }

@@ -159,7 +159,8 @@ pub enum Step {
     OpenTarget,
     /// Source: delete a chunk of the moved rows. Answered with [`Done::Cleaned`].
     CleanSource,
-    /// Source: take away the mark and the change table's rows.
+    /// Source: take away the mark and the change table's rows. Answered with [`Done::Moved`] when the source says
+    /// `moved` already: a coordinator that takes over may begin with an old progress.
     UnmarkSource,
     /// Target: delete a chunk of copied rows and, with the last, the fence row. Answered with [`Done::Cleaned`].
     CleanTarget,

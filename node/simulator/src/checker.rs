@@ -75,6 +75,8 @@ struct Truth {
     kind: EntryKind,
     timestamp_ns: i64,
     at: u64,
+    /// When a later entry took its content away.
+    erased_at: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -242,6 +244,7 @@ impl Checker {
             kind: stored.kind,
             timestamp_ns: stored.timestamp_ns,
             at: now,
+            erased_at: None,
         });
         if stored.seq != expected {
             let what = format!(
@@ -267,6 +270,21 @@ impl Checker {
         }
     }
 
+    /// A message was revoked or burnt: nobody is owed it any more.
+    pub(crate) fn erased(&mut self, now: u64, conversation: &ConversationId, seq: u64) {
+        let held = self.conversations.entry(*conversation).or_default();
+        match held.entries.get_mut(seq as usize - 1) {
+            Some(entry) if entry.kind == EntryKind::Message && entry.erased_at.is_none() => {
+                entry.erased_at = Some(now);
+            }
+            _ => self.violate(
+                "I1",
+                now,
+                format!("{conversation}: {seq} was erased, which is no message"),
+            ),
+        }
+    }
+
     pub(crate) fn cursor_began(
         &mut self,
         now: u64,
@@ -284,13 +302,16 @@ impl Checker {
         let moves = held.cursors.entry(member).or_default();
         let from = moves.last().map_or(0, |(_, cursor)| *cursor);
         moves.push((now, to));
-        let confirmed = held.confirmed.entry(member).or_default();
         let skipped = (from + 1..=to).find(|seq| {
-            let foreign = held
-                .entries
-                .get(*seq as usize - 1)
-                .is_none_or(|entry| entry.sender != member.account);
-            foreign && !confirmed.contains(seq)
+            let place = *seq as usize - 1;
+            let owed = match held.entries.get(place) {
+                Some(entry) => entry.sender != member.account && held.shows(*seq, member.account),
+                None => true,
+            };
+            owed && !held
+                .confirmed
+                .get(&member)
+                .is_some_and(|confirmed| confirmed.contains(seq))
         });
         if to <= from {
             self.violate(

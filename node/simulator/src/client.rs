@@ -2,18 +2,29 @@
 
 mod receive;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use tim_core::conversation::Operation;
-use tim_core::id::{ConversationId, SessionId};
+use tim_core::id::{ConversationId, Seq, SessionId};
 use tim_core::placement;
 
 use crate::event::{ClientAction, ClientFrame, ClientIndex, Event, Member, NodeIndex, Said};
 use crate::node::Status;
 use crate::options::{MILLISECOND, SECOND};
 use crate::world::World;
+
+/// So many messages a client keeps in mind, to erase one of them.
+const SEEN_MAX: usize = 8;
+
+/// A message that reached a client.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    peer: usize,
+    seq: Seq,
+    own: bool,
+}
 
 /// How a client treats what has to be confirmed; for one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +57,7 @@ pub(crate) struct Client {
     uses_ids: bool,
     /// Said without an answer, in order.
     unanswered: BTreeMap<u64, Said>,
+    seen: VecDeque<Seen>,
     /// Actions of an older session do not count.
     nonce: u64,
 }
@@ -75,6 +87,7 @@ impl Client {
             asks_offline: true,
             uses_ids: random.random_bool(0.7),
             unanswered: BTreeMap::new(),
+            seen: VecDeque::new(),
             nonce: 0,
         }
     }
@@ -238,8 +251,28 @@ impl World {
                 }
             }
         }
+        if self.chance(0.1) {
+            self.erase(client);
+        }
         let after = self.between(200 * MILLISECOND, 4 * SECOND);
         self.client_later(client, after, ClientAction::Act);
+    }
+
+    /// Takes back or burns one of the messages seen last, whether or not somebody did before.
+    fn erase(&mut self, client: ClientIndex) {
+        let seen = self.clients[client].seen.len();
+        if seen > 0 {
+            let place = self.random.random_range(0..seen);
+            let Some(seen) = self.clients[client].seen.get(place).copied() else {
+                return;
+            };
+            let operation = if seen.own {
+                Operation::Revoke(seen.seq)
+            } else {
+                Operation::Burn(seen.seq)
+            };
+            self.say_new(client, seen.peer, operation);
+        }
     }
 
     pub(crate) fn are_friends(&self, one: usize, other: usize) -> bool {
@@ -272,11 +305,16 @@ impl World {
         if self.clients[client].line == Line::Online {
             let session = self.clients[client].session;
             // A friend request is never answered, so it is not said again.
-            if said.operation == Operation::Message {
+            if said.operation != Operation::AddFriend {
                 self.clients[client].unanswered.insert(said.tag, said);
             }
             let me = self.clients[client].member.account;
-            let allowed = said.operation == Operation::AddFriend || self.are_friends(me, said.peer);
+            let allowed = match said.operation {
+                Operation::AddFriend => true,
+                Operation::Message => self.are_friends(me, said.peer),
+                // Somebody else may have been faster.
+                _ => false,
+            };
             self.checker.sent(self.now, said.tag, session, allowed);
             self.client_sends(client, ClientFrame::Say(said));
         }

@@ -51,21 +51,43 @@ impl Row {
                 places.extend(same.into_iter().flatten());
             }
         }
-        places
-            .into_iter()
-            .map(|place| {
-                let entry = &self.entries[place];
-                KnownEntry {
-                    key: entry.key,
-                    sender: entry.sender.clone(),
-                    client_id: entry.client_id,
-                    content_hash: self.hashes[place],
-                    seq: entry.seq,
-                    kind: entry.kind,
-                    timestamp_ns: entry.timestamp_ns,
-                }
-            })
+        places.into_iter().map(|place| self.known_at(place)).collect()
+    }
+
+    /// The stored entries that submissions erase.
+    fn targets(&self, batch: &ConversationBatch) -> Vec<KnownEntry> {
+        let targets = batch
+            .submissions
+            .iter()
+            .filter_map(|submission| submission.operation.target());
+        targets
+            .filter_map(|seq| usize::try_from(seq.0).ok()?.checked_sub(1))
+            .filter(|place| *place < self.entries.len())
+            .map(|place| self.known_at(place))
             .collect()
+    }
+
+    fn known_at(&self, place: usize) -> KnownEntry {
+        let entry = &self.entries[place];
+        KnownEntry {
+            key: entry.key,
+            sender: entry.sender.clone(),
+            client_id: entry.client_id,
+            content_hash: self.hashes[place],
+            seq: entry.seq,
+            kind: entry.kind,
+            timestamp_ns: entry.timestamp_ns,
+        }
+    }
+
+    /// Its body is gone, what a retry is recognised by stays.
+    fn erase(&mut self, seq: Seq) {
+        let place = usize::try_from(seq.0)
+            .ok()
+            .and_then(|number| number.checked_sub(1));
+        if let Some(entry) = place.and_then(|place| self.entries.get_mut(place)) {
+            *entry = Arc::new(entry.erased());
+        }
     }
 
     fn cursors(&self, accounts: &[AccountId]) -> Vec<MemberCursor> {

@@ -10,7 +10,7 @@ mod write;
 use std::collections::BTreeSet;
 
 use tim_core::conversation::{
-    BatchResult, ConversationBatch, ConversationOutcome, Decision, FenceRefusal, decide,
+    BatchResult, ConversationBatch, ConversationOutcome, Decision, FenceRefusal, KnownEntry, decide,
 };
 use tim_core::id::{ConversationId, Slot};
 use tim_core::placement;
@@ -212,6 +212,7 @@ impl Transaction {
             .collect();
         let states = self.lock_conversations(prepared, &admitted_only).await?;
         let known = self.known_entries(prepared, &states).await?;
+        let targets = self.targets_of(prepared, &states).await?;
         let cursors = self.cursors_of(prepared, &states).await?;
         let mut writes = write::Writes::default();
         let mut outcomes = Vec::with_capacity(prepared.len());
@@ -223,7 +224,9 @@ impl Transaction {
             let locked = states.get(&place);
             let state = locked.cloned().unwrap_or_default();
             let known = known.get(&place).map_or(&[][..], Vec::as_slice);
-            outcomes.push(match decide(&state, known, one.batch, now_ns) {
+            let targets = targets.get(&place).map_or(&[][..], Vec::as_slice);
+            let erasable: Vec<KnownEntry> = targets.iter().map(|target| target.known.clone()).collect();
+            outcomes.push(match decide(&state, known, &erasable, one.batch, now_ns) {
                 Decision::Conflict { known } => ConversationOutcome::Conflict { known },
                 Decision::Apply {
                     verdicts,
@@ -232,6 +235,7 @@ impl Transaction {
                 } => {
                     if changed {
                         writes.add(one, &verdicts, &state, locked.is_none());
+                        writes.erase(one, &verdicts, &state, targets);
                     }
                     let cursors = cursors.get(&place).cloned().unwrap_or_default();
                     ConversationOutcome::Done {

@@ -35,6 +35,21 @@ struct Opened {
     content_hash: ContentHash,
 }
 
+impl Opened {
+    fn known(self) -> KnownEntry {
+        let Self { entry, content_hash } = self;
+        KnownEntry {
+            key: entry.key,
+            sender: entry.sender,
+            client_id: entry.client_id,
+            content_hash,
+            seq: entry.seq,
+            kind: entry.kind,
+            timestamp_ns: entry.timestamp_ns,
+        }
+    }
+}
+
 impl Database {
     /// Seals what is secret of a submission, bound to its conversation and message key.
     pub(crate) fn seal_entry(
@@ -70,16 +85,27 @@ impl Database {
         row: &QueryResult,
         column: usize,
     ) -> Result<KnownEntry, StoreError> {
-        let Opened { entry, content_hash } = self.opened(conversation, row, column)?;
-        Ok(KnownEntry {
-            key: entry.key,
-            sender: entry.sender,
-            client_id: entry.client_id,
-            content_hash,
-            seq: entry.seq,
-            kind: entry.kind,
-            timestamp_ns: entry.timestamp_ns,
-        })
+        Ok(self.opened(conversation, row, column)?.known())
+    }
+
+    /// What decides whether an entry may be erased, and its sealed part as it is without the body.
+    pub(crate) fn erasable(
+        &self,
+        conversation: &RowKey,
+        row: &QueryResult,
+        column: usize,
+    ) -> Result<(KnownEntry, Vec<u8>), StoreError> {
+        let opened = self.opened(conversation, row, column)?;
+        let secret = Secret {
+            sender: opened.entry.sender.as_str(),
+            sender_class: opened.entry.sender_class.0,
+            client_id: opened.entry.client_id,
+            content_hash: opened.content_hash.0,
+            body: &[],
+        };
+        let plain = postcard::to_stdvec(&secret).map_err(|_| self.damaged_entry("it cannot be encoded"))?;
+        let tombstone = self.seal(place(&[conversation, &opened.entry.key.0]), &plain)?;
+        Ok((opened.known(), tombstone))
     }
 
     fn opened(&self, conversation: &RowKey, row: &QueryResult, column: usize) -> Result<Opened, StoreError> {

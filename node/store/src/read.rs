@@ -9,6 +9,9 @@ use crate::keys::RowKey;
 /// The columns of an entry, in the order that [`crate::entry`] reads.
 pub(crate) const ENTRY_COLUMNS: &str = "m.seq, m.message, m.kind, m.timestamp_ns, m.sealed";
 
+/// How many those are.
+pub(crate) const ENTRY_COLUMN_COUNT: usize = 5;
+
 fn damaged(what: &'static str) -> DbErr {
     DbErr::Type(what.to_owned())
 }

@@ -6,7 +6,7 @@ use crate::conversation::{
     ConversationBatch, ConversationState, Entry, EntryKind, KnownEntry, Operation, Refusal, Relation,
     Relations, Side, Submission, Verdict,
 };
-use crate::id::AccountId;
+use crate::id::{AccountId, Seq};
 
 /// What a transaction has to do for one conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +30,8 @@ pub enum Decision {
 
 /// Decides a batch against the locked state of its conversation.
 ///
-/// `known` holds the stored entries that any of the submissions might be (read under the lock); `now_ns` is the
-/// wall clock in Unix nanoseconds.
+/// `known` holds the stored entries that any of the submissions might be, `targets` those in the places that they
+/// erase, both read under the lock; `now_ns` is the wall clock in Unix nanoseconds.
 ///
 /// In this order, per submission: is it stored already (by key, then by the client's own id and content)? Is it
 /// allowed? Only then it gets a number. A refusal of something that was sent before (`attempt` > 1) raises the
@@ -40,6 +40,7 @@ pub enum Decision {
 pub fn decide(
     state: &ConversationState,
     known: &[KnownEntry],
+    targets: &[KnownEntry],
     batch: &ConversationBatch,
     now_ns: i64,
 ) -> Decision {
@@ -55,6 +56,8 @@ pub fn decide(
         state: state.clone(),
         changed: false,
         fresh: Vec::new(),
+        targets,
+        erased: Vec::new(),
         now_ns,
     };
     let verdicts = batch
@@ -111,11 +114,14 @@ fn find<'a>(known: &'a [KnownEntry], submission: &Submission) -> Option<&'a Know
         })
 }
 
-struct Judge {
+struct Judge<'a> {
     state: ConversationState,
     changed: bool,
     /// Stored by this very batch; two attempts of one message may stand in it.
     fresh: Vec<KnownEntry>,
+    targets: &'a [KnownEntry],
+    /// Erased by this very batch.
+    erased: Vec<Seq>,
     now_ns: i64,
 }
 
@@ -126,7 +132,17 @@ struct Allowed {
     refusal: Option<Refusal>,
 }
 
-impl Judge {
+impl Allowed {
+    fn of(kind: EntryKind, relations: Relations) -> Self {
+        Self {
+            kind,
+            relations,
+            refusal: None,
+        }
+    }
+}
+
+impl Judge<'_> {
     fn one(&mut self, known: &[KnownEntry], submission: &Arc<Submission>) -> Verdict {
         if let Some(entry) = find(known, submission).or_else(|| find(&self.fresh, submission)) {
             return Verdict::Known(entry.clone());
@@ -144,15 +160,41 @@ impl Judge {
         let (sender, peer) = (&submission.sender, &submission.peer);
         let relations = self.state.relations;
         match submission.operation {
-            Operation::Message => {
+            Operation::Message | Operation::Application => {
                 may_send(relations, sender, peer)?;
-                Ok(Allowed {
-                    kind: EntryKind::Message,
-                    relations,
-                    refusal: None,
-                })
+                let kind = match submission.operation {
+                    Operation::Application => EntryKind::Application,
+                    _ => EntryKind::Message,
+                };
+                Ok(Allowed::of(kind, relations))
             }
             Operation::AddFriend => add_friend(relations, sender, peer),
+            Operation::RemoveFriend => remove_friend(relations, sender, peer),
+            Operation::BlockAccount => block_account(relations, sender, peer),
+            Operation::Revoke(target) => {
+                self.erasable(submission, target, sender)?;
+                Ok(Allowed::of(EntryKind::Revoke, relations))
+            }
+            Operation::Burn(target) => {
+                self.erasable(submission, target, peer)?;
+                Ok(Allowed::of(EntryKind::Burn, relations))
+            }
+        }
+    }
+
+    /// Whether the message in a place may be erased: it is there, and of whom it has to be.
+    fn erasable(&self, submission: &Submission, target: Seq, sent_by: &AccountId) -> Result<(), Refusal> {
+        may_send(self.state.relations, &submission.sender, &submission.peer)?;
+        let message = self
+            .targets
+            .iter()
+            .find(|entry| entry.seq == target && entry.kind == EntryKind::Message)
+            .filter(|_| !self.erased.contains(&target))
+            .ok_or(Refusal::NoSuchMessage)?;
+        if message.sender == *sent_by {
+            Ok(())
+        } else {
+            Err(Refusal::NotTheirs)
         }
     }
 
@@ -172,6 +214,8 @@ impl Judge {
         self.state.last_timestamp_ns = entry.timestamp_ns;
         self.state.relations = allowed.relations;
         self.changed = true;
+        let erases = submission.operation.target();
+        self.erased.extend(erases);
         self.fresh.push(KnownEntry {
             key: entry.key,
             sender: entry.sender.clone(),
@@ -185,6 +229,7 @@ impl Judge {
             entry: Arc::new(entry),
             refusal: allowed.refusal,
             becomes_friends,
+            erases,
         }
     }
 }
@@ -199,21 +244,49 @@ fn add_friend(relations: Relations, sender: &AccountId, peer: &AccountId) -> Res
     match relations.get(side.other()) {
         Relation::Blocked => Err(Refusal::Blocked),
         Relation::Added if relations.are_friends() => Ok(Allowed {
-            kind: EntryKind::FriendAccepted,
-            relations,
             refusal: Some(Refusal::AlreadyFriends),
+            ..Allowed::of(EntryKind::FriendAccepted, relations)
         }),
-        Relation::Added => Ok(Allowed {
-            kind: EntryKind::FriendAccepted,
-            relations: added,
-            refusal: None,
-        }),
-        Relation::None => Ok(Allowed {
-            kind: EntryKind::FriendRequest,
-            relations: added,
-            refusal: None,
-        }),
+        Relation::Added => Ok(Allowed::of(EntryKind::FriendAccepted, added)),
+        Relation::None => Ok(Allowed::of(EntryKind::FriendRequest, added)),
     }
+}
+
+/// The rules of removing (section 12, rtype 6): both sides' friendship ends and the sender's own block; a block of the
+/// other side stays, and nothing is told to somebody who has blocked the sender.
+fn remove_friend(relations: Relations, sender: &AccountId, peer: &AccountId) -> Result<Allowed, Refusal> {
+    if sender == peer || relations == Relations::default() {
+        return Err(Refusal::NotRelated);
+    }
+    let side = Side::of(sender, peer);
+    let removed = relations.with(side, Relation::None);
+    Ok(match relations.get(side.other()) {
+        Relation::Blocked => Allowed::of(EntryKind::Unannounced, removed),
+        Relation::None | Relation::Added => Allowed::of(
+            EntryKind::FriendRemoved,
+            removed.with(side.other(), Relation::None),
+        ),
+    })
+}
+
+/// The rules of blocking (section 12, rtype 7): friendship ends on both sides; only who had nothing to do with the
+/// sender before is told.
+fn block_account(relations: Relations, sender: &AccountId, peer: &AccountId) -> Result<Allowed, Refusal> {
+    if sender == peer {
+        return Err(Refusal::OwnAccount);
+    }
+    let side = Side::of(sender, peer);
+    let kind = if relations == Relations::default() {
+        EntryKind::AccountBlocked
+    } else {
+        EntryKind::Unannounced
+    };
+    let other = match relations.get(side.other()) {
+        Relation::Blocked => Relation::Blocked,
+        Relation::None | Relation::Added => Relation::None,
+    };
+    let blocked = relations.with(side, Relation::Blocked).with(side.other(), other);
+    Ok(Allowed::of(kind, blocked))
 }
 
 #[cfg(test)]

@@ -108,6 +108,9 @@ impl Delivery {
     fn committed(&mut self, now: Moment, all: Vec<Committed>, effects: &mut Vec<Effect>) {
         let mut items = Vec::new();
         for committed in all {
+            if !committed.erased.is_empty() {
+                self.erase(&committed);
+            }
             let committed = Arc::new(committed);
             for account in &committed.accounts {
                 if self.pending < self.config.max_pending && !self.believed_absent(now, account) {
@@ -123,6 +126,29 @@ impl Delivery {
             }
         }
         self.ask(now, items, effects);
+    }
+
+    /// What has been taken back must not reach somebody who is found only now.
+    fn erase(&mut self, by: &Committed) {
+        let asked = self.asked.values_mut().flat_map(|asked| &mut asked.items);
+        let waiting = self.waiting.iter_mut().map(|(_, item)| item);
+        for item in asked.chain(waiting) {
+            let holds = item.committed.conversation == by.conversation
+                && item
+                    .committed
+                    .entries
+                    .iter()
+                    .any(|(entry, _)| by.erased.contains(&entry.seq));
+            if !holds {
+                continue;
+            }
+            let committed = Arc::make_mut(&mut item.committed);
+            for (entry, _) in &mut committed.entries {
+                if by.erased.contains(&entry.seq) {
+                    *entry = Arc::new(entry.erased());
+                }
+            }
+        }
     }
 
     /// One question per owner.

@@ -39,6 +39,7 @@ fn committed() -> Committed {
         conversation: ConversationId([1; 16]),
         accounts: vec![account("b")],
         entries: vec![(Arc::new(entry), SessionId(1))],
+        erased: Vec::new(),
         cursors: vec![MemberCursor {
             account: account("b"),
             class: DeviceClass(1),
@@ -113,6 +114,26 @@ fn sends_to_who_is_found_with_the_cursor() {
         (SessionId(2), Some(Seq(2)))
     );
     assert_eq!(rig.delivery.pending(), 0);
+}
+
+#[test]
+fn what_was_erased_meanwhile_reaches_nobody_who_is_found_later() {
+    let mut rig = Rig::new();
+    let request = rig.ask();
+    let revoke = Committed {
+        erased: vec![Seq(3)],
+        entries: Vec::new(),
+        ..committed()
+    };
+    rig.event(Event::Committed(vec![revoke]));
+    let lookups = vec![Lookup::Found(vec![session(2, "n0")])];
+    let effects = rig.event(Event::Answered { request, lookups });
+    let kinds: Vec<EntryKind> = pushes(&effects)[0]
+        .entries
+        .iter()
+        .map(|entry| entry.kind)
+        .collect();
+    assert_eq!(kinds, [EntryKind::Tombstone]);
 }
 
 #[test]

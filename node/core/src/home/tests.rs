@@ -149,7 +149,7 @@ fn commit(batches: &[ConversationBatch]) -> BatchResult {
             version: batch.expected_version,
             ..ConversationState::default()
         };
-        match decide(&state, &[], batch, 1) {
+        match decide(&state, &[], &[], batch, 1) {
             Decision::Apply { verdicts, state, .. } => ConversationOutcome::Done {
                 verdicts,
                 version: state.version,

@@ -212,6 +212,8 @@ impl Running {
                 self.go_on(now, effects);
             }
             (Phase::Cleaning, Done::Cleaned { finished: true }) => self.enter(Phase::Completed, effects),
+            // The source decides: whoever wanted to undo did not know yet that the cut-over had happened.
+            (Phase::Undoing(_), Done::Moved(true)) => self.enter(Phase::Publishing, effects),
             (Phase::Undoing(_), Done::Ok) => {
                 self.unmarked = true;
                 self.go_on(now, effects);

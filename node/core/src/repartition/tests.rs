@@ -230,6 +230,24 @@ fn cancel_undoes_until_the_cut_over_begins() {
     assert_eq!(drive.steps[3..], [Step::UnmarkSource, Step::CleanTarget]);
 }
 
+/// Found by the simulator: who takes over may have been given the progress of long ago, with a wish to cancel.
+#[test]
+fn what_has_moved_is_completed_and_not_undone() {
+    let mut drive = Drive::new();
+    drive.persisted.phase = Phase::Undoing(Ending::Canceled);
+    let effects = drive.lead(2);
+    let done = drive.run(effects, 100, |step, _| match step {
+        Step::UnmarkSource => Ok(Done::Moved(true)),
+        step => well(step, 99),
+    });
+    assert!(done);
+    assert_eq!(drive.persisted.phase, Phase::Completed);
+    assert_eq!(
+        drive.steps,
+        [Step::UnmarkSource, Step::OpenTarget, Step::CleanSource]
+    );
+}
+
 #[test]
 fn differences_fail_it_after_some_tries() {
     let mut drive = Drive::new();

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::conversation::{Entry, KnownEntry, Submission};
+use bytes::Bytes;
+
+use crate::conversation::{Entry, EntryKind, KnownEntry, Submission};
 use crate::id::{NodeName, Seq, Tenure};
 use crate::submit::{Answer, Config, Effect, LaneId, LaneStamp, Outcome};
 use crate::time::Moment;
@@ -186,10 +188,11 @@ fn outcome(submission: &Submission, answer: &Answer) -> Option<Outcome> {
             repeated: false,
         }),
         Answer::Known { known, cursor } => Some(Outcome::Stored {
-            entry: Arc::new(rebuild(submission, known)),
+            entry: Arc::new(echo(submission, known)),
             refusal: None,
             cursor: *cursor,
-            repeated: known.key != submission.key,
+            // What became a tombstone is shown to nobody in its turn, so its sender is told apart from that.
+            repeated: known.key != submission.key || known.kind == EntryKind::Tombstone,
         }),
         Answer::Refused(refusal) => Some(Outcome::Refused(*refusal)),
         Answer::Conflict | Answer::Busy => None,
@@ -213,9 +216,14 @@ fn own_entry(submission: &Submission, entry: &Arc<Entry>) -> Arc<Entry> {
     })
 }
 
-/// The stored entry of a submission whose place is known; key or client id and content were compared.
+/// The stored entry of a submission whose place is known; key or client id and content were compared. Of one that has
+/// been erased since, only the place is left.
 #[must_use]
 pub fn rebuild(submission: &Submission, known: &KnownEntry) -> Entry {
+    let body = match known.kind {
+        EntryKind::Tombstone => Bytes::new(),
+        _ => submission.body.clone(),
+    };
     Entry {
         seq: known.seq.max(Seq(1)),
         kind: known.kind,
@@ -224,6 +232,17 @@ pub fn rebuild(submission: &Submission, known: &KnownEntry) -> Entry {
         sender_class: submission.sender_class,
         client_id: known.client_id,
         timestamp_ns: known.timestamp_ns,
-        body: submission.body.clone(),
+        body,
     }
+}
+
+/// What the sender is told of it: also of an erased message that it was stored, and where. The sender waits for that,
+/// and learns of the erasure from the entry behind it.
+fn echo(submission: &Submission, known: &KnownEntry) -> Entry {
+    let mut entry = rebuild(submission, known);
+    if entry.kind == EntryKind::Tombstone {
+        entry.kind = EntryKind::Message;
+        entry.body = submission.body.clone();
+    }
+    entry
 }

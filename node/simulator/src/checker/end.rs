@@ -60,8 +60,8 @@ impl Checker {
                 .get(&tag.conversation)
                 .and_then(|conversation| conversation.entries.get(seq as usize - 1))
                 .map_or(0, |entry| entry.at);
-            // What may have been refused and was said again comes later, as it should.
-            let refused = tag.refused > 0 || (!send.allowed && tag.sessions.last() != Some(&send.session));
+            // What may have been refused, even where the sender never learnt of it, may be stored later.
+            let refused = tag.refused > 0 || !send.allowed;
             if refused || stored_at < send.at {
                 continue;
             }

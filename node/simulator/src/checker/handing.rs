@@ -4,6 +4,10 @@ use tim_core::conversation::EntryKind;
 
 use crate::checker::{Checker, Conversation, Handed};
 use crate::event::Member;
+use crate::options::SECOND;
+
+/// So long a committed message may look for its receiver at a home that does not learn of the erasure.
+const UNDER_WAY: u64 = 20 * SECOND;
 
 impl Conversation {
     /// Whether clients of an account ever see an entry.
@@ -11,9 +15,14 @@ impl Conversation {
         self.entries
             .get(seq as usize - 1)
             .is_some_and(|entry| match entry.kind {
-                EntryKind::Message => true,
-                EntryKind::FriendRequest | EntryKind::FriendAccepted => entry.sender != account,
-                EntryKind::Tombstone => false,
+                EntryKind::Message | EntryKind::Application | EntryKind::Revoke | EntryKind::Burn => {
+                    entry.erased_at.is_none()
+                }
+                EntryKind::FriendRequest
+                | EntryKind::FriendAccepted
+                | EntryKind::FriendRemoved
+                | EntryKind::AccountBlocked => entry.sender != account,
+                EntryKind::Tombstone | EntryKind::Unannounced => false,
             })
     }
 
@@ -39,7 +48,10 @@ impl Conversation {
 impl Checker {
     pub(crate) fn handed(&mut self, now: u64, handed: &Handed) {
         self.delivered += 1;
-        if let Some(what) = self.wrong_entry(handed).or_else(|| self.wrong_place(handed)) {
+        // The answer to its sender, who does not know yet that it was erased: it has no place any more.
+        let late_answer = handed.own && self.is_erased(handed);
+        let wrong = self.wrong_entry(handed);
+        if let Some(what) = wrong.or_else(|| (!late_answer).then(|| self.wrong_place(handed)).flatten()) {
             let Handed {
                 conversation,
                 seq,
@@ -50,6 +62,9 @@ impl Checker {
             } = handed;
             let what = format!("{conversation} {seq} (t{tag}) to {member:?} session {session}: {what}");
             self.violate("I1", now, what);
+        }
+        if late_answer {
+            return;
         }
         if let Some(place) = self.by_id.get(&handed.session) {
             self.sessions[*place]
@@ -69,13 +84,31 @@ impl Checker {
         }
     }
 
-    /// It has to be what the database holds under this number.
+    fn is_erased(&self, handed: &Handed) -> bool {
+        let entries = self
+            .conversations
+            .get(&handed.conversation)
+            .map(|held| &held.entries);
+        entries
+            .and_then(|entries| entries.get(handed.seq as usize - 1))
+            .is_some_and(|entry| entry.erased_at.is_some())
+    }
+
+    /// It has to be what the database holds, or held before it was erased, under this number.
     fn wrong_entry(&self, handed: &Handed) -> Option<String> {
         let conversation = self.conversations.get(&handed.conversation)?;
         match conversation.entries.get(handed.seq as usize - 1) {
             None => Some("it is not durable".to_owned()),
             Some(entry) if entry.tag != handed.tag => Some(format!("there is t{} in this place", entry.tag)),
-            Some(_) => None,
+            Some(entry) => {
+                let session = self
+                    .by_id
+                    .get(&handed.session)
+                    .map(|place| &self.sessions[*place])?;
+                // A delivery that was under way may still arrive, once its receiver has been found.
+                let before = entry.erased_at.is_some_and(|at| at + UNDER_WAY < session.from);
+                (before && !handed.own).then(|| "it was erased long before the session began".to_owned())
+            }
         }
     }
 

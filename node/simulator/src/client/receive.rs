@@ -1,13 +1,13 @@
 //! What reaches a client.
 
 use rand::Rng;
-use tim_core::conversation::{Entry, Operation};
+use tim_core::conversation::{Entry, EntryKind, Operation};
 use tim_core::id::{ConversationId, Seq, SessionId};
 
 use std::sync::Arc;
 
 use crate::checker::Handed;
-use crate::client::{Line, Manners};
+use crate::client::{Line, Manners, SEEN_MAX, Seen};
 use crate::event::{ClientAction, ClientIndex, NodeFrame};
 use crate::options::{MILLISECOND, SECOND};
 use crate::world::World;
@@ -117,6 +117,16 @@ impl World {
         let own = self.account_index(&entry.sender) == member.account;
         if own {
             self.clients[client].unanswered.remove(&tag);
+        }
+        if entry.kind == EntryKind::Message {
+            let (one, other) = self.pair_of(&conversation);
+            let peer = if one == member.account { other } else { one };
+            let seq = entry.seq;
+            let seen = &mut self.clients[client].seen;
+            seen.push_back(Seen { peer, seq, own });
+            if seen.len() > SEEN_MAX {
+                seen.pop_front();
+            }
         }
         let handed = Handed {
             session: self.clients[client].session,

@@ -6,7 +6,7 @@ use tim_core::conversation::{
     BatchResult, ConversationBatch, ConversationOutcome, ConversationState, Decision, Entry, Verdict, decide,
 };
 use tim_core::home::RequestId;
-use tim_core::id::{ContentHash, ConversationId};
+use tim_core::id::{ContentHash, ConversationId, Seq};
 
 use crate::checker::StoredEntry;
 use crate::database::Waiting;
@@ -23,6 +23,7 @@ pub(crate) struct Write {
     conversation: ConversationId,
     state: ConversationState,
     entries: Vec<(Arc<Entry>, ContentHash)>,
+    erased: Vec<Seq>,
 }
 
 pub(crate) struct Transaction {
@@ -96,8 +97,9 @@ impl World {
                 .entry(batch.conversation)
                 .or_default();
             let known = row.known(batch);
+            let targets = row.targets(batch);
             let cursors = row.cursors(&self.accounts);
-            match decide(&row.state, &known, batch, now_ns) {
+            match decide(&row.state, &known, &targets, batch, now_ns) {
                 Decision::Conflict { known } => outcomes.push(ConversationOutcome::Conflict { known }),
                 Decision::Apply {
                     verdicts,
@@ -116,6 +118,7 @@ impl World {
                             conversation: batch.conversation,
                             state,
                             entries,
+                            erased: erased_by(&verdicts),
                         });
                     }
                     outcomes.push(ConversationOutcome::Done {
@@ -244,6 +247,9 @@ impl World {
                 };
                 self.checker.committed(self.now, &stored);
             }
+            for seq in &write.erased {
+                self.checker.erased(self.now, &write.conversation, seq.0);
+            }
             let row = self.databases[database]
                 .rows
                 .entry(write.conversation)
@@ -251,6 +257,9 @@ impl World {
             row.state = write.state;
             for (entry, hash) in write.entries {
                 row.insert(entry, hash);
+            }
+            for seq in write.erased {
+                row.erase(seq);
             }
         }
         if !done.answered {
@@ -311,6 +320,14 @@ fn entries_of(batch: &ConversationBatch, verdicts: &[Verdict]) -> Vec<(Arc<Entry
             _ => None,
         })
         .collect()
+}
+
+fn erased_by(verdicts: &[Verdict]) -> Vec<Seq> {
+    let erased = verdicts.iter().filter_map(|verdict| match verdict {
+        Verdict::Store { erases, .. } => *erases,
+        _ => None,
+    });
+    erased.collect()
 }
 
 fn stores(verdicts: &[Verdict]) -> bool {

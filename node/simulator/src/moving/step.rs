@@ -300,7 +300,7 @@ fn open(databases: &mut [Database; 2], side: &Side) -> Result<Done, StepError> {
 
 fn unmark(source: &mut Database, side: &Side, term: u64) -> Result<Done, StepError> {
     if source.has_moved(side.operation) {
-        return Err(refused("the range has moved and cannot be taken back"));
+        return Ok(Done::Moved(true));
     }
     let fence = raise(source, term)?;
     if fence.operation == side.operation {

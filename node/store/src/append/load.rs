@@ -11,11 +11,20 @@ use crate::dsn::Engine;
 use crate::error::StoreError;
 use crate::keys::RowKey;
 use crate::read;
+use crate::schema::LANE;
 use crate::statement::{KeyColumn, KeyRows, join, key_rows};
 use crate::transaction::{Transaction, summary};
 
 /// Values of conversations by their place in the call.
 type ByPlace<T> = HashMap<usize, T>;
+
+/// A message that may be erased, and the row it would become.
+pub(super) struct Target {
+    pub(super) known: KnownEntry,
+    pub(super) client_key: Option<RowKey>,
+    /// Its sealed part without the body.
+    pub(super) tombstone: Vec<u8>,
+}
 
 const BY_CONVERSATION: [KeyColumn; 3] = [
     KeyColumn::Number("place"),
@@ -129,6 +138,72 @@ impl Transaction {
         );
         self.rows(summary("SELECT", "tim_message"), &text, vec![keys.finish()])
             .await
+    }
+
+    /// The messages that submissions erase; rare, and so a statement of its own that is not run without them.
+    pub(super) async fn targets_of(
+        &self,
+        prepared: &[Prepared<'_>],
+        states: &ByPlace<ConversationState>,
+    ) -> Result<ByPlace<Vec<Target>>, StoreError> {
+        let mut keys = KeyRows::new();
+        for (place, one) in prepared
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| states.contains_key(place))
+        {
+            let targets = one
+                .batch
+                .submissions
+                .iter()
+                .map(|submission| submission.operation.target());
+            for seq in targets.flatten() {
+                keys.row()
+                    .number(place as i64)
+                    .number(i64::from(one.slot.0))
+                    .bytes(&one.conversation)
+                    .number(seq.0.min(i64::MAX as u64) as i64);
+            }
+        }
+        if keys.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let engine = self.engine();
+        let columns = [
+            KeyColumn::Number("place"),
+            KeyColumn::Number("slot"),
+            KeyColumn::Bytes("conversation"),
+            KeyColumn::Number("seq"),
+        ];
+        let text = format!(
+            "SELECT k.place, {entry}, m.client_key FROM {keys} {join} tim_message m ON m.slot = k.slot \
+             AND m.conversation = k.conversation AND m.lane = {LANE} AND m.seq = k.seq",
+            entry = read::ENTRY_COLUMNS,
+            keys = key_rows(engine, &columns),
+            join = join(engine),
+        );
+        let rows = self
+            .rows(summary("SELECT", "tim_message"), &text, vec![keys.finish()])
+            .await?;
+        let mut targets: ByPlace<Vec<Target>> = HashMap::new();
+        for row in &rows {
+            let place = read::place(row, 0).map_err(|error| self.database.error(error))?;
+            let target = self.target(&prepared[place].conversation, row)?;
+            targets.entry(place).or_default().push(target);
+        }
+        Ok(targets)
+    }
+
+    fn target(&self, conversation: &RowKey, row: &QueryResult) -> Result<Target, StoreError> {
+        let client_key: Option<Vec<u8>> = row
+            .try_get_by_index(1 + read::ENTRY_COLUMN_COUNT)
+            .map_err(|error| self.database.error(error))?;
+        let (known, tombstone) = self.database.erasable(conversation, row, 1)?;
+        Ok(Target {
+            known,
+            client_key: client_key.and_then(|key| RowKey::try_from(key).ok()),
+            tombstone,
+        })
     }
 
     /// The cursors of the accounts that the submissions name.

@@ -1,9 +1,12 @@
 //! What a group commit writes.
 
-use tim_core::conversation::{ConversationState, Verdict};
+use tim_core::conversation::{ConversationState, EntryKind, Verdict};
+use tim_core::id::{MessageKey, Seq};
 
 use super::Prepared;
+use super::load::Target;
 use crate::error::StoreError;
+use crate::keys::RowKey;
 use crate::schema::{CONVERSATION, LANE, MESSAGE};
 use crate::statement::{Cell, Row};
 use crate::transaction::Transaction;
@@ -14,6 +17,7 @@ pub(super) struct Writes {
     first: Vec<Row>,
     again: Vec<Row>,
     entries: Vec<Row>,
+    tombstones: Vec<Row>,
 }
 
 impl Writes {
@@ -44,20 +48,78 @@ impl Writes {
             let Verdict::Store { entry, .. } = verdict else {
                 continue;
             };
-            self.entries.push(vec![
-                slot.clone(),
-                Cell::bytes(&one.conversation),
-                Cell::Number(i64::from(LANE)),
-                Cell::Number(entry.seq.0 as i64),
-                Cell::bytes(&entry.key.0),
-                message.client_key.map_or(Cell::Nothing, |key| Cell::bytes(&key)),
-                Cell::Number(i64::from(entry.kind.to_code())),
-                Cell::Number(entry.timestamp_ns),
-                Cell::Bytes(message.sealed.clone()),
-                version.clone(),
-            ]);
+            self.entries.push(entry_row(
+                one,
+                Columns {
+                    seq: entry.seq,
+                    key: entry.key,
+                    client_key: message.client_key,
+                    kind: entry.kind,
+                    timestamp_ns: entry.timestamp_ns,
+                    sealed: message.sealed.clone(),
+                },
+                state,
+            ));
         }
     }
+
+    /// Takes down which entries lose their content: they are written again whole, so that a repartition notices.
+    pub(super) fn erase(
+        &mut self,
+        one: &Prepared<'_>,
+        verdicts: &[Verdict],
+        state: &ConversationState,
+        targets: &[Target],
+    ) {
+        for verdict in verdicts {
+            let Verdict::Store {
+                erases: Some(erased), ..
+            } = verdict
+            else {
+                continue;
+            };
+            let Some(target) = targets.iter().find(|target| target.known.seq == *erased) else {
+                continue;
+            };
+            self.tombstones.push(entry_row(
+                one,
+                Columns {
+                    seq: *erased,
+                    key: target.known.key,
+                    client_key: target.client_key,
+                    kind: EntryKind::Tombstone,
+                    timestamp_ns: target.known.timestamp_ns,
+                    sealed: target.tombstone.clone(),
+                },
+                state,
+            ));
+        }
+    }
+}
+
+/// What differs between the rows of a conversation's entries.
+struct Columns {
+    seq: Seq,
+    key: MessageKey,
+    client_key: Option<RowKey>,
+    kind: EntryKind,
+    timestamp_ns: i64,
+    sealed: Vec<u8>,
+}
+
+fn entry_row(one: &Prepared<'_>, columns: Columns, state: &ConversationState) -> Row {
+    vec![
+        Cell::Number(i64::from(one.slot.0)),
+        Cell::bytes(&one.conversation),
+        Cell::Number(i64::from(LANE)),
+        Cell::Number(columns.seq.0 as i64),
+        Cell::bytes(&columns.key.0),
+        columns.client_key.map_or(Cell::Nothing, |key| Cell::bytes(&key)),
+        Cell::Number(i64::from(columns.kind.to_code())),
+        Cell::Number(columns.timestamp_ns),
+        Cell::Bytes(columns.sealed),
+        Cell::Number(state.version.0 as i64),
+    ]
 }
 
 impl Transaction {
@@ -80,6 +142,9 @@ impl Transaction {
                 database: self.database.name().clone(),
                 attempts: 1,
             });
+        }
+        if !writes.tombstones.is_empty() {
+            self.upsert(&MESSAGE, writes.tombstones).await?;
         }
         Ok(())
     }

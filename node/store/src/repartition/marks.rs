@@ -138,7 +138,7 @@ impl Move<'_> {
                     };
                     self.check_term(&self.source, &fence)?;
                     if self.has_moved(&fence) {
-                        return Err(self.refuse(&self.source, "the range has moved and cannot be taken back"));
+                        return Ok((transaction, Done::Moved(true)));
                     }
                     if self.is_ours(&fence) {
                         let unmarked = Fence {

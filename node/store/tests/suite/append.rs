@@ -1,6 +1,8 @@
 //! The group commit: numbering, retries, conflicts, and its cost in statements.
 
-use tim_core::conversation::{ConversationOutcome, KnownEntry, Operation, Refusal, Verdict};
+use tim_core::conversation::{
+    ConversationOutcome, Entry, EntryKind, KnownEntry, Operation, Refusal, Verdict,
+};
 use tim_core::id::{ConversationId, Seq, Version};
 use tim_store::{CursorAdvance, EntriesAfter};
 
@@ -17,12 +19,10 @@ on_every_engine!(
     cursors_come_with_the_outcome,
     large_messages_are_stored_and_too_large_ones_refused,
     a_dropped_append_leaves_all_or_nothing_and_can_be_repeated,
+    an_erased_message_leaves_its_place_and_nothing_else,
 );
 
-async fn entries(
-    database: &tim_store::Database,
-    conversation: ConversationId,
-) -> Vec<tim_core::conversation::Entry> {
+async fn entries(database: &tim_store::Database, conversation: ConversationId) -> Vec<Entry> {
     let query = EntriesAfter {
         conversation,
         epoch: EPOCH,
@@ -344,6 +344,32 @@ async fn a_dropped_append_leaves_all_or_nothing_and_can_be_repeated(engine: Engi
         .collect();
     let wanted: Vec<u64> = (1..=2 * POLLS_MAX as u64).collect();
     assert_eq!(seqs, wanted, "each once, and no gap");
+}
+
+async fn an_erased_message_leaves_its_place_and_nothing_else(engine: Engine) {
+    let fresh = Fresh::new(engine).await;
+    let database = fresh.node().await;
+    let pair = Pair::new("alice", "bob");
+    pair.befriend(&database).await;
+    let mut sent = pair.message(b"a word too much");
+    sent.client_id = Some(5);
+    let again = sent.clone();
+    let (sender, other) = (&pair.one, &pair.other);
+    stored(&append_one(&database, pair.batch(2, vec![sent])).await);
+    let before = entries(&database, pair.id).await;
+    let revoke = submission(&pair, sender, other, Operation::Revoke(Seq(3)), b"");
+    stored(&append_one(&database, pair.batch(3, vec![revoke])).await);
+    let after = entries(&database, pair.id).await;
+    let kinds: Vec<EntryKind> = after[2..].iter().map(|entry| entry.kind).collect();
+    assert_eq!(kinds, [EntryKind::Tombstone, EntryKind::Revoke]);
+    assert_eq!(after[2], before[2].erased());
+    // A late retry does not bring it back.
+    let appended = append_one(&database, pair.batch(4, vec![again])).await;
+    let ConversationOutcome::Done { verdicts, .. } = appended else {
+        panic!("{appended:?}")
+    };
+    let known = matches!(&verdicts[0], Verdict::Known(known) if known.kind == EntryKind::Tombstone);
+    assert!(known, "{verdicts:?}");
 }
 
 /// PostgreSQL keeps plans that it made when the tables were empty; ours must be right for full ones from the start.

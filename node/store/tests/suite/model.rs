@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 use tim_core::conversation::{
-    ConversationBatch, ConversationOutcome, ConversationState, Decision, KnownEntry, Operation, Submission,
-    Verdict, decide,
+    ConversationBatch, ConversationOutcome, ConversationState, Decision, EntryKind, KnownEntry, Operation,
+    Submission, Verdict, decide,
 };
-use tim_core::id::{ContentHash, ConversationId, MessageKey, Version};
+use tim_core::id::{ContentHash, ConversationId, MessageKey, Seq, Version};
 
 use crate::support::{Engine, Fresh, NOW_NS, Pair, submission};
 
@@ -16,30 +16,35 @@ use crate::support::{Engine, Fresh, NOW_NS, Pair, submission};
 struct Sent {
     key: u8,
     by_other: bool,
-    add_friend: bool,
+    operation: Operation,
     client_id: Option<i64>,
     content: u8,
     attempt: u32,
 }
 
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        6 => Just(Operation::Message),
+        4 => Just(Operation::AddFriend),
+        1 => Just(Operation::Application),
+        1 => prop_oneof![Just(Operation::RemoveFriend), Just(Operation::BlockAccount)],
+        3 => (0_u64..12).prop_map(|seq| Operation::Revoke(Seq(seq))),
+        1 => (0_u64..12).prop_map(|seq| Operation::Burn(Seq(seq))),
+    ]
+}
+
 fn sent() -> impl Strategy<Value = Sent> {
     let client_id = prop::option::weighted(0.4, 1_i64..4);
-    (
-        0_u8..24,
-        any::<bool>(),
-        prop::bool::weighted(0.3),
-        client_id,
-        0_u8..2,
-        1_u32..4,
-    )
-        .prop_map(|(key, by_other, add_friend, client_id, content, attempt)| Sent {
+    (0_u8..24, any::<bool>(), operation(), client_id, 0_u8..2, 1_u32..4).prop_map(
+        |(key, by_other, operation, client_id, content, attempt)| Sent {
             key,
             by_other,
-            add_friend,
+            operation,
             client_id,
             content,
             attempt,
-        })
+        },
+    )
 }
 
 /// Per batch: which conversations, what is sent to each, and whether the home believes in a stale version.
@@ -59,7 +64,7 @@ impl Model {
     fn append(&mut self, batch: &ConversationBatch, now_ns: i64) -> Decision {
         let state = self.states.entry(batch.conversation).or_default();
         let entries = self.entries.entry(batch.conversation).or_default();
-        let decision = decide(state, entries, batch, now_ns);
+        let decision = decide(state, entries, entries, batch, now_ns);
         if let Decision::Apply {
             verdicts,
             state: after,
@@ -68,7 +73,10 @@ impl Model {
         {
             *state = after.clone();
             for (verdict, submission) in verdicts.iter().zip(&batch.submissions) {
-                if let Verdict::Store { entry, .. } = verdict {
+                if let Verdict::Store { entry, erases, .. } = verdict {
+                    for erased in entries.iter_mut().filter(|known| Some(known.seq) == *erases) {
+                        erased.kind = EntryKind::Tombstone;
+                    }
                     entries.push(KnownEntry {
                         key: entry.key,
                         sender: entry.sender.clone(),
@@ -91,12 +99,7 @@ fn made(pair: &Pair, sent: &Sent) -> Submission {
     } else {
         (&pair.one, &pair.other)
     };
-    let operation = if sent.add_friend {
-        Operation::AddFriend
-    } else {
-        Operation::Message
-    };
-    let mut made = submission(pair, sender, peer, operation, &[sent.content]);
+    let mut made = submission(pair, sender, peer, sent.operation, &[sent.content]);
     // A message key belongs to one message: who sends it and what it says follow from it.
     made.key = MessageKey([sent.key ^ u8::from(sent.by_other) << 6 ^ sent.content << 7; 16]);
     made.client_id = sent.client_id;

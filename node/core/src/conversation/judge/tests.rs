@@ -50,7 +50,7 @@ fn apply(
     batch: &ConversationBatch,
     now: i64,
 ) -> (Vec<Verdict>, ConversationState, bool) {
-    match decide(state, known, batch, now) {
+    match decide(state, known, known, batch, now) {
         Decision::Apply {
             verdicts,
             state,
@@ -112,7 +112,13 @@ fn another_version_is_a_conflict_that_tells_what_is_there() {
     let (one, two) = (message("a", "b", 1), message("a", "b", 2));
     let (verdicts, _, _) = apply(&friends(), &[], &batch(0, vec![one.clone()]), 1);
     let known = known_of(stored(&verdicts[0]), &one);
-    let decision = decide(&state, std::slice::from_ref(&known), &batch(6, vec![one, two]), 1);
+    let decision = decide(
+        &state,
+        std::slice::from_ref(&known),
+        &[],
+        &batch(6, vec![one, two]),
+        1,
+    );
     assert_eq!(
         decision,
         Decision::Conflict {
@@ -247,6 +253,125 @@ fn the_blocked_and_oneself_are_refused() {
     assert_eq!(verdicts, [Verdict::Refuse(Refusal::NotFriends)]);
 }
 
+fn with(one: Relation, other: Relation) -> ConversationState {
+    let side = Side::of(&account("a"), &account("b"));
+    ConversationState {
+        relations: Relations::default().with(side, one).with(side.other(), other),
+        ..ConversationState::default()
+    }
+}
+
+#[test]
+fn ending_a_relation() {
+    use Relation::{Added, Blocked, None};
+    let (remove, block) = (Operation::RemoveFriend, Operation::BlockAccount);
+    for (before, operation, after, kind) in [
+        ((Added, Added), remove, (None, None), EntryKind::FriendRemoved),
+        ((None, Added), remove, (None, None), EntryKind::FriendRemoved),
+        ((Blocked, None), remove, (None, None), EntryKind::FriendRemoved),
+        (
+            (Blocked, Blocked),
+            remove,
+            (None, Blocked),
+            EntryKind::Unannounced,
+        ),
+        ((None, Blocked), remove, (None, Blocked), EntryKind::Unannounced),
+        ((None, None), block, (Blocked, None), EntryKind::AccountBlocked),
+        ((Added, Added), block, (Blocked, None), EntryKind::Unannounced),
+        (
+            (Added, Blocked),
+            block,
+            (Blocked, Blocked),
+            EntryKind::Unannounced,
+        ),
+    ] {
+        let asked = batch(0, vec![submission("a", "b", 1, operation)]);
+        let (verdicts, state, _) = apply(&with(before.0, before.1), &[], &asked, 1);
+        assert_eq!(
+            state.relations,
+            with(after.0, after.1).relations,
+            "{before:?} {operation:?}"
+        );
+        assert_eq!(stored(&verdicts[0]).kind, kind, "{before:?} {operation:?}");
+    }
+    let nothing = batch(0, vec![submission("a", "b", 1, remove)]);
+    let (verdicts, _, changed) = apply(&ConversationState::default(), &[], &nothing, 1);
+    assert_eq!(
+        (verdicts, changed),
+        (vec![Verdict::Refuse(Refusal::NotRelated)], false)
+    );
+    let oneself = batch(0, vec![submission("a", "a", 1, block)]);
+    let (verdicts, _, _) = apply(&ConversationState::default(), &[], &oneself, 1);
+    assert_eq!(verdicts, [Verdict::Refuse(Refusal::OwnAccount)]);
+}
+
+#[test]
+fn a_message_is_erased_once_and_by_whom_it_belongs_to() {
+    let sent = message("a", "b", 1);
+    let (verdicts, state, _) = apply(&friends(), &[], &batch(0, vec![sent.clone()]), 1);
+    let known = [known_of(stored(&verdicts[0]), &sent)];
+    let revoke = Operation::Revoke(Seq(1));
+    let burn = Operation::Burn(Seq(1));
+    let refused = [
+        (submission("b", "a", 2, revoke), Refusal::NotTheirs),
+        (submission("a", "b", 3, burn), Refusal::NotTheirs),
+        (
+            submission("a", "b", 4, Operation::Revoke(Seq(2))),
+            Refusal::NoSuchMessage,
+        ),
+    ];
+    let (asked, refusals): (Vec<_>, Vec<_>) = refused.into_iter().unzip();
+    let (verdicts, _, changed) = apply(&state, &known, &batch(1, asked), 1);
+    assert_eq!(
+        verdicts,
+        refusals.into_iter().map(Verdict::Refuse).collect::<Vec<_>>()
+    );
+    assert!(!changed);
+    for (from, to, operation, kind) in [
+        ("a", "b", revoke, EntryKind::Revoke),
+        ("b", "a", burn, EntryKind::Burn),
+    ] {
+        let asked = vec![
+            submission(from, to, 5, operation),
+            submission(from, to, 6, operation),
+        ];
+        let (verdicts, after, _) = apply(&state, &known, &batch(1, asked), 1);
+        assert_eq!(
+            (stored(&verdicts[0]).kind, stored(&verdicts[0]).seq),
+            (kind, Seq(2))
+        );
+        assert!(matches!(
+            verdicts[0],
+            Verdict::Store {
+                erases: Some(Seq(1)),
+                ..
+            }
+        ));
+        assert_eq!(verdicts[1], Verdict::Refuse(Refusal::NoSuchMessage), "only once");
+        assert_eq!(after.head, Seq(2));
+    }
+    let strangers = ConversationState {
+        relations: Relations::default(),
+        ..state
+    };
+    let (verdicts, _, _) = apply(
+        &strangers,
+        &known,
+        &batch(1, vec![submission("a", "b", 7, revoke)]),
+        1,
+    );
+    assert_eq!(verdicts, [Verdict::Refuse(Refusal::NotFriends)]);
+}
+
+#[test]
+fn every_kind_has_a_number_of_its_own() {
+    let codes: std::collections::BTreeSet<i16> = EntryKind::CODES.iter().map(|(_, code)| *code).collect();
+    assert_eq!(codes.len(), EntryKind::CODES.len());
+    for (kind, code) in EntryKind::CODES {
+        assert_eq!((kind.to_code(), EntryKind::from_code(code)), (code, Some(kind)));
+    }
+}
+
 #[test]
 fn relations_survive_their_byte() {
     for byte in 0..=u8::MAX {
@@ -276,17 +401,21 @@ fn any_submission() -> impl Strategy<Value = Submission> {
     (
         0u8..12,
         any::<bool>(),
-        prop::bool::weighted(0.2),
+        0u8..20,
         prop::option::of(1i64..4),
         0u8..3,
         1u32..3,
     )
-        .prop_map(|(number, forward, adds, client_id, content, attempt)| {
+        .prop_map(|(number, forward, operation, client_id, content, attempt)| {
             let (from, to) = if forward { ("a", "b") } else { ("b", "a") };
-            let operation = if adds {
-                Operation::AddFriend
-            } else {
-                Operation::Message
+            let operation = match operation {
+                0..4 => Operation::AddFriend,
+                4 => Operation::RemoveFriend,
+                5 => Operation::BlockAccount,
+                6 => Operation::Application,
+                7 | 8 => Operation::Revoke(Seq(u64::from(number))),
+                9 => Operation::Burn(Seq(u64::from(number))),
+                _ => Operation::Message,
             };
             Submission {
                 client_id,
@@ -317,14 +446,20 @@ proptest! {
             let mut head = state.head;
             for (verdict, submission) in verdicts.iter().zip(&batch.submissions) {
                 match verdict {
-                    Verdict::Store { entry, .. } => {
+                    Verdict::Store { entry, erases, .. } => {
+                        if let Some(erased) = erases {
+                            let erased = entries.iter_mut().find(|known| known.seq == *erased).unwrap();
+                            prop_assert_eq!(erased.kind, EntryKind::Message);
+                            erased.kind = EntryKind::Tombstone;
+                        }
                         prop_assert_eq!(entry.seq, head.next());
                         prop_assert!(entry.timestamp_ns >= state.last_timestamp_ns);
                         prop_assert!(entries.iter().all(|known| known.key != entry.key));
                         head = entry.seq;
                         entries.push(known_of(entry, submission));
                     }
-                    Verdict::Known(known) => prop_assert!(entries.contains(known)),
+                    // It may have been erased behind it in the same batch.
+                    Verdict::Known(known) => prop_assert!(entries.iter().any(|entry| entry.key == known.key)),
                     Verdict::Refuse(_) => prop_assert!(changed || submission.attempt == 1),
                 }
             }

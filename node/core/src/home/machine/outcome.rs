@@ -279,14 +279,21 @@ fn tell(
     let Some((first, _)) = decided.first() else { return };
     let accounts = vec![first.submission.sender.clone(), first.submission.peer.clone()];
     let mut entries: Vec<(Arc<Entry>, SessionId)> = Vec::new();
+    let mut erased = Vec::new();
     for (queued, verdict) in decided {
         let submission = &queued.submission;
         let cursor = (!cursors.is_empty())
             .then(|| starting_cursor(cursors, &submission.sender, submission.sender_class));
         let session = queued.stamp.lane.session;
         let said = match verdict {
-            Verdict::Store { entry, refusal, .. } => {
+            Verdict::Store {
+                entry,
+                refusal,
+                erases,
+                ..
+            } => {
                 entries.push((entry.clone(), session));
+                erased.extend(erases);
                 Answer::Stored {
                     entry,
                     refusal,
@@ -310,6 +317,7 @@ fn tell(
             conversation,
             accounts,
             entries,
+            erased,
             cursors,
         }));
     }
