@@ -53,18 +53,7 @@ impl Row {
         }
         places
             .into_iter()
-            .map(|place| {
-                let entry = &self.entries[place];
-                KnownEntry {
-                    key: entry.key,
-                    sender: entry.sender.clone(),
-                    client_id: entry.client_id,
-                    content_hash: self.hashes[place],
-                    seq: entry.seq,
-                    kind: entry.kind,
-                    timestamp_ns: entry.timestamp_ns,
-                }
-            })
+            .map(|place| KnownEntry::of(&self.entries[place], self.hashes[place]))
             .collect()
     }
 

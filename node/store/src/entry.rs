@@ -71,15 +71,7 @@ impl Database {
         column: usize,
     ) -> Result<KnownEntry, StoreError> {
         let Opened { entry, content_hash } = self.opened(conversation, row, column)?;
-        Ok(KnownEntry {
-            key: entry.key,
-            sender: entry.sender,
-            client_id: entry.client_id,
-            content_hash,
-            seq: entry.seq,
-            kind: entry.kind,
-            timestamp_ns: entry.timestamp_ns,
-        })
+        Ok(KnownEntry::of(&entry, content_hash))
     }
 
     fn opened(&self, conversation: &RowKey, row: &QueryResult, column: usize) -> Result<Opened, StoreError> {

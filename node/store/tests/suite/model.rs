@@ -69,15 +69,7 @@ impl Model {
             *state = after.clone();
             for (verdict, submission) in verdicts.iter().zip(&batch.submissions) {
                 if let Verdict::Store { entry, .. } = verdict {
-                    entries.push(KnownEntry {
-                        key: entry.key,
-                        sender: entry.sender.clone(),
-                        client_id: entry.client_id,
-                        content_hash: submission.content_hash,
-                        seq: entry.seq,
-                        kind: entry.kind,
-                        timestamp_ns: entry.timestamp_ns,
-                    });
+                    entries.push(KnownEntry::of(entry, submission.content_hash));
                 }
             }
         }
