@@ -269,6 +269,22 @@ pub struct KnownEntry {
     pub timestamp_ns: i64,
 }
 
+impl KnownEntry {
+    /// What of a stored entry decides whether a submission is it; the hash is stored beside the entry.
+    #[must_use]
+    pub fn of(entry: &Entry, content_hash: ContentHash) -> Self {
+        Self {
+            key: entry.key,
+            sender: entry.sender.clone(),
+            client_id: entry.client_id,
+            content_hash,
+            seq: entry.seq,
+            kind: entry.kind,
+            timestamp_ns: entry.timestamp_ns,
+        }
+    }
+}
+
 /// Why an operation is not allowed. Nothing of it is stored, except [`Refusal::AlreadyFriends`], which repeats the
 /// notice to the other side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]

@@ -26,6 +26,8 @@ pub mod control;
 pub mod conversation;
 pub mod delivery;
 pub mod drain;
+#[cfg(test)]
+mod fixture;
 pub mod home;
 pub mod id;
 pub mod map;

@@ -68,16 +68,7 @@ impl Row {
     }
 
     fn known_at(&self, place: usize) -> KnownEntry {
-        let entry = &self.entries[place];
-        KnownEntry {
-            key: entry.key,
-            sender: entry.sender.clone(),
-            client_id: entry.client_id,
-            content_hash: self.hashes[place],
-            seq: entry.seq,
-            kind: entry.kind,
-            timestamp_ns: entry.timestamp_ns,
-        }
+        KnownEntry::of(&self.entries[place], self.hashes[place])
     }
 
     /// Its body is gone, what a retry is recognised by stays.

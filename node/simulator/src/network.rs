@@ -102,29 +102,18 @@ impl World {
         }
         let boot = self.nodes[to].boot;
         let latency = self.latency(from, to);
-        if self.storm && self.chance(0.02) {
-            let again = latency + self.latency(from, to);
-            self.later(
-                again,
-                Event::Peer {
-                    from,
-                    to,
-                    epoch: None,
-                    boot,
-                    message: message.clone(),
-                },
-            );
-        }
-        self.later(
-            latency,
-            Event::Peer {
+        let twice = self.storm && self.chance(0.02);
+        let again = twice.then(|| latency + self.latency(from, to));
+        for after in again.into_iter().chain([latency]) {
+            let event = Event::Peer {
                 from,
                 to,
                 epoch: None,
                 boot,
-                message,
-            },
-        );
+                message: message.clone(),
+            };
+            self.later(after, event);
+        }
     }
 
     /// What is on its way between two nodes is lost; both ends notice after a while.

@@ -80,7 +80,7 @@ impl World {
         let mutations = self.options.core_mutations();
         // Few conversations are simulated: on half of the nodes two of them are enough for transactions side by side.
         let usual = home::Config::default();
-        let ready_for_another = if index % 2 == 0 {
+        let ready_for_another = if index.is_multiple_of(2) {
             1
         } else {
             usual.ready_for_another

@@ -53,17 +53,29 @@ fn to_kind(kind: EntryKind) -> peer::EntryKind {
         EntryKind::FriendRequest => peer::EntryKind::FriendRequest,
         EntryKind::FriendAccepted => peer::EntryKind::FriendAccepted,
         EntryKind::Tombstone => peer::EntryKind::Tombstone,
+        EntryKind::Application => peer::EntryKind::Application,
+        EntryKind::FriendRemoved => peer::EntryKind::FriendRemoved,
+        EntryKind::AccountBlocked => peer::EntryKind::AccountBlocked,
+        EntryKind::Unannounced => peer::EntryKind::Unannounced,
+        EntryKind::Revoke => peer::EntryKind::Revoke,
+        EntryKind::Burn => peer::EntryKind::Burn,
     }
 }
 
 fn kind(kind: peer::EntryKind) -> Option<EntryKind> {
-    match kind {
-        peer::EntryKind::Unspecified => None,
-        peer::EntryKind::Message => Some(EntryKind::Message),
-        peer::EntryKind::FriendRequest => Some(EntryKind::FriendRequest),
-        peer::EntryKind::FriendAccepted => Some(EntryKind::FriendAccepted),
-        peer::EntryKind::Tombstone => Some(EntryKind::Tombstone),
-    }
+    Some(match kind {
+        peer::EntryKind::Unspecified => return None,
+        peer::EntryKind::Message => EntryKind::Message,
+        peer::EntryKind::FriendRequest => EntryKind::FriendRequest,
+        peer::EntryKind::FriendAccepted => EntryKind::FriendAccepted,
+        peer::EntryKind::Tombstone => EntryKind::Tombstone,
+        peer::EntryKind::Application => EntryKind::Application,
+        peer::EntryKind::FriendRemoved => EntryKind::FriendRemoved,
+        peer::EntryKind::AccountBlocked => EntryKind::AccountBlocked,
+        peer::EntryKind::Unannounced => EntryKind::Unannounced,
+        peer::EntryKind::Revoke => EntryKind::Revoke,
+        peer::EntryKind::Burn => EntryKind::Burn,
+    })
 }
 
 fn to_refusal(refusal: Option<Refusal>) -> peer::Refusal {
@@ -73,17 +85,23 @@ fn to_refusal(refusal: Option<Refusal>) -> peer::Refusal {
         Some(Refusal::Blocked) => peer::Refusal::Blocked,
         Some(Refusal::OwnAccount) => peer::Refusal::OwnAccount,
         Some(Refusal::AlreadyFriends) => peer::Refusal::AlreadyFriends,
+        Some(Refusal::NotRelated) => peer::Refusal::NotRelated,
+        Some(Refusal::NoSuchMessage) => peer::Refusal::NoSuchMessage,
+        Some(Refusal::NotTheirs) => peer::Refusal::NotTheirs,
     }
 }
 
 fn refusal(refusal: peer::Refusal) -> Option<Refusal> {
-    match refusal {
-        peer::Refusal::Unspecified => None,
-        peer::Refusal::NotFriends => Some(Refusal::NotFriends),
-        peer::Refusal::Blocked => Some(Refusal::Blocked),
-        peer::Refusal::OwnAccount => Some(Refusal::OwnAccount),
-        peer::Refusal::AlreadyFriends => Some(Refusal::AlreadyFriends),
-    }
+    Some(match refusal {
+        peer::Refusal::Unspecified => return None,
+        peer::Refusal::NotFriends => Refusal::NotFriends,
+        peer::Refusal::Blocked => Refusal::Blocked,
+        peer::Refusal::OwnAccount => Refusal::OwnAccount,
+        peer::Refusal::AlreadyFriends => Refusal::AlreadyFriends,
+        peer::Refusal::NotRelated => Refusal::NotRelated,
+        peer::Refusal::NoSuchMessage => Refusal::NoSuchMessage,
+        peer::Refusal::NotTheirs => Refusal::NotTheirs,
+    })
 }
 
 #[cfg(test)]

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 use tim_core::id::{AccountId, Epoch};
 use tim_core::placement;
 
+use crate::admit::{Admitted, BY_ACCOUNT};
 use crate::dsn::Engine;
 use crate::error::StoreError;
 use crate::fence::Access;
-use crate::load::Admitted;
 use crate::read;
 use crate::schema::ACCOUNT;
 use crate::seal::Place;
-use crate::statement::{Cell, KeyColumn, KeyRows, Row, join, key_rows};
+use crate::statement::{Cell, Row, join, key_rows};
 use crate::store::Database;
 use crate::transaction::{Transaction, summary};
 
@@ -232,39 +232,15 @@ impl Transaction {
         &mut self,
         accounts: &[(AccountId, Epoch)],
     ) -> Result<Vec<Admitted<bool>>, StoreError> {
-        let uses: Vec<_> = accounts
-            .iter()
-            .map(|(id, epoch)| (placement::slot(id.as_bytes()), *epoch))
-            .collect();
-        let admitted = self.admit(&uses, Access::Read).await?;
-        let mut keys = KeyRows::new();
-        for (place, (id, _)) in accounts
-            .iter()
-            .enumerate()
-            .filter(|(place, _)| admitted[*place].is_ok())
-        {
-            let key = self.database.keys().account(id);
-            keys.row()
-                .number(place as i64)
-                .number(i64::from(uses[place].0.0))
-                .bytes(&key);
-        }
-        let mut exist: Vec<Admitted<bool>> = admitted
-            .into_iter()
-            .map(|admitted| admitted.map(|()| false))
-            .collect();
+        let wanted = self.database.wanted_accounts(accounts);
+        let (keys, mut exist) = self.admit_each::<bool, 1>(&wanted).await?;
         if keys.is_empty() {
             return Ok(exist);
         }
         let engine = self.engine();
-        let columns = [
-            KeyColumn::Number("place"),
-            KeyColumn::Number("slot"),
-            KeyColumn::Bytes("account"),
-        ];
         let text = format!(
             "SELECT k.place FROM {keys} {join} tim_account a ON a.slot = k.slot AND a.account = k.account",
-            keys = key_rows(engine, &columns),
+            keys = key_rows(engine, &BY_ACCOUNT),
             join = join(engine),
         );
         for row in self

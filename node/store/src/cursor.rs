@@ -6,10 +6,10 @@ use tim_core::conversation::FenceRefusal;
 use tim_core::id::{AccountId, ConversationId, DeviceClass, Epoch, Seq};
 use tim_core::placement;
 
+use crate::admit::Admitted;
 use crate::dsn::Engine;
 use crate::error::StoreError;
 use crate::fence::Access;
-use crate::load::Admitted;
 use crate::read;
 use crate::schema::MEMBER;
 use crate::statement::{Cell, KeyColumn, KeyRows, join, key_rows};

@@ -35,21 +35,6 @@ struct Opened {
     content_hash: ContentHash,
 }
 
-impl Opened {
-    fn known(self) -> KnownEntry {
-        let Self { entry, content_hash } = self;
-        KnownEntry {
-            key: entry.key,
-            sender: entry.sender,
-            client_id: entry.client_id,
-            content_hash,
-            seq: entry.seq,
-            kind: entry.kind,
-            timestamp_ns: entry.timestamp_ns,
-        }
-    }
-}
-
 impl Database {
     /// Seals what is secret of a submission, bound to its conversation and message key.
     pub(crate) fn seal_entry(
@@ -85,7 +70,8 @@ impl Database {
         row: &QueryResult,
         column: usize,
     ) -> Result<KnownEntry, StoreError> {
-        Ok(self.opened(conversation, row, column)?.known())
+        let Opened { entry, content_hash } = self.opened(conversation, row, column)?;
+        Ok(KnownEntry::of(&entry, content_hash))
     }
 
     /// What decides whether an entry may be erased, and its sealed part as it is without the body.
@@ -105,7 +91,7 @@ impl Database {
         };
         let plain = postcard::to_stdvec(&secret).map_err(|_| self.damaged_entry("it cannot be encoded"))?;
         let tombstone = self.seal(place(&[conversation, &opened.entry.key.0]), &plain)?;
-        Ok((opened.known(), tombstone))
+        Ok((KnownEntry::of(&opened.entry, opened.content_hash), tombstone))
     }
 
     fn opened(&self, conversation: &RowKey, row: &QueryResult, column: usize) -> Result<Opened, StoreError> {

@@ -13,6 +13,7 @@
 //! ```
 
 pub mod account;
+mod admit;
 pub mod append;
 pub mod connection;
 pub mod cursor;
@@ -34,6 +35,7 @@ pub mod token;
 mod transaction;
 
 pub use account::{Account, AccountChange, Created};
+pub use admit::Admitted;
 pub use append::batch_result;
 pub use cursor::{Advanced, CursorAdvance};
 pub use dsn::{Dsn, Engine};
@@ -41,7 +43,7 @@ pub use entry::MAX_BODY_BYTES;
 pub use error::{Changed, Retry, StoreError};
 pub use fence::{Access, Fence, FenceState, Moving};
 pub use keys::StorageKeys;
-pub use load::{Admitted, EntriesAfter, HistoryQuery, Position, PositionQuery};
+pub use load::{EntriesAfter, HistoryQuery, Position, PositionQuery};
 pub use migration::Bootstrap;
 pub use repartition::step_result;
 pub use roster::{ListEntry, ListedConversation};

@@ -3,23 +3,21 @@
 //! Every call is one transaction under the fences of what it reads. What a fence refuses is answered so; the rest of
 //! the call goes on.
 
-use tim_core::conversation::{ConversationState, Entry, EntryKind, FenceRefusal, MemberCursor};
+use tim_core::conversation::{ConversationState, Entry, EntryKind, MemberCursor};
 use tim_core::id::{AccountId, ConversationId, DeviceClass, Epoch, Seq};
 use tim_core::placement;
 
+use crate::admit::{Admitted, BY_CONVERSATION, Wanted};
 use crate::error::StoreError;
 use crate::fence::Access;
 use crate::read::{self, ENTRY_COLUMNS};
 use crate::schema::LANE;
-use crate::statement::{KeyColumn, KeyRows, join, key_rows};
+use crate::statement::{KeyColumn, join, key_rows};
 use crate::store::Database;
 use crate::transaction::{Transaction, summary};
 
 /// Most entries one call returns, whatever is asked.
 pub const MAX_ENTRIES: u32 = 500;
-
-/// What one item of a call got: its answer, or the fence's refusal.
-pub type Admitted<T> = Result<T, FenceRefusal>;
 
 /// Which entries of a conversation to read, oldest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,9 +95,6 @@ impl Database {
     pub async fn entries_after(&self, query: EntriesAfter) -> Result<Vec<Entry>, StoreError> {
         self.transact(Access::Read, &move |mut transaction| {
             Box::pin(async move {
-                transaction
-                    .admit_one(&query.conversation.0, query.epoch, Access::Read)
-                    .await?;
                 let entries = transaction.entries_after(query).await?;
                 Ok((transaction, entries))
             })
@@ -114,9 +109,6 @@ impl Database {
     pub async fn history(&self, query: HistoryQuery) -> Result<Vec<Entry>, StoreError> {
         self.transact(Access::Read, &move |mut transaction| {
             Box::pin(async move {
-                transaction
-                    .admit_one(&query.conversation.0, query.epoch, Access::Read)
-                    .await?;
                 let entries = transaction.history(query).await?;
                 Ok((transaction, entries))
             })
@@ -140,63 +132,27 @@ impl Database {
 }
 
 impl Transaction {
-    /// Takes the fence of one id; its refusal is an error.
-    pub(crate) async fn admit_one(
-        &mut self,
-        id: &[u8],
-        epoch: Epoch,
-        access: Access,
-    ) -> Result<(), StoreError> {
-        let slot = placement::slot(id);
-        let admitted = self.admit(&[(slot, epoch)], access).await?;
-        match admitted.into_iter().next() {
-            Some(Err(refused)) => Err(StoreError::FenceRefused {
-                database: self.database.name().clone(),
-                slot,
-                refused,
-            }),
-            Some(Ok(())) | None => Ok(()),
-        }
-    }
-
     async fn states(
         &mut self,
         conversations: &[(ConversationId, Epoch)],
     ) -> Result<Vec<Admitted<ConversationState>>, StoreError> {
-        let uses: Vec<_> = conversations
+        let wanted: Vec<_> = conversations
             .iter()
-            .map(|(id, epoch)| (placement::slot(&id.0), *epoch))
+            .map(|(id, epoch)| Wanted {
+                slot: placement::slot(&id.0),
+                epoch: *epoch,
+                keys: [self.database.keys().conversation(id)],
+            })
             .collect();
-        let admitted = self.admit(&uses, Access::Read).await?;
-        let mut keys = KeyRows::new();
-        for (place, (id, _)) in conversations
-            .iter()
-            .enumerate()
-            .filter(|(place, _)| admitted[*place].is_ok())
-        {
-            let key = self.database.keys().conversation(id);
-            keys.row()
-                .number(place as i64)
-                .number(i64::from(uses[place].0.0))
-                .bytes(&key);
-        }
-        let mut states: Vec<Admitted<ConversationState>> = admitted
-            .into_iter()
-            .map(|admitted| admitted.map(|()| ConversationState::default()))
-            .collect();
+        let (keys, mut states) = self.admit_each::<ConversationState, 1>(&wanted).await?;
         if keys.is_empty() {
             return Ok(states);
         }
         let engine = self.engine();
-        let columns = [
-            KeyColumn::Number("place"),
-            KeyColumn::Number("slot"),
-            KeyColumn::Bytes("conversation"),
-        ];
         let text = format!(
             "SELECT k.place, c.head, c.version, c.last_timestamp_ns, c.relations FROM {keys} \
              {join} tim_conversation c ON c.slot = k.slot AND c.conversation = k.conversation",
-            keys = key_rows(engine, &columns),
+            keys = key_rows(engine, &BY_CONVERSATION),
             join = join(engine),
         );
         for row in self
@@ -211,6 +167,8 @@ impl Transaction {
     }
 
     async fn entries_after(&mut self, query: EntriesAfter) -> Result<Vec<Entry>, StoreError> {
+        self.admit_one(&query.conversation.0, query.epoch, Access::Read)
+            .await?;
         let conversation = self.database.keys().conversation(&query.conversation);
         let text = format!(
             "SELECT {ENTRY_COLUMNS} FROM tim_message m \
@@ -238,6 +196,8 @@ impl Transaction {
     }
 
     async fn history(&mut self, query: HistoryQuery) -> Result<Vec<Entry>, StoreError> {
+        self.admit_one(&query.conversation.0, query.epoch, Access::Read)
+            .await?;
         let conversation = self.database.keys().conversation(&query.conversation);
         let text = format!(
             "SELECT {ENTRY_COLUMNS} FROM tim_message m \
@@ -263,27 +223,18 @@ impl Transaction {
     }
 
     async fn positions(&mut self, queries: &[PositionQuery]) -> Result<Vec<Admitted<Position>>, StoreError> {
-        let uses: Vec<_> = queries
+        let wanted: Vec<_> = queries
             .iter()
-            .map(|query| (placement::slot(&query.conversation.0), query.epoch))
+            .map(|query| Wanted {
+                slot: placement::slot(&query.conversation.0),
+                epoch: query.epoch,
+                keys: [
+                    self.database.keys().conversation(&query.conversation),
+                    self.database.keys().account(&query.account),
+                ],
+            })
             .collect();
-        let admitted = self.admit(&uses, Access::Read).await?;
-        let mut keys = KeyRows::new();
-        for (place, query) in queries
-            .iter()
-            .enumerate()
-            .filter(|(place, _)| admitted[*place].is_ok())
-        {
-            keys.row()
-                .number(place as i64)
-                .number(i64::from(uses[place].0.0))
-                .bytes(&self.database.keys().conversation(&query.conversation))
-                .bytes(&self.database.keys().account(&query.account));
-        }
-        let mut positions: Vec<Admitted<Position>> = admitted
-            .into_iter()
-            .map(|admitted| admitted.map(|()| Position::default()))
-            .collect();
+        let (keys, mut positions) = self.admit_each::<Position, 2>(&wanted).await?;
         if keys.is_empty() {
             return Ok(positions);
         }

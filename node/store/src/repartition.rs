@@ -143,6 +143,14 @@ impl Move<'_> {
         Ok(())
     }
 
+    /// The source's fence as it was taken: it must be there, and no newer coordinator may have seen to it.
+    fn checked_source(&self, fence: Option<Fence>) -> Result<Fence, StoreError> {
+        let fence =
+            fence.ok_or_else(|| self.refuse(&self.source, "the source has no fence over the range"))?;
+        self.check_term(&self.source, &fence)?;
+        Ok(fence)
+    }
+
     /// The source's fence over what moves, read without taking it.
     async fn source_fence(&self) -> Result<Option<Fence>, StoreError> {
         let fences = self.source.fences().await?;

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use tim_core::id::{AccountId, ConversationId, Epoch};
 use tim_core::placement;
 
+use crate::admit::{Admitted, BY_ACCOUNT};
 use crate::error::StoreError;
 use crate::fence::Access;
-use crate::load::Admitted;
 use crate::read;
 use crate::schema::ACCOUNT_CONVERSATION;
 use crate::seal::Place;
-use crate::statement::{Cell, KeyColumn, KeyRows, Row, join, key_rows};
+use crate::statement::{Cell, Row, join, key_rows};
 use crate::store::Database;
 use crate::transaction::{Transaction, summary};
 
@@ -123,39 +123,16 @@ impl Transaction {
         &mut self,
         accounts: &[(AccountId, Epoch)],
     ) -> Result<Vec<Admitted<Vec<ListedConversation>>>, StoreError> {
-        let uses: Vec<_> = accounts
-            .iter()
-            .map(|(id, epoch)| (placement::slot(id.as_bytes()), *epoch))
-            .collect();
-        let admitted = self.admit(&uses, Access::Read).await?;
-        let account_keys: Vec<_> = accounts
-            .iter()
-            .map(|(id, _)| self.database.keys().account(id))
-            .collect();
-        let mut keys = KeyRows::new();
-        for place in (0..accounts.len()).filter(|place| admitted[*place].is_ok()) {
-            keys.row()
-                .number(place as i64)
-                .number(i64::from(uses[place].0.0))
-                .bytes(&account_keys[place]);
-        }
-        let mut lists: Vec<Admitted<Vec<ListedConversation>>> = admitted
-            .into_iter()
-            .map(|admitted| admitted.map(|()| Vec::new()))
-            .collect();
+        let wanted = self.database.wanted_accounts(accounts);
+        let (keys, mut lists) = self.admit_each::<Vec<ListedConversation>, 1>(&wanted).await?;
         if keys.is_empty() {
             return Ok(lists);
         }
         let engine = self.engine();
-        let columns = [
-            KeyColumn::Number("place"),
-            KeyColumn::Number("slot"),
-            KeyColumn::Bytes("account"),
-        ];
         let text = format!(
             "SELECT k.place, l.conversation, l.sealed FROM {keys} {join} tim_account_conversation l \
              ON l.slot = k.slot AND l.account = k.account AND l.listed = 1",
-            keys = key_rows(engine, &columns),
+            keys = key_rows(engine, &BY_ACCOUNT),
             join = join(engine),
         );
         for row in self
@@ -173,7 +150,7 @@ impl Transaction {
             let seal_place = Place {
                 table: &ACCOUNT_CONVERSATION,
                 column: "sealed",
-                keys: &[&account_keys[place], &conversation],
+                keys: &[&wanted[place].keys[0], &conversation],
             };
             let plain = self.database.open_sealed(seal_place, sealed)?;
             let listed = postcard::from_bytes(&plain)

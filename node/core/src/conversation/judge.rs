@@ -216,15 +216,7 @@ impl Judge<'_> {
         self.changed = true;
         let erases = submission.operation.target();
         self.erased.extend(erases);
-        self.fresh.push(KnownEntry {
-            key: entry.key,
-            sender: entry.sender.clone(),
-            client_id: entry.client_id,
-            content_hash: submission.content_hash,
-            seq: entry.seq,
-            kind: entry.kind,
-            timestamp_ns: entry.timestamp_ns,
-        });
+        self.fresh.push(KnownEntry::of(&entry, submission.content_hash));
         Verdict::Store {
             entry: Arc::new(entry),
             refusal: allowed.refusal,

@@ -77,16 +77,13 @@ impl Delivery {
             Event::ViewChanged(view) => {
                 self.view = view;
                 // Whoever was asked may be gone or no owner any more.
-                let gone: Vec<u64> = self
+                let gone: Vec<Asked> = self
                     .asked
-                    .iter()
-                    .filter(|(_, asked)| !self.view.contains(&asked.to))
-                    .map(|(request, _)| *request)
+                    .extract_if(.., |_, asked| !self.view.contains(&asked.to))
+                    .map(|(_, asked)| asked)
                     .collect();
-                for request in gone {
-                    if let Some(asked) = self.asked.remove(&request) {
-                        self.ask(now, asked.items, effects);
-                    }
+                for asked in gone {
+                    self.ask(now, asked.items, effects);
                 }
             }
             Event::Timer => self.timer(now, effects),
@@ -281,16 +278,13 @@ impl Delivery {
             .into_iter()
             .partition(|(at, _)| *at <= now);
         self.waiting = waiting;
-        let late: Vec<u64> = self
+        let late: Vec<Asked> = self
             .asked
-            .iter()
-            .filter(|(_, asked)| asked.until <= now)
-            .map(|(request, _)| *request)
+            .extract_if(.., |_, asked| asked.until <= now)
+            .map(|(_, asked)| asked)
             .collect();
-        for request in late {
-            if let Some(asked) = self.asked.remove(&request) {
-                self.again(now, asked.items);
-            }
+        for asked in late {
+            self.again(now, asked.items);
         }
         self.ask(now, due.into_iter().map(|(_, item)| item).collect(), effects);
         let next_wait = self.waiting.iter().map(|(at, _)| *at).min();

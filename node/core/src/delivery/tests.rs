@@ -2,27 +2,10 @@ use bytes::Bytes;
 
 use super::*;
 use crate::conversation::EntryKind;
+use crate::fixture::{account, node, view};
 use crate::id::{DeviceClass, Generation, MessageKey};
 use crate::presence::SessionEntry;
 use crate::time::Moment;
-use crate::view::NodeInfo;
-
-fn account(name: &str) -> AccountId {
-    AccountId::new(name).unwrap()
-}
-
-fn node(name: &str) -> NodeName {
-    NodeName::new(name).unwrap()
-}
-
-fn view(names: &[&str]) -> Arc<View> {
-    let info = |name: &&str| NodeInfo {
-        name: node(name),
-        zone: String::new(),
-        boot_generation: Generation(1),
-    };
-    Arc::new(View::new(names.iter().map(info).collect()))
-}
 
 fn committed() -> Committed {
     let entry = Entry {

@@ -4,28 +4,11 @@ use super::*;
 use crate::conversation::{
     ConversationOutcome, ConversationState, Decision, FenceRefusal, Operation, Relations, decide,
 };
-use crate::id::{AccountId, ContentHash, DeviceClass, Generation, MessageKey, SessionId};
+use crate::fixture::{account, node, view};
+use crate::id::{ContentHash, DeviceClass, MessageKey, SessionId};
 use crate::map::HomePlacement;
 use crate::placement::direct_conversation;
 use crate::time::Moment;
-use crate::view::NodeInfo;
-
-fn account(name: &str) -> AccountId {
-    AccountId::new(name).unwrap()
-}
-
-fn node(name: &str) -> NodeName {
-    NodeName::new(name).unwrap()
-}
-
-fn view(names: &[&str]) -> Arc<View> {
-    let info = |name: &&str| NodeInfo {
-        name: node(name),
-        zone: String::new(),
-        boot_generation: Generation(1),
-    };
-    Arc::new(View::new(names.iter().map(info).collect()))
-}
 
 fn map(homes: HomePlacement) -> Arc<PartitionMap> {
     Arc::new(PartitionMap::even(&[(DatabaseName::new("d0").unwrap(), homes)]).unwrap())

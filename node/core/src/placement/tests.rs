@@ -1,12 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::fixture::account;
 use crate::id::{DatabaseName, Generation};
 use crate::map::{HomePlacement, PartitionMap};
-
-fn account(name: &str) -> AccountId {
-    AccountId::new(name).unwrap()
-}
 
 fn nodes(names: &[(&str, &str)]) -> View {
     View::new(

@@ -177,16 +177,13 @@ impl Registrar {
     }
 
     fn timer(&mut self, now: Moment, effects: &mut Vec<RegistrarEffect>) {
-        let late: Vec<u64> = self
+        let late: Vec<Asked> = self
             .asked
-            .iter()
-            .filter(|(_, asked)| asked.until <= now)
-            .map(|(request, _)| *request)
+            .extract_if(.., |_, asked| asked.until <= now)
+            .map(|(_, asked)| asked)
             .collect();
-        for request in late {
-            if let Some(asked) = self.asked.remove(&request) {
-                self.lost(now, asked.sessions, self.config.retry_ms);
-            }
+        for asked in late {
+            self.lost(now, asked.sessions, self.config.retry_ms);
         }
         if !self.backlog.is_empty() && self.next_portion <= now {
             let portion: Vec<SessionId> = self

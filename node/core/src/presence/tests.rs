@@ -1,20 +1,7 @@
 use super::*;
+use crate::fixture::{node, view};
 use crate::placement;
 use crate::time::Moment;
-use crate::view::NodeInfo;
-
-fn node(name: &str) -> NodeName {
-    NodeName::new(name).unwrap()
-}
-
-fn view(names: &[&str]) -> Arc<View> {
-    let info = |name: &&str| NodeInfo {
-        name: node(name),
-        zone: String::new(),
-        boot_generation: Generation(1),
-    };
-    Arc::new(View::new(names.iter().map(info).collect()))
-}
 
 /// An account whose primary in a view is the node.
 fn account_of(primary: &str, view: &View) -> AccountId {

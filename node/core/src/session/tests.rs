@@ -2,15 +2,12 @@ use bytes::Bytes;
 
 use super::*;
 use crate::conversation::EntryKind;
-use crate::id::{AccountId, DeviceClass, MessageKey};
+use crate::fixture::account;
+use crate::id::{DeviceClass, MessageKey};
 use crate::time::Moment;
 
 const CHAT: ConversationId = ConversationId([1; 16]);
 const OTHER: ConversationId = ConversationId([2; 16]);
-
-fn account(name: &str) -> AccountId {
-    AccountId::new(name).unwrap()
-}
 
 fn from(sender: &str, seq: u64) -> Arc<Entry> {
     Arc::new(Entry {

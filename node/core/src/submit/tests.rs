@@ -2,26 +2,13 @@ use bytes::Bytes;
 
 use super::*;
 use crate::conversation::{EntryKind, Operation};
-use crate::id::{AccountId, ContentHash, DatabaseName, DeviceClass, Generation, MessageKey};
+use crate::fixture::{account, view};
+use crate::id::{ContentHash, DatabaseName, DeviceClass, MessageKey};
 use crate::map::HomePlacement;
 use crate::placement::direct_conversation;
 use crate::time::Moment;
-use crate::view::NodeInfo;
 
 const SESSION: SessionId = SessionId(7);
-
-fn account(name: &str) -> AccountId {
-    AccountId::new(name).unwrap()
-}
-
-fn view(names: &[&str]) -> Arc<View> {
-    let node = |name: &&str| NodeInfo {
-        name: NodeName::new(name).unwrap(),
-        zone: String::new(),
-        boot_generation: Generation(1),
-    };
-    Arc::new(View::new(names.iter().map(node).collect()))
-}
 
 fn submission(number: u8) -> Submission {
     Submission {

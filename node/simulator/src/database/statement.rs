@@ -30,7 +30,7 @@ impl World {
         self.answer(asker, failed.unwrap_or(reply), after);
     }
 
-    fn answer(&mut self, asker: Asker, reply: DatabaseReply, after: u64) {
+    pub(super) fn answer(&mut self, asker: Asker, reply: DatabaseReply, after: u64) {
         self.later(
             after,
             Event::Reply {

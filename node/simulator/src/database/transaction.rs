@@ -297,14 +297,7 @@ impl World {
     fn answer_batch(&mut self, asker: Asker, request: RequestId, result: BatchResult, after: u64) {
         let reply = DatabaseReply::Batch { request, result };
         let after = after + self.between(100, 800);
-        self.later(
-            after,
-            Event::Reply {
-                node: asker.node,
-                boot: asker.boot,
-                reply,
-            },
-        );
+        self.answer(asker, reply, after);
     }
 
     pub(crate) fn random_choice(&mut self, choices: u64) -> u64 {

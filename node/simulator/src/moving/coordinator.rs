@@ -152,16 +152,7 @@ impl World {
                     self.later(after, Event::Persist { life, progress });
                 }
                 Effect::Run { step, .. } => {
-                    let (stage, since) = (Stage::Begin, self.now);
-                    self.later(
-                        after,
-                        Event::Step {
-                            life,
-                            step,
-                            stage,
-                            since,
-                        },
-                    );
+                    self.step_later(after, life, step, Stage::Begin, self.now);
                 }
                 Effect::Publish(_) => self.later(after, Event::Publish { life }),
                 Effect::Stop => {}
@@ -286,15 +277,7 @@ impl World {
         match next {
             Ok(stage) => {
                 let after = self.latency();
-                self.later(
-                    after,
-                    Event::Step {
-                        life,
-                        step,
-                        stage,
-                        since,
-                    },
-                );
+                self.step_later(after, life, step, stage, since);
             }
             Err(error) => self.answer(life, step, Err(error), lost),
         }
@@ -323,9 +306,12 @@ impl World {
             self.answer(life, step, result, false);
             return;
         }
-        let stage = Stage::Begin;
+        self.step_later(RAISE_AGAIN, life, step, Stage::Begin, since);
+    }
+
+    fn step_later(&mut self, after: u64, life: usize, step: Step, stage: Stage, since: u64) {
         self.later(
-            RAISE_AGAIN,
+            after,
             Event::Step {
                 life,
                 step,

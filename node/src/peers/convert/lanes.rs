@@ -46,7 +46,12 @@ pub(in crate::peers) fn submit(
 ) -> peer::AppendRequest {
     let operation = match submission.operation {
         Operation::Message => peer::Operation::Message,
+        Operation::Application => peer::Operation::Application,
         Operation::AddFriend => peer::Operation::AddFriend,
+        Operation::RemoveFriend => peer::Operation::RemoveFriend,
+        Operation::BlockAccount => peer::Operation::BlockAccount,
+        Operation::Revoke(_) => peer::Operation::Revoke,
+        Operation::Burn(_) => peer::Operation::Burn,
     };
     peer::AppendRequest {
         lane: to_lane(stamp.lane, stamp.attempt),
@@ -62,6 +67,7 @@ pub(in crate::peers) fn submit(
             content_hash: to_bytes(submission.content_hash.0),
             body: submission.body.clone(),
             sent: submission.attempt,
+            target: submission.operation.target().map_or(0, |target| target.0),
         })),
         trace: to_trace(trace),
     }
@@ -97,7 +103,12 @@ fn submission(lane: LaneId, submit: peer::Submit) -> Option<Submission> {
         operation: match submit.operation() {
             peer::Operation::Unspecified => return None,
             peer::Operation::Message => Operation::Message,
+            peer::Operation::Application => Operation::Application,
             peer::Operation::AddFriend => Operation::AddFriend,
+            peer::Operation::RemoveFriend => Operation::RemoveFriend,
+            peer::Operation::BlockAccount => Operation::BlockAccount,
+            peer::Operation::Revoke => Operation::Revoke(Seq(submit.target)),
+            peer::Operation::Burn => Operation::Burn(Seq(submit.target)),
         },
         key: MessageKey(bytes16(&submit.message_key)?),
         conversation: lane.conversation,

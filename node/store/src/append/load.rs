@@ -7,6 +7,7 @@ use tim_core::conversation::{ConversationState, KnownEntry, MemberCursor};
 use tim_core::id::{AccountId, DeviceClass, Seq};
 
 use super::Prepared;
+use crate::admit::BY_CONVERSATION;
 use crate::dsn::Engine;
 use crate::error::StoreError;
 use crate::keys::RowKey;
@@ -26,12 +27,6 @@ pub(super) struct Target {
     pub(super) tombstone: Vec<u8>,
 }
 
-const BY_CONVERSATION: [KeyColumn; 3] = [
-    KeyColumn::Number("place"),
-    KeyColumn::Number("slot"),
-    KeyColumn::Bytes("conversation"),
-];
-
 impl Transaction {
     /// Locks the rows of conversations in key order and reads them; those without a row are left out.
     pub(super) async fn lock_conversations(
@@ -41,14 +36,7 @@ impl Transaction {
     ) -> Result<ByPlace<ConversationState>, StoreError> {
         let mut order: Vec<usize> = places.to_vec();
         order.sort_unstable_by_key(|place| (prepared[*place].slot, prepared[*place].conversation));
-        let mut keys = KeyRows::new();
-        for place in order {
-            let one = &prepared[place];
-            keys.row()
-                .number(place as i64)
-                .number(i64::from(one.slot.0))
-                .bytes(&one.conversation);
-        }
+        let keys = conversation_keys(prepared, order);
         if keys.is_empty() {
             return Ok(HashMap::new());
         }
@@ -212,17 +200,8 @@ impl Transaction {
         prepared: &[Prepared<'_>],
         states: &ByPlace<ConversationState>,
     ) -> Result<ByPlace<Vec<MemberCursor>>, StoreError> {
-        let mut keys = KeyRows::new();
-        for (place, one) in prepared
-            .iter()
-            .enumerate()
-            .filter(|(place, _)| states.contains_key(place))
-        {
-            keys.row()
-                .number(place as i64)
-                .number(i64::from(one.slot.0))
-                .bytes(&one.conversation);
-        }
+        let with_row = (0..prepared.len()).filter(|place| states.contains_key(place));
+        let keys = conversation_keys(prepared, with_row);
         if keys.is_empty() {
             return Ok(HashMap::new());
         }
@@ -268,4 +247,17 @@ impl Transaction {
         }
         names
     }
+}
+
+/// Key rows of [`BY_CONVERSATION`], in the given order.
+fn conversation_keys(prepared: &[Prepared<'_>], places: impl IntoIterator<Item = usize>) -> KeyRows {
+    let mut keys = KeyRows::new();
+    for place in places {
+        let one = &prepared[place];
+        keys.row()
+            .number(place as i64)
+            .number(i64::from(one.slot.0))
+            .bytes(&one.conversation);
+    }
+    keys
 }

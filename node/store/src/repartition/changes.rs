@@ -80,9 +80,7 @@ impl Move<'_> {
             .transact(Access::Write, &move |mut transaction| {
                 Box::pin(async move {
                     let fence = transaction.hold_at(self.plan.from).await?;
-                    let fence = fence
-                        .ok_or_else(|| self.refuse(&self.source, "the source has no fence over the range"))?;
-                    self.check_term(&self.source, &fence)?;
+                    let fence = self.checked_source(fence)?;
                     if !self.is_ours(&fence) {
                         return Err(self.refuse(&self.source, "the source is not marked for this move"));
                     }

@@ -21,9 +21,7 @@ impl Move<'_> {
             .transact(Access::Write, &move |mut transaction| {
                 Box::pin(async move {
                     let fence = transaction.hold_at(self.plan.from).await?;
-                    let fence = fence
-                        .ok_or_else(|| self.refuse(&self.source, "the source has no fence over the range"))?;
-                    self.check_term(&self.source, &fence)?;
+                    let fence = self.checked_source(fence)?;
                     if !self.has_moved(&fence) {
                         return Err(self.refuse(&self.source, "the source has not moved the range"));
                     }

@@ -118,12 +118,9 @@ impl Move<'_> {
             .await
     }
 
-    async fn raised_source(&self, transaction: &mut Transaction) -> Result<Fence, StoreError> {
+    pub(super) async fn raised_source(&self, transaction: &mut Transaction) -> Result<Fence, StoreError> {
         let fence = transaction.raise_at(self.plan.from).await?;
-        let fence =
-            fence.ok_or_else(|| self.refuse(&self.source, "the source has no fence over the range"))?;
-        self.check_term(&self.source, &fence)?;
-        Ok(fence)
+        self.checked_source(fence)
     }
 }
 

@@ -91,11 +91,7 @@ impl Move<'_> {
         self.source
             .transact(Access::Write, &move |mut transaction| {
                 Box::pin(async move {
-                    let plan = self.plan;
-                    let Some(fence) = transaction.raise_at(plan.from).await? else {
-                        return Err(self.refuse(&self.source, "the source has no fence over the range"));
-                    };
-                    self.check_term(&self.source, &fence)?;
+                    let fence = self.raised_source(&mut transaction).await?;
                     if !self.has_moved(&fence) {
                         self.check_source(&fence)?;
                         let moving = Some(self.moving(&self.target));

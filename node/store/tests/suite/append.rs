@@ -6,7 +6,9 @@ use tim_core::conversation::{
 use tim_core::id::{ConversationId, Seq, Version};
 use tim_store::{CursorAdvance, EntriesAfter};
 
-use crate::support::{EPOCH, Engine, Fresh, NOW_NS, Pair, append_one, on_every_engine, stored, submission};
+use crate::support::{
+    EPOCH, Engine, Fresh, NOW_NS, Pair, append_one, on_every_engine, state_of, stored, submission,
+};
 
 on_every_engine!(
     messages_are_numbered_in_order_and_read_back,
@@ -56,12 +58,7 @@ async fn messages_are_numbered_in_order_and_read_back(engine: Engine) {
         );
         assert_eq!((entry.timestamp_ns, entry.client_id), (NOW_NS, None));
     }
-    let state = database
-        .open_conversations(&[(pair.id, EPOCH)])
-        .await
-        .unwrap()
-        .remove(0)
-        .unwrap();
+    let state = state_of(&database, &pair).await;
     assert_eq!(
         (state.head, state.version, state.last_timestamp_ns),
         (Seq(6), Version(3), NOW_NS)

@@ -8,7 +8,9 @@ use tim_core::conversation::ConversationOutcome;
 use tim_store::{Changed, Retry, StoreError};
 
 use crate::database::{Kind, Server};
-use crate::support::{CLUSTER, EPOCH, Engine, Fresh, KEY, NOW_NS, Pair, node_with, on_every_engine, whole};
+use crate::support::{
+    CLUSTER, EPOCH, Engine, Fresh, KEY, NOW_NS, Pair, node_with, on_every_engine, state_of, whole,
+};
 
 on_every_engine!(a_user_without_rights_changes_nothing_and_it_heals);
 
@@ -190,12 +192,7 @@ async fn full_disk_process() {
         );
     }
     // Reads go on, and everything acknowledged is there.
-    let state = database
-        .open_conversations(&[(pair.id, EPOCH)])
-        .await
-        .unwrap()
-        .remove(0)
-        .unwrap();
+    let state = state_of(&database, &pair).await;
     assert_eq!(state.version.0, version);
     std::fs::remove_file(format!("{folder}/ballast")).unwrap();
     let outcomes = database

@@ -77,15 +77,7 @@ impl Model {
                     for erased in entries.iter_mut().filter(|known| Some(known.seq) == *erases) {
                         erased.kind = EntryKind::Tombstone;
                     }
-                    entries.push(KnownEntry {
-                        key: entry.key,
-                        sender: entry.sender.clone(),
-                        client_id: entry.client_id,
-                        content_hash: submission.content_hash,
-                        seq: entry.seq,
-                        kind: entry.kind,
-                        timestamp_ns: entry.timestamp_ns,
-                    });
+                    entries.push(KnownEntry::of(entry, submission.content_hash));
                 }
             }
         }

@@ -61,24 +61,11 @@ async fn a_quiet_range_moves(source: Engine, target: Engine) {
     split.finish(&store).await;
     check_filled(&store, &pairs).await;
     // Nothing of the range is left behind, and the fence row points to who has it.
-    for table in [
-        "account",
-        "token",
-        "account_conversation",
-        "conversation",
-        "member",
-        "message",
-        "change",
-    ] {
+    for table in MOVED_TABLES.into_iter().chain(["change"]) {
         let text = format!("SELECT COUNT(*) FROM tim_{table} WHERE slot >= {}", HALF.0);
         assert_eq!(split.source.sql(&text).await, "0", "{table}");
     }
-    let fences = store
-        .database(&database_name("d0"))
-        .unwrap()
-        .fences()
-        .await
-        .unwrap();
+    let fences = fences(&store, "d0").await;
     assert_eq!(
         (fences[0].from, fences[0].to, fences[0].epoch),
         (Slot(0), HALF, EPOCH)

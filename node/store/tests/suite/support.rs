@@ -5,7 +5,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use bytes::Bytes;
 use tempfile::TempDir;
-use tim_core::conversation::{ConversationBatch, ConversationOutcome, Operation, Submission, Verdict};
+use tim_core::conversation::{
+    ConversationBatch, ConversationOutcome, ConversationState, Operation, Submission, Verdict,
+};
 use tim_core::id::{
     AccountId, ContentHash, ConversationId, DatabaseName, DeviceClass, Epoch, MessageKey, Seq, Version,
 };
@@ -92,6 +94,16 @@ impl Fresh {
                 row.map_or(String::new(), |row| row.get::<i64, _>(0).to_string())
             }
         }
+    }
+
+    /// What of a table adds up to, as text.
+    pub(crate) async fn sum(&self, summand: &str, table: &str) -> String {
+        let integer = match self.engine {
+            Engine::MariaDb => "SIGNED",
+            Engine::Sqlite | Engine::Postgres => "BIGINT",
+        };
+        self.sql(&format!("SELECT CAST(SUM({summand}) AS {integer}) FROM {table}"))
+            .await
     }
 
     /// A node's view of the database, not prepared.
@@ -212,6 +224,12 @@ pub(crate) const NOW_NS: i64 = 1_700_000_000_000_000_000;
 
 pub(crate) async fn append_one(database: &Database, batch: ConversationBatch) -> ConversationOutcome {
     database.append(&[batch], NOW_NS).await.unwrap().remove(0)
+}
+
+/// The row of a pair's conversation as a home would load it.
+pub(crate) async fn state_of(database: &Database, pair: &Pair) -> ConversationState {
+    let mut states = database.open_conversations(&[(pair.id, EPOCH)]).await.unwrap();
+    states.remove(0).unwrap()
 }
 
 /// The places of what was stored; panics on anything else.

@@ -2,12 +2,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::fixture::account;
 use crate::id::{ContentHash, DeviceClass, Epoch, MessageKey, Seq, Version};
 use crate::placement::direct_conversation;
-
-fn account(name: &str) -> AccountId {
-    AccountId::new(name).unwrap()
-}
 
 fn submission(from: &str, to: &str, number: u8, operation: Operation) -> Submission {
     Submission {
@@ -68,15 +65,7 @@ fn stored(verdict: &Verdict) -> &Entry {
 }
 
 fn known_of(entry: &Entry, submission: &Submission) -> KnownEntry {
-    KnownEntry {
-        key: entry.key,
-        sender: entry.sender.clone(),
-        client_id: entry.client_id,
-        content_hash: submission.content_hash,
-        seq: entry.seq,
-        kind: entry.kind,
-        timestamp_ns: entry.timestamp_ns,
-    }
+    KnownEntry::of(entry, submission.content_hash)
 }
 
 #[test]

@@ -36,23 +36,10 @@ async fn a_cancelled_move_leaves_the_source_as_it_was(engine: Engine) {
     split.step(&store, Step::Close { attempt: 1 }).await;
     assert_eq!(split.step(&store, Step::UnmarkSource).await, Done::Ok);
     while split.step(&store, Step::CleanTarget).await != (Done::Cleaned { finished: true }) {}
-    assert_eq!(
-        store
-            .database(&database_name("d1"))
-            .unwrap()
-            .fences()
-            .await
-            .unwrap(),
-        []
-    );
+    assert_eq!(fences(&store, "d1").await, []);
     assert_eq!(split.target.sql("SELECT COUNT(*) FROM tim_message").await, "0");
     assert_eq!(split.target.sql("SELECT COUNT(*) FROM tim_copy").await, "0");
-    let fences = store
-        .database(&database_name("d0"))
-        .unwrap()
-        .fences()
-        .await
-        .unwrap();
+    let fences = fences(&store, "d0").await;
     assert_eq!(
         (fences.len(), &fences[0].state, fences[0].copying),
         (1, &FenceState::Open, false)
@@ -193,10 +180,7 @@ async fn a_stale_copy_does_not_overwrite(engine: Engine) {
     let split = Split::new(engine, engine).await;
     let store = split.node().await;
     let database = store.database(&database_name("d0")).unwrap();
-    let pair = pairs(20)
-        .into_iter()
-        .find(|pair| placement::slot(&pair.id.0) >= HALF)
-        .unwrap();
+    let pair = moving_pair();
     pair.befriend(&database).await;
     split.copied(&store).await;
     // The target has a newer row than a copy that begins again from the start.
@@ -206,34 +190,14 @@ async fn a_stale_copy_does_not_overwrite(engine: Engine) {
         .await;
     split.target.sql("DELETE FROM tim_copy").await;
     split.copy_all(&store).await;
-    assert_eq!(
-        split
-            .target
-            .sql(
-                "SELECT CAST(SUM(head) AS SIGNED) FROM tim_conversation"
-                    .replace(
-                        "SIGNED",
-                        if engine == Engine::MariaDb {
-                            "SIGNED"
-                        } else {
-                            "BIGINT"
-                        }
-                    )
-                    .as_str()
-            )
-            .await,
-        "9"
-    );
+    assert_eq!(split.target.sum("head", "tim_conversation").await, "9");
 }
 
 async fn a_dead_coordinator_stops_nobody(engine: Engine) {
     let split = Split::new(engine, engine).await;
     let store = split.node().await;
     let database = store.database(&database_name("d0")).unwrap();
-    let moving = pairs(20)
-        .into_iter()
-        .find(|pair| placement::slot(&pair.id.0) >= HALF)
-        .unwrap();
+    let moving = moving_pair();
     let staying = pairs(20)
         .into_iter()
         .find(|pair| placement::slot(&pair.id.0) < HALF)
@@ -348,14 +312,7 @@ async fn a_new_coordinator_goes_on_where_the_old_one_ended(engine: Engine) {
     }
     let total: u64 = copied.values().sum();
     let mut there = 0;
-    for table in [
-        "account",
-        "token",
-        "account_conversation",
-        "conversation",
-        "member",
-        "message",
-    ] {
+    for table in MOVED_TABLES {
         there += split
             .target
             .sql(&format!("SELECT COUNT(*) FROM tim_{table}"))
@@ -391,10 +348,7 @@ async fn large_rows_are_copied_in_small_pieces(engine: Engine) {
     let split = Split::new(engine, engine).await;
     let store = split.node().await;
     let database = store.database(&database_name("d0")).unwrap();
-    let pair = pairs(20)
-        .into_iter()
-        .find(|pair| placement::slot(&pair.id.0) >= HALF)
-        .unwrap();
+    let pair = moving_pair();
     pair.befriend(&database).await;
     let large = vec![b'x'; 1 << 20];
     for version in 2..12 {
@@ -405,17 +359,7 @@ async fn large_rows_are_copied_in_small_pieces(engine: Engine) {
     }
     split.step(&store, Step::PrepareTarget).await;
     split.step(&store, Step::MarkSource).await;
-    let mut pieces = Vec::new();
-    loop {
-        let done = split.step(&store, Step::CopyChunk).await;
-        let Done::Copied { rows, finished } = done else {
-            panic!("{done:?}")
-        };
-        pieces.push(rows);
-        if finished {
-            break;
-        }
-    }
+    let pieces = split.copied_pieces(&store).await;
     assert!(pieces.iter().all(|rows| *rows <= 6), "{pieces:?}");
     assert!(split.is_equal(&store).await);
 }

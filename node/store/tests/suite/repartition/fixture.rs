@@ -9,12 +9,24 @@ use tim_core::id::{Epoch, Seq, Slot, Term};
 use tim_core::map::HomePlacement;
 use tim_core::placement::{self, SLOT_COUNT};
 use tim_core::repartition::{Done, OperationId, Plan, Step};
-use tim_store::{Account, CursorAdvance, Database, EntriesAfter, ListEntry, ListedConversation, Store};
+use tim_store::{
+    Account, CursorAdvance, Database, EntriesAfter, Fence, ListEntry, ListedConversation, Store,
+};
 
 use crate::support::{EPOCH, Engine, Fresh, NOW_NS, Pair, database_name, node_with, whole};
 
 /// Where the slots are split.
 pub(super) const HALF: Slot = Slot(SLOT_COUNT / 2);
+
+/// The tables whose rows move.
+pub(super) const MOVED_TABLES: [&str; 6] = [
+    "account",
+    "token",
+    "account_conversation",
+    "conversation",
+    "member",
+    "message",
+];
 
 /// Two databases, of which d1 is empty, and the plan to move the upper half of d0 there.
 pub(super) struct Split {
@@ -70,6 +82,21 @@ impl Split {
         store.run_step(&self.plan, Term(1), &step).await.unwrap()
     }
 
+    /// How many rows each piece of the copy has.
+    pub(super) async fn copied_pieces(&self, store: &Store) -> Vec<u64> {
+        let mut pieces = Vec::new();
+        loop {
+            let done = self.step(store, Step::CopyChunk).await;
+            let Done::Copied { rows, finished } = done else {
+                panic!("{done:?}")
+            };
+            pieces.push(rows);
+            if finished {
+                return pieces;
+            }
+        }
+    }
+
     pub(super) async fn copy_all(&self, store: &Store) {
         while !matches!(
             self.step(store, Step::CopyChunk).await,
@@ -103,6 +130,11 @@ impl Split {
         assert_eq!(self.step(store, Step::OpenTarget).await, Done::Ok);
         while self.step(store, Step::CleanSource).await != (Done::Cleaned { finished: true }) {}
     }
+}
+
+pub(super) async fn fences(store: &Store, database: &str) -> Vec<Fence> {
+    let database = store.database(&database_name(database)).unwrap();
+    database.fences().await.unwrap()
 }
 
 /// Where a conversation is after the split, and under which epoch.

@@ -36,13 +36,8 @@ async fn a_part_of_what_moved_comes_back(engine: Engine) {
     back.copied(&store).await;
     back.finish(&store).await;
     let of = async |name: &str| {
-        let fences = store
-            .database(&database_name(name))
-            .unwrap()
-            .fences()
+        fences(&store, name)
             .await
-            .unwrap();
-        fences
             .into_iter()
             .map(|fence| (fence.from, fence.to, fence.epoch, fence.state))
             .collect::<Vec<_>>()
@@ -84,12 +79,7 @@ async fn a_preparation_that_came_too_late_stops_no_other_range(engine: Engine) {
         let prepared = store.run_step(&later, Term(2), &Step::PrepareTarget).await;
         assert_eq!(prepared.unwrap(), Done::Ok);
     }
-    let fences = store
-        .database(&database_name("d1"))
-        .unwrap()
-        .fences()
-        .await
-        .unwrap();
+    let fences = fences(&store, "d1").await;
     let bounds: Vec<(u32, u32)> = fences.iter().map(|fence| (fence.from.0, fence.to.0)).collect();
     let half = HALF.0;
     assert_eq!(
