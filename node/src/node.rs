@@ -3,14 +3,16 @@
 use crate::accounts::Accounts;
 use crate::admission::Admission;
 use crate::board::Board;
+use crate::commands::Absences;
 use crate::databases::Databases;
 use crate::drain::DrainControl;
 use crate::engine::Engine;
 use crate::metrics::Metrics;
-use crate::peers::Peers;
-use crate::session::SessionTable;
+use crate::peers::{Peers, ToPeer};
+use crate::session::{Input, Relayed, SessionTable};
 use crate::wheel::Wheel;
 use arc_swap::ArcSwap;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -55,6 +57,7 @@ pub(crate) struct Node {
     pub(crate) databases: Arc<Databases>,
     pub(crate) peers: Arc<Peers>,
     pub(crate) accounts: Accounts,
+    pub(crate) absences: Absences,
     pub(crate) membership: Membership,
     pub(crate) members: watch::Receiver<Arc<Members>>,
     pub(crate) view: ArcSwap<View>,
@@ -92,23 +95,50 @@ impl Node {
 
     /// Where the sessions of an account are, by the shard's primary; nobody when it cannot be asked.
     pub(crate) async fn look_up(&self, account: &AccountId) -> Vec<SessionEntry> {
+        let mut found = self.look_up_all(vec![account.clone()]).await;
+        found.pop().map(|(_, sessions)| sessions).unwrap_or_default()
+    }
+
+    /// Where the sessions of accounts are, one question per primary; in any order.
+    pub(crate) async fn look_up_all(&self, accounts: Vec<AccountId>) -> Vec<(AccountId, Vec<SessionEntry>)> {
         let view = self.view.load_full();
-        let Some(primary) = placement::shard_owners_of(account, &view).primary.cloned() else {
-            return Vec::new();
-        };
-        let lookup = if primary == self.name {
-            let accounts = vec![account.clone()];
-            self.engine
-                .look_up(self.name.clone(), accounts)
-                .await
-                .into_iter()
-                .next()
-        } else {
-            self.peers.look_up(&primary, view.hash(), account).await
-        };
-        match lookup {
-            Some(Lookup::Found(sessions) | Lookup::Unknown { seen: sessions }) => sessions,
-            Some(Lookup::Nobody) | None => Vec::new(),
+        let mut found = Vec::with_capacity(accounts.len());
+        let mut by_primary: HashMap<NodeName, Vec<AccountId>> = HashMap::new();
+        for account in accounts {
+            match placement::shard_owners_of(&account, &view).primary.cloned() {
+                Some(primary) => by_primary.entry(primary).or_default().push(account),
+                None => found.push((account, Vec::new())),
+            }
+        }
+        for (primary, accounts) in by_primary {
+            let lookups = if primary == self.name {
+                self.engine.look_up(self.name.clone(), accounts.clone()).await
+            } else {
+                let asked = self.peers.look_up(&primary, view.hash(), &accounts).await;
+                asked.unwrap_or_default()
+            };
+            let nobody = std::iter::repeat(Lookup::Nobody);
+            for (account, lookup) in accounts.into_iter().zip(lookups.into_iter().chain(nobody)) {
+                let sessions = match lookup {
+                    Lookup::Found(sessions) | Lookup::Unknown { seen: sessions } => sessions,
+                    Lookup::Nobody => Vec::new(),
+                };
+                found.push((account, sessions));
+            }
+        }
+        found
+    }
+
+    /// Sends what is not stored to sessions wherever they are. Who has ended misses it; nothing is owed.
+    pub(crate) fn relay(&self, sessions: &[SessionEntry], relayed: &Arc<Relayed>) {
+        for entry in sessions {
+            let relayed = Arc::clone(relayed);
+            if entry.node == self.name {
+                let _ = self.sessions.post(entry.session, Input::Relayed(relayed));
+            } else {
+                let session = entry.session;
+                self.peers.send(&entry.node, ToPeer::Relay { session, relayed });
+            }
         }
     }
 }

@@ -27,6 +27,15 @@ pub(crate) struct Accounts {
     existing: Cache<AccountId, ()>,
 }
 
+/// How the change of a password ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PasswordChange {
+    /// It counts from now on, on every node.
+    Changed,
+    /// The old one is not what it was said to be, or not any more.
+    WrongPassword,
+}
+
 /// Who has logged in.
 #[derive(Debug)]
 pub(crate) struct LoggedIn {
@@ -72,6 +81,17 @@ impl Accounts {
         Ok(found.is_some())
     }
 
+    /// Whether all of some accounts exist; those that are not remembered are looked for together.
+    pub(crate) async fn all_exist(&self, node: &Node, mut accounts: Vec<AccountId>) -> Result<bool, Refusal> {
+        accounts.retain(|account| !self.existing.contains_key(account));
+        let found = node.databases.find_accounts(&accounts).await;
+        let found = found.map_err(|report| Refusal::database(&report))?;
+        for account in found.iter().flatten() {
+            self.existing.insert(account.id.clone(), ());
+        }
+        Ok(found.iter().all(Option::is_some))
+    }
+
     async fn register(&self, node: &Node, auth: &TimAuth) -> Result<AccountId, Refusal> {
         let (id, password) = credentials(node, auth)?;
         if self.exists(node, &id).await? {
@@ -112,6 +132,49 @@ impl Accounts {
         }
         self.existing.insert(id.clone(), ());
         Ok(Some(id))
+    }
+
+    /// Changes a password for whom knows the present one. Credentials that were verified under the old one are
+    /// forgotten by that: they are kept together with the stored form that they fitted.
+    pub(crate) async fn change_password(
+        &self,
+        node: &Node,
+        account: &AccountId,
+        old: String,
+        new: String,
+    ) -> Result<PasswordChange, Refusal> {
+        if new.is_empty() || new.len() > CREDENTIAL_BYTES_MAX {
+            return Err(parameters(&format!(
+                "request.reqStr2: {} bytes; a password has 1 to {CREDENTIAL_BYTES_MAX}",
+                new.len()
+            )));
+        }
+        if old.len() > CREDENTIAL_BYTES_MAX {
+            return Ok(PasswordChange::WrongPassword);
+        }
+        let found = node.databases.find_account(account).await;
+        let found = found.map_err(|report| Refusal::database(&report))?;
+        let Some(stored) = found.map(|account| account.password_hash) else {
+            return Ok(PasswordChange::WrongPassword);
+        };
+        if !self.workers.verify(old, Some(stored.clone())).await? {
+            return Ok(PasswordChange::WrongPassword);
+        }
+        let fresh = self.workers.hash(new).await?;
+        let change = |account: &mut Account| {
+            // Of two changes that began with one password, one counts.
+            let present = account.password_hash == stored;
+            if present {
+                account.password_hash.clone_from(&fresh);
+            }
+            present
+        };
+        let changed = node.databases.change_account(account, &change).await;
+        let changed = changed.map_err(|report| Refusal::database(&report))?;
+        Ok(match changed {
+            Some(account) if account.password_hash == fresh => PasswordChange::Changed,
+            _ => PasswordChange::WrongPassword,
+        })
     }
 
     async fn token(&self, node: &Node, auth: &TimAuth) -> Result<TimAck, Refusal> {

@@ -1,11 +1,12 @@
-//! Commands 90, 92, 93: messages. Here one-to-one, stored (odType 1) or relayed (odType 5).
+//! Commands 90, 92, 93: messages between two accounts, stored, taken back, burnt, or relayed. What a message does is
+//! said by its odType, whichever of the three commands brings it.
 
 use super::{Refusal, relay};
 use crate::edge::Connection;
 use crate::session::{Envelope, Pending};
 use std::time::Instant;
 use tim_core::conversation::{Operation, Submission};
-use tim_core::id::AccountId;
+use tim_core::id::{AccountId, Seq};
 use tim_core::placement;
 use tim_telemetry::{Kind, Span, attribute, names};
 use tim_wire::structs::{message_kind, operation};
@@ -17,16 +18,22 @@ pub(super) struct Checked {
     pub(super) to: AccountId,
 }
 
+/// How a message goes on.
+enum Way {
+    /// Stored by its conversation's home.
+    Stored(Operation),
+    /// Straight to who is online.
+    Relayed,
+}
+
 /// Takes a message.
 pub(super) fn begin(connection: &mut Connection, command: Command, message: TimMessage) {
     let id = client_id(&message);
     let checked = check(connection, message);
     match checked {
         Err(refusal) => refuse(connection, command.tim_type(), id, refusal),
-        Ok(checked) if checked.message.od_type == operation::STREAM => {
-            relay::begin(connection, command, checked)
-        }
-        Ok(checked) => submit(connection, command, checked),
+        Ok((Way::Relayed, checked)) => relay::begin(connection, command, checked),
+        Ok((Way::Stored(operation), checked)) => submit(connection, command, operation, checked),
     }
 }
 
@@ -41,7 +48,7 @@ pub(super) fn refuse(connection: &mut Connection, tim_type: i8, id: Option<i64>,
     refusal.of_message(id).answer(connection, tim_type);
 }
 
-fn check(connection: &Connection, mut message: TimMessage) -> Result<Checked, Refusal> {
+fn check(connection: &Connection, mut message: TimMessage) -> Result<(Way, Checked), Refusal> {
     // One client library never sets the kinds of its stream messages.
     if message.ms_type == 0
         && message.od_type == 0
@@ -63,22 +70,39 @@ fn check(connection: &Connection, mut message: TimMessage) -> Result<Checked, Re
             return Err(Refusal::field(ErrorCode::Parameters, detail));
         }
     }
-    match message.od_type {
-        operation::NORMAL | operation::STREAM => {}
-        operation::REVOKE | operation::BURN | operation::BUSINESS | operation::APPLICATION_FIRST.. => {
-            let detail = format!("odType {} is not offered by this version", message.od_type);
-            return Err(Refusal::operation_not_supported(&detail));
-        }
-        other => {
-            let detail = format!("message.odType: {other}; valid: 1, 5");
-            return Err(Refusal::field(ErrorCode::Parameters, detail));
-        }
-    }
+    let way = way(&message)?;
     let to = account(connection, message.to_node(), "message.to")?;
     if connection.live.as_ref().is_some_and(|live| live.account == to) {
         return Err(Refusal::plain(ErrorCode::PermissionDenied, "own_account"));
     }
-    Ok(Checked { message, to })
+    Ok((way, Checked { message, to }))
+}
+
+fn way(message: &TimMessage) -> Result<Way, Refusal> {
+    Ok(match message.od_type {
+        operation::STREAM => Way::Relayed,
+        operation::NORMAL => Way::Stored(Operation::Message),
+        operation::REVOKE => Way::Stored(Operation::Revoke(target(message)?)),
+        operation::BURN => Way::Stored(Operation::Burn(target(message)?)),
+        operation::APPLICATION_FIRST.. => Way::Stored(Operation::Application),
+        operation::BUSINESS => {
+            let detail = "message.odType: 4; notices come from the server alone".to_owned();
+            return Err(Refusal::field(ErrorCode::Parameters, detail));
+        }
+        other => {
+            let detail = format!("message.odType: {other}; valid: 1, 2, 3, 5, 31 to 127");
+            return Err(Refusal::field(ErrorCode::Parameters, detail));
+        }
+    })
+}
+
+/// The number of the message that is taken back or burnt.
+fn target(message: &TimMessage) -> Result<Seq, Refusal> {
+    let number = message.mid.and_then(|mid| u64::try_from(mid).ok());
+    number.filter(|number| *number > 0).map(Seq).ok_or_else(|| {
+        let detail = "message.mid: missing; the number of the message to take back or burn is needed";
+        Refusal::field(ErrorCode::Parameters, detail.to_owned())
+    })
 }
 
 /// An account id that is at least well-formed.
@@ -102,7 +126,7 @@ pub(super) fn account(
     }
 }
 
-fn submit(connection: &mut Connection, command: Command, checked: Checked) {
+fn submit(connection: &mut Connection, command: Command, operation: Operation, checked: Checked) {
     let conversation = match &connection.live {
         Some(live) => placement::direct_conversation(&live.account, &checked.to),
         None => return,
@@ -118,7 +142,7 @@ fn submit(connection: &mut Connection, command: Command, checked: Checked) {
         span.set(attribute(&names::MESSAGING_SYSTEM, "tim"));
         span.set(attribute(&names::MESSAGING_DESTINATION_TEMPLATE, "direct"));
     }
-    hand_in(connection, command.tim_type(), Operation::Message, checked, span);
+    hand_in(connection, command.tim_type(), operation, checked, span);
 }
 
 /// Gives a message or a notice to its lane and remembers what to answer.
@@ -137,7 +161,7 @@ pub(super) fn hand_in(
         domain: live.sender.tid.domain.clone(),
         ..Tid::of(to.as_str())
     };
-    let (body, content_hash) = Envelope::seal(message, &live.sender.tid, to_tid);
+    let (body, content_hash) = Envelope::seal(message, &live.sender.tid, to_tid, operation.target());
     if body.len() > tim_store::MAX_BODY_BYTES {
         // Said here: in a home it would be in the way of what others send.
         let refusal = Refusal::too_large(body.len());

@@ -2,13 +2,18 @@
 
 mod business;
 mod history;
+mod lists;
 mod login;
 mod message;
 mod outcome;
+mod password;
+mod presence;
+mod profiles;
 mod refuse;
 mod relay;
 
 pub(crate) use outcome::outcome;
+pub(crate) use presence::{Absences, session_ended};
 pub(crate) use refuse::Refusal;
 
 use crate::edge::Connection;
@@ -69,8 +74,11 @@ fn after_login(connection: &mut Connection, frame: &ClientFrame, request: Client
         }
         ClientRequest::Login(_) => out.push(frames::ack(&TimAck::success(Command::Auth), live.encoding)),
         ClientRequest::OfflineMessages => live.handle(&node, mailbox, Event::OfflineRequested, out),
-        // Taken and not passed on until presence between users has its issue.
-        ClientRequest::BroadcastPresence(_) | ClientRequest::Presence(_) => {}
+        ClientRequest::BroadcastPresence(presence) => {
+            presence::begin(connection, Command::BroadcastPresence, presence);
+        }
+        ClientRequest::Presence(presence) => presence::begin(connection, Command::Presence, presence),
+        ClientRequest::Nodes(nodes) => profiles::begin(connection, nodes),
         ClientRequest::PullMessages(request) => history::begin(connection, request),
         ClientRequest::Business(request) => business::begin(connection, request),
         ClientRequest::Message { command, message } => message::begin(connection, command, message),

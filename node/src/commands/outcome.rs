@@ -2,14 +2,17 @@
 
 use super::Refusal;
 use crate::edge::{Connection, Continuation};
-use crate::session::Pending;
+use crate::session::{Pending, frames};
 use std::sync::Arc;
 use tim_core::conversation::{self, Operation};
 use tim_core::id::{ConversationId, MessageKey};
 use tim_core::session::Event;
 use tim_core::submit::Outcome;
-use tim_wire::ErrorCode;
 use tim_wire::structs::business;
+use tim_wire::{Command, Encoding, ErrorCode, TimAck};
+
+/// `TimAck.t` of a revoke or burn in a chat of two accounts.
+const IN_DIRECT_CHAT: i32 = 2;
 
 /// Tells the sender.
 pub(crate) fn outcome(
@@ -38,8 +41,9 @@ pub(crate) fn outcome(
             node.metrics.accepted_direct();
             if let Some(pending) = pending {
                 node.metrics.acknowledged(pending.since);
-                if let Some(refusal) = refusal {
-                    answer(connection, pending, Refusal::judged(refusal));
+                match refusal {
+                    Some(refusal) => answer(connection, pending, Refusal::judged(refusal)),
+                    None => succeeded(connection, &pending),
                 }
             }
         }
@@ -57,12 +61,34 @@ pub(crate) fn outcome(
     }
 }
 
+/// The echo is enough of an answer to a message; some operations have one of their own.
+fn succeeded(connection: &mut Connection, pending: &Pending) {
+    let (command, t, t2) = match pending.operation {
+        Operation::Message | Operation::Application | Operation::AddFriend => return,
+        Operation::RemoveFriend => (Command::Business, business::REMOVE_ROSTER, None),
+        Operation::BlockAccount => (Command::Business, business::BLOCK_ROSTER, None),
+        // The second number tells chats of two from rooms.
+        Operation::Revoke(target) => (Command::RevokeMessage, IN_DIRECT_CHAT, Some(target)),
+        Operation::Burn(target) => (Command::BurnMessage, IN_DIRECT_CHAT, Some(target)),
+    };
+    let answer = TimAck {
+        t: Some(i64::from(t)),
+        n: Some(pending.peer.as_str().to_owned()),
+        t2: t2.and_then(|target| i64::try_from(target.0).ok()),
+        ..TimAck::success(command)
+    };
+    let encoding = connection.encoding(Encoding::Thrift);
+    connection.out.push(frames::ack(&answer, encoding));
+}
+
 fn answer(connection: &mut Connection, mut pending: Pending, refusal: Refusal) {
     connection.node.metrics.rejected_with(refusal.error_type);
     pending.span.fail(refusal.error_type);
     let refusal = match pending.operation {
-        Operation::Message => refusal,
+        Operation::Message | Operation::Application | Operation::Revoke(_) | Operation::Burn(_) => refusal,
         Operation::AddFriend => refusal.within(business::ADD_ROSTER),
+        Operation::RemoveFriend => refusal.within(business::REMOVE_ROSTER),
+        Operation::BlockAccount => refusal.within(business::BLOCK_ROSTER),
     };
     refusal
         .of_message(pending.client_id)

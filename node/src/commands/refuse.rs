@@ -94,6 +94,9 @@ impl Refusal {
             conversation::Refusal::Blocked => "blocked",
             conversation::Refusal::OwnAccount => "own_account",
             conversation::Refusal::AlreadyFriends => "already_friends",
+            conversation::Refusal::NotRelated => "not_related",
+            conversation::Refusal::NoSuchMessage => "no_such_message",
+            conversation::Refusal::NotTheirs => "not_theirs",
         };
         let code = ErrorCode::from_number(refusal.wire_code()).unwrap_or(ErrorCode::PermissionDenied);
         Self::plain(code, error_type)

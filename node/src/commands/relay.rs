@@ -8,7 +8,7 @@ use super::Refusal;
 use super::message::{self, Checked};
 use crate::edge::{Connection, Continuation};
 use crate::node::Node;
-use crate::session::{Envelope, Input, Relayed, Route};
+use crate::session::{Envelope, Relayed, Route};
 use std::sync::Arc;
 use tim_core::id::AccountId;
 use tim_core::{conversation, placement};
@@ -79,25 +79,11 @@ fn send(connection: &mut Connection, checked: &Checked, route: &Route) {
         domain: live.sender.tid.domain.clone(),
         ..Tid::of(checked.to.as_str())
     };
-    let (body, _) = Envelope::seal(checked.message.clone(), &live.sender.tid, to);
-    let relayed = Arc::new(Relayed {
+    let (body, _) = Envelope::seal(checked.message.clone(), &live.sender.tid, to, None);
+    let relayed = Relayed::Message {
         wire_id,
         timestamp_ns: crate::clock::wall_ns(),
         body,
-    });
-    let node = &connection.node;
-    for entry in &route.sessions {
-        if entry.node == node.name {
-            // A session that ended misses it; nothing is owed.
-            let _ = node
-                .sessions
-                .post(entry.session, Input::Relayed(Arc::clone(&relayed)));
-        } else {
-            let relay = crate::peers::ToPeer::Relay {
-                session: entry.session,
-                relayed: Arc::clone(&relayed),
-            };
-            node.peers.send(&entry.node, relay);
-        }
-    }
+    };
+    connection.node.relay(&route.sessions, &Arc::new(relayed));
 }

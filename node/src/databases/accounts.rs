@@ -56,6 +56,26 @@ impl Databases {
         .await
     }
 
+    /// Finds accounts; one answer each.
+    pub(crate) async fn find_accounts(&self, accounts: &[AccountId]) -> Result<Vec<Option<Account>>, Report> {
+        self.of_each(accounts, AccountId::as_bytes, |database, asked| async move {
+            database.find_accounts(&asked).await
+        })
+        .await
+    }
+
+    /// Changes an account; see [`Database::change_account`].
+    pub(crate) async fn change_account(
+        &self,
+        account: &AccountId,
+        change: &(dyn Fn(&mut Account) -> bool + Send + Sync),
+    ) -> Result<Option<Account>, Report> {
+        self.at(account.as_bytes(), true, |database, epoch| async move {
+            database.change_account(epoch, account, change).await
+        })
+        .await
+    }
+
     /// Puts a conversation into an account's list, durably.
     pub(crate) async fn list_conversation(
         &self,

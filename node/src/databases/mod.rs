@@ -11,12 +11,15 @@ mod batcher;
 mod cursors;
 mod declared;
 mod keeper;
+mod many;
 mod map;
 mod reads;
+mod roster;
 mod tokens;
 mod troubles;
 
 pub(crate) use map::{follow, founding_map};
+pub(crate) use roster::Acquaintance;
 
 use crate::board::Board;
 use arc_swap::ArcSwap;

@@ -260,6 +260,7 @@ impl Connection {
             live.save(&self.node, &self.mailbox);
             self.node.sessions.remove(live.id);
             self.node.engine.session_closed(live.id);
+            commands::session_ended(&self.node, live.account.clone(), live.sender.tid.clone());
         }
         self.mailbox.close();
     }

@@ -4,7 +4,7 @@ mod deliveries;
 mod lanes;
 mod presence;
 
-pub(super) use deliveries::{deliver_request, pushes, relay_request};
+pub(super) use deliveries::{deliver_request, pushes, relay_request, relayed};
 pub(super) use lanes::{answer, append_reply, append_request, open, submit};
 pub(super) use presence::{
     accounts, ask_snapshot_request, heartbeat_request, lookup_reply, lookup_request, lookups,

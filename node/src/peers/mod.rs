@@ -176,12 +176,17 @@ impl Peers {
         self.answers.lock().retain(|name, _| known(name));
     }
 
-    /// Asks another node's shards where an account is.
-    pub(crate) async fn look_up(&self, to: &NodeName, view: ViewHash, account: &AccountId) -> Option<Lookup> {
+    /// Asks another node's shards where accounts are; nothing when it does not answer.
+    pub(crate) async fn look_up(
+        &self,
+        to: &NodeName,
+        view: ViewHash,
+        accounts: &[AccountId],
+    ) -> Option<Vec<Lookup>> {
         let link = self.links.link(to).await.ok()?;
-        let request = convert::lookup_request(view, std::slice::from_ref(account));
+        let request = convert::lookup_request(view, accounts);
         let reply = link.presence().lookup(request).await.ok()?;
-        convert::lookups(reply.into_inner()).into_iter().next()
+        Some(convert::lookups(reply.into_inner()))
     }
 
     fn opened_stream(&self, from: &NodeName) -> mpsc::Receiver<ToPeer> {

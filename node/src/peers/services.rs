@@ -2,7 +2,7 @@
 
 use super::{Peers, convert};
 use crate::engine::{Engine, Input, OwnerAnswer, hand_over};
-use crate::session::{Input as SessionInput, Relayed, SessionTable};
+use crate::session::{Input as SessionInput, SessionTable};
 use futures::Stream;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -202,12 +202,8 @@ impl Delivery for Services {
         caller(&request)?;
         let mut gone_sessions = Vec::new();
         for entry in request.into_inner().entries {
-            let relayed = Arc::new(Relayed {
-                wire_id: entry.wire_id,
-                timestamp_ns: entry.timestamp_ns,
-                body: entry.body,
-            });
             let session = SessionId(entry.session);
+            let relayed = Arc::new(convert::relayed(entry));
             if self
                 .sessions
                 .post(session, SessionInput::Relayed(relayed))

@@ -4,8 +4,8 @@
 //! the time and the id come from the entry; a delivery splices the two without decoding the body.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use tim_core::conversation::{Entry, EntryKind};
-use tim_core::id::ContentHash;
+use tim_core::conversation::Entry;
+use tim_core::id::{ContentHash, Seq};
 use tim_wire::{DecodeError, Encoding, MessageBody, MessageStamp, Tid, TimMessage, WireStruct};
 
 /// The form that this version writes; others are refused when read.
@@ -32,11 +32,20 @@ pub(crate) struct Envelope {
 
 impl Envelope {
     /// Of a message from a client: its sender is the session, whatever it says itself. The hash stands for what the
-    /// client wrote, so that its own retry is recognised from whichever device state it comes.
-    pub(crate) fn seal(message: TimMessage, from: &Tid, to: Tid) -> (Bytes, ContentHash) {
+    /// client wrote, so that its own retry is recognised from whichever device state it comes. `target` is the message
+    /// that is erased, whose number clients are told in place of the entry's own.
+    pub(crate) fn seal(
+        message: TimMessage,
+        from: &Tid,
+        to: Tid,
+        target: Option<Seq>,
+    ) -> (Bytes, ContentHash) {
         let (body, _) = MessageBody::split(message);
-        let hash = ContentHash(xxhash_rust::xxh3::xxh3_128(body.as_bytes()).to_be_bytes());
+        let seed = target.map_or(0, |target| target.0);
+        let hash = xxhash_rust::xxh3::xxh3_128_with_seed(body.as_bytes(), seed);
+        let hash = ContentHash(hash.to_be_bytes());
         let stamp = MessageStamp {
+            mid: target.map(mid),
             from_tid: Some(from.clone()),
             to_tid: Some(to),
             ..MessageStamp::default()
@@ -70,7 +79,7 @@ impl Envelope {
         let notice = entry.kind.notice_type();
         let stamp = MessageStamp {
             id: Some(entry.wire_id()),
-            mid: Some(mid(entry)),
+            mid: self.stamp.mid.or(Some(mid(entry.seq))),
             timestamp: Some(entry.timestamp_ns),
             ..self.stamp
         };
@@ -93,7 +102,7 @@ impl Envelope {
         let only_account = |tid: Option<Tid>| tid.map(|tid| Tid::of(tid.node));
         let stamp = MessageStamp {
             id: offline.then(|| entry.wire_id()),
-            mid: Some(mid(entry)),
+            mid: self.stamp.mid.or(Some(mid(entry.seq))),
             timestamp: Some(entry.timestamp_ns),
             from_tid: only_account(self.stamp.from_tid),
             to_tid: self.stamp.to_tid,
@@ -125,19 +134,15 @@ impl Envelope {
 }
 
 /// tim's number of an entry.
-fn mid(entry: &Entry) -> i64 {
-    i64::try_from(entry.seq.0).unwrap_or(i64::MAX)
-}
-
-/// Whether an entry has something to write to a client.
-pub(crate) fn has_body(entry: &Entry) -> bool {
-    entry.kind != EntryKind::Tombstone
+fn mid(seq: Seq) -> i64 {
+    i64::try_from(seq.0).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tim_core::id::{AccountId, DeviceClass, MessageKey, Seq};
+    use tim_core::conversation::EntryKind;
+    use tim_core::id::{AccountId, DeviceClass, MessageKey};
     use tim_wire::structs::message_kind;
 
     fn entry(kind: EntryKind, body: Bytes) -> Entry {
@@ -167,7 +172,7 @@ mod tests {
             resource: Some("android".to_owned()),
             ..Tid::of("alice")
         };
-        let (sealed, _) = Envelope::seal(message(), &from, Tid::of("bob"));
+        let (sealed, _) = Envelope::seal(message(), &from, Tid::of("bob"), None);
         for encoding in Encoding::ALL {
             let payload = Envelope::open(&sealed)
                 .unwrap()
@@ -192,13 +197,32 @@ mod tests {
             domain: Some("d".to_owned()),
             ..Tid::of("alice")
         };
-        let (sealed, _) = Envelope::seal(message(), &from, Tid::of("bob"));
+        let (sealed, _) = Envelope::seal(message(), &from, Tid::of("bob"), None);
         let request = entry(EntryKind::FriendRequest, sealed.clone());
         let (body, stamp) = Envelope::open(&sealed).unwrap().listed(&request, true).unwrap();
         let listed = body.message(stamp).unwrap();
         assert_eq!(listed.bn_type, Some(4));
         assert_eq!(listed.from_tid, Some(Tid::of("alice")));
         assert_eq!(listed.is_offline, Some(true));
+    }
+
+    #[test]
+    fn a_revoke_tells_the_number_of_what_it_erases() {
+        let revoke = |target| {
+            let message = TimMessage::direct("bob", 2);
+            Envelope::seal(message, &Tid::of("alice"), Tid::of("bob"), Some(Seq(target)))
+        };
+        let (sealed, hash) = revoke(3);
+        let envelope = Envelope::open(&sealed).unwrap();
+        let payload = envelope
+            .clone()
+            .payload(&entry(EntryKind::Revoke, sealed.clone()), Encoding::Thrift)
+            .unwrap();
+        let live = TimMessage::decode_payload(&payload, Encoding::Thrift).unwrap();
+        assert_eq!((live.od_type, live.mid), (2, Some(3)));
+        let (body, stamp) = envelope.listed(&entry(EntryKind::Revoke, sealed), true).unwrap();
+        assert_eq!(body.message(stamp).unwrap().mid, Some(3));
+        assert_ne!(hash, revoke(4).1, "another message is another revoke");
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Frames to a client, encoded as its login chose.
 
 use super::Relayed;
-use super::envelope::{Envelope, EnvelopeError, has_body};
+use super::envelope::{Envelope, EnvelopeError};
 use bytes::Bytes;
 use std::sync::Arc;
 use tim_core::conversation::Entry;
 use tim_core::id::ConversationId;
 use tim_wire::frame::server_frame;
-use tim_wire::{Command, Encoding, TimAck, WireStruct, message_list_payload};
+use tim_wire::{Command, Encoding, TimAck, TimNodes, TimPresence, WireStruct, message_list_payload};
 
 const PING: &[u8] = &[Command::Ping.number()];
 const OFFLINE_END: &[u8] = &[Command::OfflineEnd.number()];
@@ -33,7 +33,7 @@ pub(crate) fn entry(
     sync_id: Option<u32>,
     encoding: Encoding,
 ) -> Result<Option<Bytes>, EnvelopeError> {
-    if !has_body(entry) {
+    if !entry.kind.has_content() {
         return Ok(None);
     }
     let payload = Envelope::open(&entry.body)?.payload(entry, encoding)?;
@@ -52,7 +52,7 @@ pub(crate) fn offline_batch(
 ) -> Result<Bytes, EnvelopeError> {
     let listed: Vec<_> = entries
         .iter()
-        .filter(|(_, entry)| has_body(entry))
+        .filter(|(_, entry)| entry.kind.has_content())
         .filter_map(|(conversation, entry)| {
             let listed = Envelope::open(&entry.body).and_then(|envelope| envelope.listed(entry, true));
             listed
@@ -69,9 +69,29 @@ pub(crate) fn offline_batch(
     ))
 }
 
-/// A message that is not stored.
+/// A message or a presence that is not stored.
 pub(crate) fn relayed(relayed: &Relayed, encoding: Encoding) -> Result<Bytes, EnvelopeError> {
-    let envelope = Envelope::open(&relayed.body)?;
-    let payload = envelope.relayed(relayed.wire_id, relayed.timestamp_ns, encoding)?;
-    Ok(server_frame(Command::Message, None, &payload))
+    let (command, payload) = match relayed {
+        Relayed::Message {
+            wire_id,
+            timestamp_ns,
+            body,
+        } => {
+            let envelope = Envelope::open(body)?;
+            (
+                Command::Message,
+                envelope.relayed(*wire_id, *timestamp_ns, encoding)?,
+            )
+        }
+        Relayed::Presence(payload) => {
+            let presence = TimPresence::decode_payload(payload, Encoding::Thrift)?;
+            (Command::Presence, presence.encode_payload(encoding))
+        }
+    };
+    Ok(server_frame(command, None, &payload))
+}
+
+/// An answer to a query of lists, profiles or rooms.
+pub(crate) fn nodes(nodes: &TimNodes, encoding: Encoding) -> Bytes {
+    server_frame(Command::Nodes, None, &nodes.encode_payload(encoding))
 }

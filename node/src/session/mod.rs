@@ -44,7 +44,7 @@ pub(crate) enum Input {
         conversation: ConversationId,
         outcome: submit::Outcome,
     },
-    /// A message that is not stored (odType 5).
+    /// What is not stored.
     Relayed(Arc<Relayed>),
     /// Deliver nothing new, and tell when nothing is outstanding.
     Settle(oneshot::Sender<()>),
@@ -52,15 +52,20 @@ pub(crate) enum Input {
     Close(CloseReason),
 }
 
-/// A message on its way to online sessions only.
+/// What goes to online sessions only.
 #[derive(Debug)]
-pub(crate) struct Relayed {
-    /// Client's id, or a random one.
-    pub(crate) wire_id: i64,
-    /// Wall clock of the sender's node.
-    pub(crate) timestamp_ns: i64,
-    /// Addresses and body as [`Envelope`] has them.
-    pub(crate) body: bytes::Bytes,
+pub(crate) enum Relayed {
+    /// A message that is not stored (odType 5).
+    Message {
+        /// Client's id, or a random one.
+        wire_id: i64,
+        /// Wall clock of the sender's node.
+        timestamp_ns: i64,
+        /// Addresses and body as [`Envelope`] has them.
+        body: bytes::Bytes,
+    },
+    /// Presence, as the thrift form of the struct.
+    Presence(bytes::Bytes),
 }
 
 /// Why the server closes a connection.

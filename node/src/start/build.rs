@@ -3,6 +3,7 @@
 use crate::accounts::Accounts;
 use crate::admission::Admission;
 use crate::board::{Board, Effect, Place};
+use crate::commands::Absences;
 use crate::databases::{self, Databases};
 use crate::drain;
 use crate::edge::TlsSource;
@@ -123,6 +124,7 @@ pub(super) async fn build(
         admission: Admission::new(config.limits.connections_max as usize),
         sessions: Arc::new(SessionTable::default()),
         accounts: Accounts::new(&config.accounts.passwords)?,
+        absences: Absences::default(),
         view: ArcSwap::from_pointee(View::new(Vec::new())),
         repartition: repartition::Figures::default(),
         takes_logins: AtomicBool::new(false),

@@ -38,15 +38,6 @@ pub enum Created {
     Exists,
 }
 
-/// What is changed about an account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AccountChange {
-    /// Another password, by its hash.
-    PasswordHash(String),
-    /// Another profile.
-    Profile(Vec<u8>),
-}
-
 /// The sealed form of the credential. New fields go to the end, with a default.
 #[derive(Serialize, Deserialize)]
 struct Credential {
@@ -98,24 +89,25 @@ impl Database {
         .await
     }
 
-    /// Whether accounts exist, in one query however many are asked.
+    /// Finds accounts, in one query however many are asked.
     ///
     /// # Errors
     /// Any of the database.
-    pub async fn accounts_exist(
+    pub async fn find_accounts(
         &self,
         accounts: &[(AccountId, Epoch)],
-    ) -> Result<Vec<Admitted<bool>>, StoreError> {
+    ) -> Result<Vec<Admitted<Option<Account>>>, StoreError> {
         self.transact(Access::Read, &|mut transaction| {
             Box::pin(async move {
-                let exist = transaction.accounts_exist(accounts).await?;
-                Ok((transaction, exist))
+                let found = transaction.accounts(accounts).await?;
+                Ok((transaction, found))
             })
         })
         .await
     }
 
-    /// Changes an account; false if there is none.
+    /// Changes an account under its lock, so that of two changes neither is lost. `change` says whether there is
+    /// something to write. The account as it is afterwards; `None` if there is none.
     ///
     /// # Errors
     /// [`StoreError::FenceRefused`], or any of the database. After [`StoreError::CommitInDoubt`] it may be changed.
@@ -123,8 +115,8 @@ impl Database {
         &self,
         epoch: Epoch,
         account: &AccountId,
-        change: &AccountChange,
-    ) -> Result<bool, StoreError> {
+        change: &(dyn Fn(&mut Account) -> bool + Send + Sync),
+    ) -> Result<Option<Account>, StoreError> {
         self.transact(Access::Write, &move |mut transaction| {
             Box::pin(async move {
                 transaction
@@ -136,15 +128,13 @@ impl Database {
                     " FOR UPDATE"
                 };
                 let Some((mut found, version)) = transaction.account(account, suffix).await? else {
-                    return Ok((transaction, false));
+                    return Ok((transaction, None));
                 };
-                match change {
-                    AccountChange::PasswordHash(hash) => found.password_hash.clone_from(hash),
-                    AccountChange::Profile(profile) => found.profile.clone_from(profile),
+                if change(&mut found) {
+                    let row = transaction.database.account_row(&found, version + 1)?;
+                    transaction.upsert(&ACCOUNT, vec![row]).await?;
                 }
-                let row = transaction.database.account_row(&found, version + 1)?;
-                transaction.upsert(&ACCOUNT, vec![row]).await?;
-                Ok((transaction, true))
+                Ok((transaction, Some(found)))
             })
         })
         .await
@@ -176,7 +166,13 @@ impl Database {
         ])
     }
 
-    fn opened_account(&self, id: &AccountId, row: &QueryResult) -> Result<(Account, i64), StoreError> {
+    /// Reads credential, profile and version from the columns that begin at `column`.
+    fn opened_account(
+        &self,
+        id: &AccountId,
+        row: &QueryResult,
+        column: usize,
+    ) -> Result<(Account, i64), StoreError> {
         let key = self.keys().account(id);
         let open = |column, place| {
             let sealed = row
@@ -189,17 +185,18 @@ impl Database {
             };
             self.open_sealed(place, sealed)
         };
-        let credential: Credential = postcard::from_bytes(&open("credential", 0)?)
+        let credential: Credential = postcard::from_bytes(&open("credential", column)?)
             .map_err(|_| self.damaged_account("its sealed part is not understood"))?;
         let account = Account {
             id: credential.id,
             password_hash: credential.password_hash,
             created_ns: credential.created_ns,
-            profile: open("profile", 1)?,
+            profile: open("profile", column + 1)?,
         };
         Ok((
             account,
-            row.try_get_by_index(2).map_err(|error| self.error(error))?,
+            row.try_get_by_index(column + 2)
+                .map_err(|error| self.error(error))?,
         ))
     }
 
@@ -224,22 +221,23 @@ impl Transaction {
         ];
         let rows = self.rows(summary("SELECT", "tim_account"), &text, values).await?;
         rows.first()
-            .map(|row| self.database.opened_account(id, row))
+            .map(|row| self.database.opened_account(id, row, 0))
             .transpose()
     }
 
-    async fn accounts_exist(
+    async fn accounts(
         &mut self,
         accounts: &[(AccountId, Epoch)],
-    ) -> Result<Vec<Admitted<bool>>, StoreError> {
+    ) -> Result<Vec<Admitted<Option<Account>>>, StoreError> {
         let wanted = self.database.wanted_accounts(accounts);
-        let (keys, mut exist) = self.admit_each::<bool, 1>(&wanted).await?;
+        let (keys, mut found) = self.admit_each::<Option<Account>, 1>(&wanted).await?;
         if keys.is_empty() {
-            return Ok(exist);
+            return Ok(found);
         }
         let engine = self.engine();
         let text = format!(
-            "SELECT k.place FROM {keys} {join} tim_account a ON a.slot = k.slot AND a.account = k.account",
+            "SELECT k.place, a.credential, a.profile, a.version FROM {keys} {join} tim_account a \
+             ON a.slot = k.slot AND a.account = k.account",
             keys = key_rows(engine, &BY_ACCOUNT),
             join = join(engine),
         );
@@ -247,8 +245,10 @@ impl Transaction {
             .rows(summary("SELECT", "tim_account"), &text, vec![keys.finish()])
             .await?
         {
-            exist[read::place(&row, 0).map_err(|error| self.database.error(error))?] = Ok(true);
+            let place = read::place(&row, 0).map_err(|error| self.database.error(error))?;
+            let (account, _) = self.database.opened_account(&accounts[place].0, &row, 1)?;
+            found[place] = Ok(Some(account));
         }
-        Ok(exist)
+        Ok(found)
     }
 }

@@ -34,7 +34,7 @@ pub mod store;
 pub mod token;
 mod transaction;
 
-pub use account::{Account, AccountChange, Created};
+pub use account::{Account, Created};
 pub use admit::Admitted;
 pub use append::batch_result;
 pub use cursor::{Advanced, CursorAdvance};

@@ -93,15 +93,39 @@ pub(in crate::peers) fn pushes(request: peer::DeliverRequest) -> Option<(Vec<Pus
     Some((pushes, traces))
 }
 
-/// Messages that are not stored.
+/// What is not stored.
 pub(in crate::peers) fn relay_request(relayed: Vec<(SessionId, Arc<Relayed>)>) -> peer::RelayRequest {
-    let entries = relayed.into_iter().map(|(session, relayed)| peer::RelayEntry {
-        session: session.0,
-        wire_id: relayed.wire_id,
-        timestamp_ns: relayed.timestamp_ns,
-        body: relayed.body.clone(),
+    let entries = relayed.into_iter().map(|(session, relayed)| match &*relayed {
+        Relayed::Message {
+            wire_id,
+            timestamp_ns,
+            body,
+        } => peer::RelayEntry {
+            session: session.0,
+            wire_id: *wire_id,
+            timestamp_ns: *timestamp_ns,
+            body: body.clone(),
+            presence: None,
+        },
+        Relayed::Presence(presence) => peer::RelayEntry {
+            session: session.0,
+            presence: Some(presence.clone()),
+            ..peer::RelayEntry::default()
+        },
     });
     peer::RelayRequest {
         entries: entries.collect(),
+    }
+}
+
+/// What a peer relays to a session.
+pub(in crate::peers) fn relayed(entry: peer::RelayEntry) -> Relayed {
+    match entry.presence {
+        Some(presence) => Relayed::Presence(presence),
+        None => Relayed::Message {
+            wire_id: entry.wire_id,
+            timestamp_ns: entry.timestamp_ns,
+            body: entry.body,
+        },
     }
 }

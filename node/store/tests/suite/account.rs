@@ -1,13 +1,13 @@
 //! Accounts and login tokens.
 
-use tim_store::{Account, AccountChange, Created};
+use tim_store::{Account, Created};
 
 use crate::support::{EPOCH, Engine, Fresh, account, on_every_engine};
 
 on_every_engine!(
     an_account_is_made_once_and_found,
     of_many_who_register_one_name_one_succeeds,
-    password_and_profile_change,
+    two_changes_at_once_are_both_there,
     a_token_is_taken_exactly_once,
     a_token_needs_its_value_and_its_time,
     expired_tokens_are_swept,
@@ -47,14 +47,14 @@ async fn an_account_is_made_once_and_found(engine: Engine) {
     );
     // Ids are compared bytewise: neither case nor trailing blanks nor accents make two into one.
     let asked = ["alice", "Alice", "alice ", "alicé", "bob"].map(|name| (account(name), EPOCH));
-    let exist: Vec<_> = database
-        .accounts_exist(&asked)
+    let found: Vec<_> = database
+        .find_accounts(&asked)
         .await
         .unwrap()
         .into_iter()
         .map(Result::unwrap)
         .collect();
-    assert_eq!(exist, [true, false, false, false, false]);
+    assert_eq!(found, [Some(alice()), None, None, None, None]);
 }
 
 async fn of_many_who_register_one_name_one_succeeds(engine: Engine) {
@@ -87,38 +87,41 @@ async fn of_many_who_register_one_name_one_succeeds(engine: Engine) {
     );
 }
 
-async fn password_and_profile_change(engine: Engine) {
+async fn two_changes_at_once_are_both_there(engine: Engine) {
     let fresh = Fresh::new(engine).await;
     let database = fresh.node().await;
-    let hash = AccountChange::PasswordHash("new hash".to_owned());
-    assert!(
-        !database
-            .change_account(EPOCH, &account("alice"), &hash)
-            .await
-            .unwrap()
+    let hash = |account: &mut Account| {
+        account.password_hash = "new hash".to_owned();
+        true
+    };
+    let alice_id = account("alice");
+    assert_eq!(
+        database.change_account(EPOCH, &alice_id, &hash).await.unwrap(),
+        None
     );
     database.create_account(EPOCH, &alice()).await.unwrap();
-    assert!(
-        database
-            .change_account(EPOCH, &account("alice"), &hash)
-            .await
-            .unwrap()
+    let add = |account: &mut Account| {
+        account.profile.push(1);
+        true
+    };
+    let adds = (0..4).map(|_| database.change_account(EPOCH, &alice_id, &add));
+    let (changed, added) = futures::join!(
+        database.change_account(EPOCH, &alice_id, &hash),
+        futures::future::join_all(adds)
     );
-    let profile = AccountChange::Profile(vec![1, 2, 3]);
-    assert!(
-        database
-            .change_account(EPOCH, &account("alice"), &profile)
-            .await
-            .unwrap()
-    );
-    let found = database
-        .find_account(EPOCH, &account("alice"))
-        .await
-        .unwrap()
-        .unwrap();
+    changed.unwrap().unwrap();
+    added
+        .into_iter()
+        .for_each(|added| assert!(added.unwrap().is_some()));
+    let unchanged = database.change_account(EPOCH, &alice_id, &|account| {
+        account.profile.clear();
+        false
+    });
+    unchanged.await.unwrap();
+    let found = database.find_account(EPOCH, &alice_id).await.unwrap().unwrap();
     assert_eq!(
         (found.password_hash.as_str(), found.profile, found.created_ns),
-        ("new hash", vec![1, 2, 3], 42)
+        ("new hash", vec![1; 4], 42)
     );
 }
 

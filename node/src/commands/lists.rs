@@ -1,0 +1,57 @@
+//! Command 41, lists of accounts: friends, and whom one has blocked. An empty list is answered by nothing, as clients
+//! expect.
+
+use super::Refusal;
+use crate::databases::Acquaintance;
+use crate::edge::{Connection, Continuation};
+use crate::session::frames;
+use std::sync::Arc;
+use tim_wire::structs::{business, node_kind};
+use tim_wire::{Command, TimNodes};
+
+/// Answers with the friends.
+pub(super) fn friends(connection: &mut Connection) {
+    answer(
+        connection,
+        business::ROSTER,
+        node_kind::ROSTER,
+        Acquaintance::is_friend,
+    );
+}
+
+/// Answers with whom the account has blocked.
+pub(super) fn blocked(connection: &mut Connection) {
+    answer(
+        connection,
+        business::BLOCK_ROSTER_LIST,
+        node_kind::BLOCKED_ACCOUNTS,
+        Acquaintance::is_blocked,
+    );
+}
+
+fn answer(connection: &mut Connection, rtype: i32, ntype: i32, belongs: fn(&Acquaintance) -> bool) {
+    let Some(live) = &connection.live else { return };
+    let (account, encoding) = (live.account.clone(), live.encoding);
+    let node = Arc::clone(&connection.node);
+    connection.begin(Box::pin(async move {
+        let known = Box::pin(node.databases.acquaintances(&account)).await;
+        let continuation: Continuation = Box::new(move |connection| match known {
+            Err(report) => Refusal::database(&report)
+                .within(rtype)
+                .answer(connection, Command::Business.tim_type()),
+            Ok(known) => {
+                let listed = known.iter().filter(|known| belongs(known));
+                let nodelist: Vec<String> = listed.map(|known| known.account.as_str().to_owned()).collect();
+                if !nodelist.is_empty() {
+                    let list = TimNodes {
+                        ntype,
+                        nodelist: Some(nodelist),
+                        ..TimNodes::default()
+                    };
+                    connection.out.push(frames::nodes(&list, encoding));
+                }
+            }
+        });
+        continuation
+    }));
+}
