@@ -260,7 +260,7 @@ async fn enter(plan: &Plan, person: usize, server: Server) -> anyhow::Result<(Cl
     let credentials = Credentials::password(&name, PASSWORD, "");
     // All come at once, and passwords are slow on purpose.
     let patient = Server {
-        connect_timeout: ENTER_LIMIT,
+        answer_timeout: ENTER_LIMIT,
         ..server.clone()
     };
     match tim_client::register(&patient, &credentials, Encoding::Thrift).await {

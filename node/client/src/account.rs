@@ -80,6 +80,7 @@ async fn request(
             });
         match opened {
             Ok(transport) => {
+                let limit = server.answer_timeout;
                 let answered = timeout(limit, post(transport, address, server, frame)).await;
                 let body = answered.map_err(|_| AccountError::Broken {
                     address: address.clone(),

@@ -18,6 +18,8 @@ pub struct Server {
     pub tls: Option<Arc<rustls::ClientConfig>>,
     /// How long one address may take to accept a connection, with its handshakes.
     pub connect_timeout: Duration,
+    /// How long the answer to a registration or to a request for a token may take, once connected.
+    pub answer_timeout: Duration,
     /// A W3C trace context for the connection, sent with the upgrade.
     pub traceparent: Option<String>,
 }
@@ -25,6 +27,9 @@ pub struct Server {
 impl Server {
     /// How long one address may take, unless told otherwise.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+    /// How long an answer may take, unless told otherwise. Servers hash passwords, which is slow on purpose, and only a
+    /// few at a time: when many register at once the last one waits for all the others.
+    pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
     /// A server at these addresses.
     #[must_use]
@@ -33,6 +38,7 @@ impl Server {
             addresses: addresses.into_iter().collect(),
             tls: None,
             connect_timeout: Self::CONNECT_TIMEOUT,
+            answer_timeout: Self::ANSWER_TIMEOUT,
             traceparent: None,
         }
     }

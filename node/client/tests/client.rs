@@ -137,6 +137,40 @@ async fn registers_and_asks_for_a_token() {
 }
 
 #[tokio::test]
+async fn the_answer_to_a_registration_has_a_limit_of_its_own() {
+    let server = FakeServer::start().await;
+    let connect_timeout = Duration::from_millis(200);
+    let place = Server {
+        connect_timeout,
+        ..Server::at([server.address.clone()])
+    };
+    let credentials = Credentials::password("alice", "secret", "");
+    let ack = TimAck {
+        n: Some(NODE.to_owned()),
+        ..TimAck::success(Command::Register)
+    };
+    let late = async {
+        tokio::time::sleep(2 * connect_timeout).await;
+        server
+            .answer_http(move |frame| [&[0x0c][..], &ack.encode_payload(frame.encoding)].concat())
+            .await;
+    };
+    let (node, ()) = tokio::join!(tim_client::register(&place, &credentials, Encoding::Thrift), late);
+    assert_eq!(node.unwrap(), NODE, "later than a connection may take");
+
+    let hasty = Server {
+        answer_timeout: Duration::from_millis(50),
+        ..place
+    };
+    let Err(AccountError::Broken { reason, .. }) =
+        tim_client::register(&hasty, &credentials, Encoding::Thrift).await
+    else {
+        panic!("answered by nobody")
+    };
+    assert!(reason.contains("no answer within 0.05 s"), "{reason}");
+}
+
+#[tokio::test]
 async fn takes_the_next_address_when_one_is_dead() {
     let (dead, alive) = (FakeServer::start().await, FakeServer::start().await);
     dead.stop();
