@@ -202,7 +202,7 @@ async fn nodes_that_lose_sight_of_each_other_for_a_moment_leave_no_message_waiti
         let nodes = [number % 2, (number + 1) % 2];
         pairs.push(Pair::bound(&cluster, nodes, number, Duration::from_millis(3)).await);
     }
-    for stopped in [0, 1, 0, 1] {
+    for stopped in [0, 1] {
         for pair in &pairs {
             pair.more(20).await;
         }
@@ -213,7 +213,7 @@ async fn nodes_that_lose_sight_of_each_other_for_a_moment_leave_no_message_waiti
     }
     for pair in pairs {
         pair.more(20).await;
-        assert!(pair.check().await > 100);
+        assert!(pair.check().await >= 60);
     }
 }
 
