@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+use tim_catalogue::{Report, command_line as causes};
 use tim_config::NodeConfig;
 
 /// A configuration that cannot be used (EX_CONFIG is 78; the project's rule for usage is 2).
@@ -58,7 +59,7 @@ pub fn main() -> ExitCode {
     let environment: BTreeMap<String, String> = std::env::vars().collect();
     let config = match tim_config::load(&command_line.source.config, &environment) {
         Ok(config) => config,
-        Err(error) => return say(&error, EXIT_USAGE),
+        Err(error) => return say(error.report(), EXIT_USAGE),
     };
     if command_line.dump_config {
         return dump(&config);
@@ -70,17 +71,28 @@ pub fn main() -> ExitCode {
     match command_line.command {
         Some(Command::Run) => match start::run_to_the_end(config, source) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => say(&format!("{error:#}"), EXIT_FAILED),
+            Err(error) => say(&reported(error), EXIT_FAILED),
         },
         Some(Command::Drain { wait, timeout }) => drain(&config, wait, Duration::from_secs(timeout)),
-        None => say(&"nothing to do. try: tim-node run --config FILE", EXIT_USAGE),
+        None => say(
+            &Report::new(&causes::USAGE, "nothing to do").with_remedy("tim-node run --config FILE"),
+            EXIT_USAGE,
+        ),
     }
 }
 
 #[allow(clippy::print_stderr, reason = "the message of a command that failed")]
-fn say(message: &dyn std::fmt::Display, code: u8) -> ExitCode {
-    eprintln!("tim-node: {message}");
-    ExitCode::from(code)
+fn say(report: &Report, exit_code: u8) -> ExitCode {
+    eprintln!("tim-node: {report}");
+    ExitCode::from(exit_code)
+}
+
+/// An error as the catalogue knows it; what nobody foresaw is told as that.
+fn reported(error: anyhow::Error) -> Report {
+    let text = format!("{error:#}");
+    error
+        .downcast::<Report>()
+        .unwrap_or_else(|_| Report::new(&causes::UNEXPECTED, text))
 }
 
 #[allow(clippy::print_stdout, reason = "the result of the command")]
@@ -90,7 +102,7 @@ fn dump(config: &NodeConfig) -> ExitCode {
             print!("{text}");
             ExitCode::SUCCESS
         }
-        Err(error) => say(&error, EXIT_FAILED),
+        Err(error) => say(&reported(error.into()), EXIT_FAILED),
     }
 }
 
@@ -103,7 +115,13 @@ fn drain(config: &NodeConfig, wait: bool, limit: Duration) -> ExitCode {
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => say(&"the drain is still under way", EXIT_TIMEOUT),
-        Err(error) => say(&format!("{error:#}"), EXIT_FAILED),
+        Ok(false) => {
+            let report = Report::new(
+                &causes::WAIT_RAN_OUT,
+                format!("the drain is under way after {} s", limit.as_secs()),
+            );
+            say(&report.with_remedy("wait again"), EXIT_TIMEOUT)
+        }
+        Err(error) => say(&reported(error), EXIT_FAILED),
     }
 }

@@ -6,10 +6,10 @@ use crate::node::Node;
 use crate::repartition::{self, Request as SplitRequest};
 use std::sync::Arc;
 use std::time::Duration;
-use tim_catalogue::Report;
+use tim_catalogue::{Report, repartition as causes};
 use tim_cluster::control::RemoveError;
 use tim_core::id::{NodeName, Slot};
-use tim_core::repartition::{Ending, OperationId, Phase};
+use tim_core::repartition::{Config, Ending, OperationId, Phase, Progress};
 use tim_proto::control::v1 as api;
 use tim_proto::control::v1::node_control_server::{NodeControl, NodeControlServer};
 use tonic::{Request, Response, Status};
@@ -70,6 +70,24 @@ fn percent(phase: &Phase) -> u32 {
     }
 }
 
+/// Why a repartition has failed, goes back or waits; `told` is what its coordinator says.
+fn why_not_further(progress: &Progress, told: Option<String>) -> Option<Report> {
+    let limits = Config::default();
+    let differs = progress.mismatches >= limits.max_mismatches;
+    match (&progress.phase, told) {
+        (Phase::Undoing(_) | Phase::Ended(_), Some(reason)) if differs => {
+            Some(Report::new(&causes::VERIFY_MISMATCH, reason))
+        }
+        (_, Some(reason)) => Some(Report::new(&causes::STEP_REFUSED, reason)),
+        (Phase::CatchingUp, None) if progress.cutovers > 0 => {
+            let limit = limits.max_pause_ms;
+            let observed = format!("the last cut-over would have paused writes for more than {limit} ms");
+            Some(Report::new(&causes::PAUSE_EXCEEDED, observed))
+        }
+        _ => None,
+    }
+}
+
 impl Control {
     fn find(&self, operation: &str) -> Option<api::Repartition> {
         let view = self.0.control.view();
@@ -81,10 +99,6 @@ impl Control {
     fn repartition(&self, held: &tim_core::control::Repartition) -> api::Repartition {
         let shown = crate::admin::repartition(&self.0, held);
         let progress = &held.progress;
-        let waits_for = shown.waits_for.map(|reason| api::Cause {
-            code: tim_catalogue::repartition::STEP_REFUSED.code.to_owned(),
-            detail: reason,
-        });
         let pause = u32::try_from(shown.write_pause_ms).unwrap_or(u32::MAX);
         api::Repartition {
             operation_id: shown.operation_id,
@@ -99,7 +113,7 @@ impl Control {
             n_changes_pending: shown.changes_pending,
             n_rows_mismatched: u64::from(progress.mismatches),
             write_pause_ms: pause,
-            cause: waits_for,
+            cause: why_not_further(progress, shown.waits_for).map(|report| cause(&report)),
             started_unix_ms: 0,
             finished_unix_ms: 0,
             coordinator: shown.coordinator.unwrap_or_default(),

@@ -18,6 +18,7 @@ use anyhow::Context;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tim_catalogue::command_line::UNEXPECTED;
 use tim_catalogue::{Report, node as causes};
 use tim_config::NodeConfig;
 use tim_telemetry::{Settings, Telemetry};
@@ -145,7 +146,11 @@ async fn go(
     );
     tracing::info!(node = %node.name, "serving");
     let fault = supervisor.watch().await;
-    tracing::error!(fault, "a part of the node has ended, the process stops");
+    tracing::error!(
+        code = UNEXPECTED.code,
+        fault,
+        "a part of the node has ended, the process stops"
+    );
     anyhow::bail!("{fault}")
 }
 

@@ -5,6 +5,8 @@ mod support;
 
 use std::net::TcpListener;
 use std::process::Command as Process;
+use std::time::Duration;
+use support::load::Pair;
 use support::{Cluster, authority, http, replace_file};
 use tim_wire::{Command, Encoding, TimAck, WireStruct};
 
@@ -158,7 +160,7 @@ async fn a_full_disk_refuses_writes_while_reads_go_on() {
     // The message that meets the full disk waits for its outcome, since none is known; later ones are refused at once.
     while !cluster.status(0).await["causes"].to_string().contains("TIM-S107") {
         sender.say(&bob, &large).await;
-        let _ = tokio::time::timeout(std::time::Duration::from_millis(200), sender.message()).await;
+        let _ = tokio::time::timeout(Duration::from_millis(200), sender.message()).await;
     }
     let refused = loop {
         sender.say(&bob, &large).await;
@@ -190,6 +192,29 @@ async fn a_stopped_node_comes_back_and_goes_on() {
     receiver.offline().await;
     sender.say(&bob, "back").await;
     assert_eq!(receiver.message().await.data_string.as_deref(), Some("back"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_lose_sight_of_each_other_for_a_moment_leave_no_message_waiting() {
+    let cluster = Cluster::start(2, &["d0", "d1"]).await;
+    let mut pairs = Vec::new();
+    for number in 0..4 {
+        let nodes = [number % 2, (number + 1) % 2];
+        pairs.push(Pair::bound(&cluster, nodes, number, Duration::from_millis(3)).await);
+    }
+    for stopped in [0, 1] {
+        for pair in &pairs {
+            pair.more(20).await;
+        }
+        cluster.signal(stopped, "STOP");
+        cluster.see_each_other_at(1 - stopped, 1).await;
+        cluster.signal(stopped, "CONT");
+        cluster.see_each_other(2).await;
+    }
+    for pair in pairs {
+        pair.more(20).await;
+        assert!(pair.check().await >= 60);
+    }
 }
 
 #[tokio::test]

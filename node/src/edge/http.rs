@@ -12,6 +12,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use std::sync::Arc;
+use tim_catalogue::Report;
+use tim_catalogue::node::OVERLOADED;
 
 /// Read buffer of one WebSocket: larger ones miss the memory target, since it is allocated for every idle client.
 const READ_BUFFER_BYTES: usize = 1_024;
@@ -58,11 +60,9 @@ async fn upgrade_or_page(
 
 fn websocket(node: Arc<Node>, upgrade: WebSocketUpgrade) -> Response {
     let Some(place) = node.admission.connection() else {
-        return (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "This node has as many connections as it takes; try another one.\n",
-        )
-            .into_response();
+        let full = Report::new(&OVERLOADED, "this node has as many connections as it takes");
+        let told = format!("{}\n", full.with_remedy("connect to another node"));
+        return (StatusCode::SERVICE_UNAVAILABLE, told).into_response();
     };
     let frame_bytes_max = node.config.limits.frame_bytes_max as usize;
     upgrade

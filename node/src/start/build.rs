@@ -24,6 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
+use tim_catalogue::command_line::UNEXPECTED;
 use tim_catalogue::{Report, configuration, node as causes};
 use tim_cluster::control::{ControlGroup, ControlSettings};
 use tim_cluster::keyring::KeyRing;
@@ -230,7 +231,7 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
     let stop = supervisor.stop().token();
     supervisor.run_to_its_end("peers", async move {
         if let Err(error) = server.serve(routes, stop).await {
-            tracing::error!(%error, "the peer listener has failed");
+            tracing::error!(code = UNEXPECTED.code, %error, "the peer listener has failed");
         }
     });
 }

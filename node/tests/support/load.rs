@@ -20,19 +20,24 @@ pub struct Pair {
     stop: Arc<AtomicBool>,
 }
 
-pub fn server(cluster: &Cluster, first: usize) -> Server {
+/// All nodes, beginning with that one.
+fn all_from(cluster: &Cluster, first: usize) -> Server {
     let count = cluster.nodes.len();
-    Server::at((0..count).map(|place| {
-        let node = (first + place) % count;
-        cluster.client_url(node).parse::<Address>().unwrap()
-    }))
+    at(cluster, (0..count).map(|place| (first + place) % count))
 }
 
+fn at(cluster: &Cluster, nodes: impl IntoIterator<Item = usize>) -> Server {
+    let urls = nodes.into_iter().map(|node| cluster.client_url(node));
+    Server::at(urls.map(|url| url.parse::<Address>().unwrap()))
+}
+
+/// A client that begins with that node and knows all.
 pub async fn client(cluster: &Cluster, name: &str, first: usize) -> (Client, Events) {
-    let mut options = Options::new(
-        server(cluster, first),
-        Credentials::password(name, "secret", DOMAIN),
-    );
+    connect(all_from(cluster, first), name).await
+}
+
+async fn connect(server: Server, name: &str) -> (Client, Events) {
+    let mut options = Options::new(server, Credentials::password(name, "secret", DOMAIN));
     options.ping_interval = Duration::from_secs(1);
     options.limits = Limits {
         in_flight_max: 16,
@@ -45,10 +50,22 @@ pub async fn client(cluster: &Cluster, name: &str, first: usize) -> (Client, Eve
 impl Pair {
     /// Begins to chat; sender and receiver are on different nodes where there are several.
     pub async fn begin(cluster: &Cluster, number: usize, pause: Duration) -> Self {
+        let servers = [all_from(cluster, number), all_from(cluster, number + 1)];
+        Self::between(cluster, servers, number, pause).await
+    }
+
+    /// As [`Pair::begin`], with clients that know no other node than theirs: they wait for it, whatever becomes of it.
+    pub async fn bound(cluster: &Cluster, nodes: [usize; 2], number: usize, pause: Duration) -> Self {
+        let servers = nodes.map(|node| at(cluster, [node]));
+        Self::between(cluster, servers, number, pause).await
+    }
+
+    async fn between(cluster: &Cluster, servers: [Server; 2], number: usize, pause: Duration) -> Self {
         let (one, other) = (format!("sender{number}"), format!("receiver{number}"));
         let (_, to) = cluster.friends(&one, &other).await;
-        let (sender, mut sender_events) = client(cluster, &one, number).await;
-        let (receiver, mut events) = client(cluster, &other, number + 1).await;
+        let [of_sender, of_receiver] = servers;
+        let (sender, mut sender_events) = connect(of_sender, &one).await;
+        let (receiver, mut events) = connect(of_receiver, &other).await;
         receiver.request_offline().await.unwrap();
         let (progress, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         tokio::spawn(async move { while sender_events.next().await.is_some() {} });
