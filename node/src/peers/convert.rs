@@ -1,88 +1,114 @@
-//! Between the machines' types and the messages on the wire between nodes. `None` is a malformed message.
+//! What [`tim_peer`] does not know: the engine's inputs, traces, and messages that are not stored.
 
-mod deliveries;
-mod lanes;
-mod presence;
-
-pub(super) use deliveries::{deliver_request, pushes, relay_request};
-pub(super) use lanes::{answer, append_reply, append_request, open, submit};
-pub(super) use presence::{
-    accounts, ask_snapshot_request, heartbeat_request, lookup_reply, lookup_request, lookups,
-    put_snapshot_request, register_request, registrations, replicate_request, replication, sessions, shards,
-    snapshots, unregister_request,
-};
-
+use super::ToPeer;
+use crate::engine::Input;
+use crate::session::{Relayed, Traces};
 use bytes::Bytes;
-use tim_core::conversation::{EntryKind, Refusal};
-use tim_core::id::{ConversationId, DeviceClass};
+use std::sync::Arc;
+use tim_core::conversation::Submission;
+use tim_core::delivery::Push;
+use tim_core::home;
+use tim_core::id::{NodeName, SessionId, Tenure};
+use tim_core::submit::LaneStamp;
+use tim_peer::{deliveries, lanes};
 use tim_proto::peer::v1 as peer;
 use tim_telemetry::TraceContext;
 
-fn bytes16(bytes: &Bytes) -> Option<[u8; 16]> {
-    bytes.as_ref().try_into().ok()
-}
-
-fn to_bytes(bytes: [u8; 16]) -> Bytes {
-    Bytes::copy_from_slice(&bytes)
-}
-
-fn conversation(bytes: &Bytes) -> Option<ConversationId> {
-    bytes16(bytes).map(ConversationId)
-}
-
-fn class(number: i32) -> Option<DeviceClass> {
-    i8::try_from(number).ok().map(DeviceClass)
-}
-
-fn to_trace(trace: Option<TraceContext>) -> Option<peer::TraceContext> {
-    trace.map(|trace| peer::TraceContext {
+fn to_trace(trace: TraceContext) -> peer::TraceContext {
+    peer::TraceContext {
         trace_id: Bytes::copy_from_slice(&trace.trace_id()),
         span_id: Bytes::copy_from_slice(&trace.span_id()),
         flags: trace.flags(),
-    })
+    }
 }
 
-fn trace(trace: Option<peer::TraceContext>) -> Option<TraceContext> {
-    let trace = trace?;
+fn trace(trace: &peer::TraceContext) -> Option<TraceContext> {
     TraceContext::from_parts(&trace.trace_id, &trace.span_id, trace.flags)
 }
 
-fn to_kind(kind: EntryKind) -> peer::EntryKind {
-    match kind {
-        EntryKind::Message => peer::EntryKind::Message,
-        EntryKind::FriendRequest => peer::EntryKind::FriendRequest,
-        EntryKind::FriendAccepted => peer::EntryKind::FriendAccepted,
-        EntryKind::Tombstone => peer::EntryKind::Tombstone,
+/// A submission.
+pub(super) fn submit(
+    stamp: &LaneStamp,
+    submission: &Submission,
+    trace: Option<TraceContext>,
+) -> peer::AppendRequest {
+    lanes::submit(stamp, submission, trace.map(to_trace))
+}
+
+/// A peer's request, for the engine.
+pub(super) fn append_request(from: &NodeName, request: peer::AppendRequest) -> Option<Input> {
+    let from = from.clone();
+    Some(match lanes::append_request(request)? {
+        lanes::Asked::Open { lane, attempt } => Input::Home(home::Event::Open {
+            from,
+            lane,
+            attempt,
+            tenure: Tenure(crate::random::number()),
+        }),
+        lanes::Asked::Submit {
+            stamp,
+            submission,
+            trace: context,
+        } => Input::RemoteSubmit {
+            from,
+            stamp,
+            submission,
+            trace: context.as_ref().and_then(trace),
+        },
+    })
+}
+
+/// What the home says to a peer's lane.
+pub(super) fn answer(message: ToPeer) -> Option<peer::AppendReply> {
+    match message {
+        ToPeer::Opened {
+            lane,
+            attempt,
+            tenure,
+        } => Some(lanes::opened(lane, attempt, tenure)),
+        ToPeer::OpenRefused {
+            lane,
+            attempt,
+            reason,
+        } => Some(lanes::open_refused(lane, attempt, reason)),
+        ToPeer::Answer {
+            lane,
+            attempt,
+            index,
+            answer,
+        } => Some(lanes::answered(lane, attempt, index, *answer)),
+        _ => None,
     }
 }
 
-fn kind(kind: peer::EntryKind) -> Option<EntryKind> {
-    match kind {
-        peer::EntryKind::Unspecified => None,
-        peer::EntryKind::Message => Some(EntryKind::Message),
-        peer::EntryKind::FriendRequest => Some(EntryKind::FriendRequest),
-        peer::EntryKind::FriendAccepted => Some(EntryKind::FriendAccepted),
-        peer::EntryKind::Tombstone => Some(EntryKind::Tombstone),
-    }
+/// One call with several batches.
+pub(super) fn deliver_request(batches: Vec<(Vec<Push>, Traces)>) -> peer::DeliverRequest {
+    let to_traces = |traces: Traces| traces.into_iter().map(|(key, trace)| (key, to_trace(trace)));
+    let batches = batches
+        .into_iter()
+        .map(|(pushes, traces)| (pushes, to_traces(traces).collect()));
+    deliveries::deliver_request(batches.collect())
 }
 
-fn to_refusal(refusal: Option<Refusal>) -> peer::Refusal {
-    match refusal {
-        None => peer::Refusal::Unspecified,
-        Some(Refusal::NotFriends) => peer::Refusal::NotFriends,
-        Some(Refusal::Blocked) => peer::Refusal::Blocked,
-        Some(Refusal::OwnAccount) => peer::Refusal::OwnAccount,
-        Some(Refusal::AlreadyFriends) => peer::Refusal::AlreadyFriends,
-    }
+/// What a peer delivers.
+pub(super) fn pushes(request: peer::DeliverRequest) -> Option<(Vec<Push>, Traces)> {
+    let (pushes, traces) = deliveries::pushes(request)?;
+    let traces = traces
+        .iter()
+        .filter_map(|(key, context)| Some((*key, trace(context)?)));
+    Some((pushes, traces.collect()))
 }
 
-fn refusal(refusal: peer::Refusal) -> Option<Refusal> {
-    match refusal {
-        peer::Refusal::Unspecified => None,
-        peer::Refusal::NotFriends => Some(Refusal::NotFriends),
-        peer::Refusal::Blocked => Some(Refusal::Blocked),
-        peer::Refusal::OwnAccount => Some(Refusal::OwnAccount),
-        peer::Refusal::AlreadyFriends => Some(Refusal::AlreadyFriends),
+/// Messages that are not stored.
+pub(super) fn relay_request(relayed: Vec<(SessionId, Arc<Relayed>)>) -> peer::RelayRequest {
+    let entries = relayed.into_iter().map(|(session, relayed)| peer::RelayEntry {
+        session: session.0,
+        wire_id: relayed.wire_id,
+        timestamp_ns: relayed.timestamp_ns,
+        body: relayed.body.clone(),
+    });
+    peer::RelayRequest {
+        entries: entries.collect(),
     }
 }
 

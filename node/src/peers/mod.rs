@@ -22,6 +22,7 @@ use tim_core::delivery::Push;
 use tim_core::id::{AccountId, NodeName, SessionId, ShardId, Tenure, ViewHash};
 use tim_core::presence::{Lookup, Registration, Replication, Snapshot};
 use tim_core::submit::{Answer, LaneId, LaneStamp, OpenRefusal};
+use tim_peer::presence;
 use tim_telemetry::TraceContext;
 use tokio::sync::mpsc;
 
@@ -179,9 +180,9 @@ impl Peers {
     /// Asks another node's shards where an account is.
     pub(crate) async fn look_up(&self, to: &NodeName, view: ViewHash, account: &AccountId) -> Option<Lookup> {
         let link = self.links.link(to).await.ok()?;
-        let request = convert::lookup_request(view, std::slice::from_ref(account));
+        let request = presence::lookup_request(view, std::slice::from_ref(account));
         let reply = link.presence().lookup(request).await.ok()?;
-        convert::lookups(reply.into_inner()).into_iter().next()
+        presence::lookups(reply.into_inner()).into_iter().next()
     }
 
     fn opened_stream(&self, from: &NodeName) -> mpsc::Receiver<ToPeer> {
