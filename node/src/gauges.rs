@@ -150,7 +150,6 @@ fn repartition(node: &Arc<Node>) {
         let millis = Weak::upgrade(&pause)
             .and_then(|node| node.repartition.any())
             .map_or(0, |running| running.write_pause_ms);
-        #[allow(clippy::cast_precision_loss, reason = "a pause of a few seconds")]
         let seconds = millis as f64 / 1_000.0;
         vec![(seconds, Vec::new())]
     });

@@ -162,7 +162,6 @@ impl Control {
             not_after_unix_seconds: certificate.not_after_unix_seconds,
             subject_uri: certificate.subject_uri.clone(),
         });
-        let control = &status.control;
         api::StatusReply {
             state: node_state(status.state).into(),
             causes,
@@ -179,17 +178,7 @@ impl Control {
                 version: status.partitions.version,
                 ranges: ranges.collect(),
             }),
-            control_group: Some(api::ControlGroup {
-                leader_raft_id: control.leader_raft_id,
-                leader_node: control.leader.clone().unwrap_or_default(),
-                term: control.term,
-                leader: control.is_leader,
-                voter: control.is_voter,
-                raft_id: control.raft_id_number,
-                voters: control.voters.clone(),
-                applied_index: control.applied_index,
-                learners: control.learners.clone(),
-            }),
+            control_group: Some(control_group(&status.control)),
             databases: databases.collect(),
             drain: status.drain.is_some().then(|| self.drain_progress()),
             certificates: certificates.collect(),
@@ -206,6 +195,20 @@ impl Control {
             cluster_id: status.cluster_id,
             version: status.version,
         }
+    }
+}
+
+fn control_group(shown: &crate::admin::StatusControl) -> api::ControlGroup {
+    api::ControlGroup {
+        leader_raft_id: shown.leader_raft_id,
+        leader_node: shown.leader.clone().unwrap_or_default(),
+        term: shown.term,
+        leader: shown.is_leader,
+        voter: shown.is_voter,
+        raft_id: shown.raft_id_number,
+        voters: shown.voters.clone(),
+        applied_index: shown.applied_index,
+        learners: shown.learners.clone(),
     }
 }
 

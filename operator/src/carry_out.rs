@@ -7,10 +7,13 @@ mod workload;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::observe::Seen;
-use kube::ResourceExt as _;
+use k8s_openapi::NamespaceResourceScope;
 use kube::api::{Api, Patch, PatchParams};
+use kube::{Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
 use serde_json::json;
-use tim_crds::{TimCluster, labels};
+use std::fmt::Debug;
+use tim_crds::labels;
 use tim_plan::Action;
 
 /// Carries out one action on a cluster that was seen as `seen`.
@@ -23,8 +26,8 @@ pub(crate) async fn action(context: &Context, seen: &Seen, action: &Action) -> R
         "carrying out"
     );
     match action {
-        Action::AddFinalizer => finalizer(context, cluster, true).await,
-        Action::RemoveFinalizer => finalizer(context, cluster, false).await,
+        Action::AddFinalizer => write_finalizer(context, cluster, true).await,
+        Action::RemoveFinalizer => write_finalizer(context, cluster, false).await,
         Action::CreateSecret(kind) => seen.secrets.create(context, cluster, *kind).await,
         Action::RenewAuthority => seen.secrets.renew_authority(context, cluster).await,
         Action::IssueCertificates { nodes, operator } => {
@@ -57,22 +60,27 @@ pub(crate) async fn action(context: &Context, seen: &Seen, action: &Action) -> R
 }
 
 /// Adds or removes the finalizer; the resource version makes sure that nobody else's is lost.
-async fn finalizer(context: &Context, cluster: &TimCluster, wanted: bool) -> Result<(), Failure> {
-    let mut finalizers = cluster.finalizers().to_vec();
+pub(crate) async fn write_finalizer<K>(context: &Context, object: &K, wanted: bool) -> Result<(), Failure>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    let mut finalizers = object.finalizers().to_vec();
     finalizers.retain(|name| name != labels::FINALIZER);
     if wanted {
         finalizers.push(labels::FINALIZER.to_owned());
     }
-    let patch =
-        json!({"metadata": {"finalizers": finalizers, "resourceVersion": cluster.resource_version()}});
+    let patch = json!({"metadata": {"finalizers": finalizers, "resourceVersion": object.resource_version()}});
     context.api_writes.add(1, &[]);
-    let result =
-        Api::<TimCluster>::namespaced(context.client.clone(), &cluster.namespace().unwrap_or_default())
-            .patch(&cluster.name_any(), &PatchParams::default(), &Patch::Merge(patch))
-            .await;
+    let namespace = object.namespace().unwrap_or_default();
+    let result = Api::<K>::namespaced(context.client.clone(), &namespace)
+        .patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
+        .await;
     match result {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.is_not_found() && !wanted => Ok(()),
-        Err(error) => Err(Failure::api("write the finalizer")(error)),
+        Err(error) => {
+            let operation = format!("write the finalizer of a {}", K::kind(&()));
+            Err(Failure::api(operation)(error))
+        }
     }
 }

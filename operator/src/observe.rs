@@ -6,13 +6,10 @@
 mod pods;
 mod present;
 mod references;
-pub(crate) mod repartition;
-mod report;
 
 pub(crate) use pods::address;
 pub(crate) use present::{live_object, version};
 pub(crate) use references::repartitions;
-pub(crate) use report::of as report;
 
 use crate::context::Context;
 use crate::failure::Failure;

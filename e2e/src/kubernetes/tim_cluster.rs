@@ -44,6 +44,16 @@ impl Cluster {
     /// # Errors
     /// They are not in time.
     pub async fn of_the_examples(sandbox: &Sandbox) -> anyhow::Result<Self> {
+        let cluster = Self::apply_examples(sandbox).await?;
+        cluster.until_serving(3).await?;
+        Ok(cluster)
+    }
+
+    /// Applies `examples/postgresql.yaml` and `examples/chat.yaml` as they are and waits for nothing.
+    ///
+    /// # Errors
+    /// The API server refuses.
+    pub async fn apply_examples(sandbox: &Sandbox) -> anyhow::Result<Self> {
         sandbox
             .kubectl(&[
                 "apply",
@@ -51,9 +61,7 @@ impl Cluster {
                 "--filename=examples/chat.yaml",
             ])
             .await?;
-        let cluster = Self::of(sandbox, "chat");
-        cluster.until_serving(3).await?;
-        Ok(cluster)
+        Ok(Self::of(sandbox, "chat"))
     }
 
     /// Writes to the spec.

@@ -172,7 +172,7 @@ impl ControlState {
             return Err(Refused::Running(running.progress.plan.operation.clone()));
         }
         check_plan(self.map.as_ref().ok_or(Refused::NoMap)?, &plan)?;
-        self.starts += 1;
+        self.starts = self.starts.saturating_add(1);
         let repartition = Repartition {
             progress: Progress::new(plan.clone()),
             term: Term(0),
@@ -278,6 +278,9 @@ fn respond(result: Result<(), Refused>) -> Response {
 /// A split moves the upper part of one range to another database.
 fn check_plan(map: &PartitionMap, plan: &Plan) -> Result<(), Refused> {
     let bad = |reason: String| Err(Refused::BadPlan(reason));
+    if plan.from >= plan.until {
+        return bad(format!("no slots from {} to {}", plan.from, plan.until));
+    }
     let range = map.range_of(plan.from);
     if range.from == plan.from {
         return bad(format!("a range begins at slot {} already", plan.from));

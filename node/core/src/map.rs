@@ -45,11 +45,27 @@ pub enum BadMap {
     NothingToSplit(Slot),
 }
 
-/// All ranges, without gap, in order. Never empty.
+/// All ranges, without gap, in order. Never empty, whoever sent it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "WrittenMap")]
 pub struct PartitionMap {
     ranges: Vec<Range>,
     version: u64,
+}
+
+/// A map as it is written down, before anybody has looked at it.
+#[derive(Deserialize)]
+struct WrittenMap {
+    ranges: Vec<Range>,
+    version: u64,
+}
+
+impl TryFrom<WrittenMap> for PartitionMap {
+    type Error = BadMap;
+
+    fn try_from(written: WrittenMap) -> Result<Self, BadMap> {
+        Self::new(written.ranges, written.version)
+    }
 }
 
 impl PartitionMap {
@@ -177,7 +193,7 @@ impl PartitionMap {
             epoch,
             homes,
         });
-        Self::new(ranges, self.version + 1)
+        Self::new(ranges, self.version.saturating_add(1))
     }
 
     fn place_of(&self, slot: Slot) -> usize {
@@ -248,5 +264,19 @@ mod tests {
             PartitionMap::new(vec![range(0), range(SLOT_COUNT)], 1),
             Err(BadMap::Beyond(Slot(SLOT_COUNT)))
         );
+    }
+
+    #[test]
+    fn a_map_is_read_as_it_was_written_and_a_bad_one_not_at_all() {
+        let text = serde_json::to_string(&two()).unwrap();
+        assert_eq!(serde_json::from_str::<PartitionMap>(&text).unwrap(), two());
+        for bad in [
+            r#"{"ranges":[],"version":1}"#.to_owned(),
+            text.replacen("\"from\":0", "\"from\":7", 1),
+            text.replace("524288", "0"),
+            text.replace("524288", "4294967295"),
+        ] {
+            assert!(serde_json::from_str::<PartitionMap>(&bad).is_err(), "{bad}");
+        }
     }
 }

@@ -5,4 +5,6 @@ mod routes;
 mod status;
 
 pub(crate) use routes::{AdminState, router};
-pub(crate) use status::{Cause as StatusCause, Status, phase_word, repartition, resident_bytes};
+pub(crate) use status::{
+    Cause as StatusCause, Control as StatusControl, Status, phase_word, repartition, resident_bytes,
+};

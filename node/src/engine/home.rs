@@ -167,10 +167,6 @@ impl Machines {
             metrics
                 .commit_duration
                 .record(begun.elapsed().as_secs_f64(), &label);
-            #[allow(
-                clippy::cast_precision_loss,
-                reason = "a batch holds far fewer than 2^52 messages"
-            )]
             metrics.commit_batch_size.record(messages as f64, &label);
             if let BatchResult::Committed(outcomes) = &result {
                 count(&metrics, outcomes);

@@ -1,107 +1,139 @@
-//! Between the machines' types and the messages on the wire between nodes. `None` is a malformed message.
+//! What [`tim_peer`] does not know: the engine's inputs, traces, and messages that are not stored.
 
-mod deliveries;
-mod lanes;
-mod presence;
-
-pub(super) use deliveries::{deliver_request, pushes, relay_request, relayed};
-pub(super) use lanes::{answer, append_reply, append_request, open, submit};
-pub(super) use presence::{
-    accounts, ask_snapshot_request, heartbeat_request, lookup_reply, lookup_request, lookups,
-    put_snapshot_request, register_request, registrations, replicate_request, replication, sessions, shards,
-    snapshots, unregister_request,
-};
-
+use super::ToPeer;
+use crate::engine::Input;
+use crate::session::{Relayed, Traces};
 use bytes::Bytes;
-use tim_core::conversation::{EntryKind, Refusal};
-use tim_core::id::{ConversationId, DeviceClass};
+use std::sync::Arc;
+use tim_core::conversation::Submission;
+use tim_core::delivery::Push;
+use tim_core::home;
+use tim_core::id::{NodeName, SessionId, Tenure};
+use tim_core::submit::LaneStamp;
+use tim_peer::{deliveries, lanes};
 use tim_proto::peer::v1 as peer;
 use tim_telemetry::TraceContext;
 
-fn bytes16(bytes: &Bytes) -> Option<[u8; 16]> {
-    bytes.as_ref().try_into().ok()
-}
-
-fn to_bytes(bytes: [u8; 16]) -> Bytes {
-    Bytes::copy_from_slice(&bytes)
-}
-
-fn conversation(bytes: &Bytes) -> Option<ConversationId> {
-    bytes16(bytes).map(ConversationId)
-}
-
-fn class(number: i32) -> Option<DeviceClass> {
-    i8::try_from(number).ok().map(DeviceClass)
-}
-
-fn to_trace(trace: Option<TraceContext>) -> Option<peer::TraceContext> {
-    trace.map(|trace| peer::TraceContext {
+fn to_trace(trace: TraceContext) -> peer::TraceContext {
+    peer::TraceContext {
         trace_id: Bytes::copy_from_slice(&trace.trace_id()),
         span_id: Bytes::copy_from_slice(&trace.span_id()),
         flags: trace.flags(),
-    })
+    }
 }
 
-fn trace(trace: Option<peer::TraceContext>) -> Option<TraceContext> {
-    let trace = trace?;
+fn trace(trace: &peer::TraceContext) -> Option<TraceContext> {
     TraceContext::from_parts(&trace.trace_id, &trace.span_id, trace.flags)
 }
 
-fn to_kind(kind: EntryKind) -> peer::EntryKind {
-    match kind {
-        EntryKind::Message => peer::EntryKind::Message,
-        EntryKind::FriendRequest => peer::EntryKind::FriendRequest,
-        EntryKind::FriendAccepted => peer::EntryKind::FriendAccepted,
-        EntryKind::Tombstone => peer::EntryKind::Tombstone,
-        EntryKind::Application => peer::EntryKind::Application,
-        EntryKind::FriendRemoved => peer::EntryKind::FriendRemoved,
-        EntryKind::AccountBlocked => peer::EntryKind::AccountBlocked,
-        EntryKind::Unannounced => peer::EntryKind::Unannounced,
-        EntryKind::Revoke => peer::EntryKind::Revoke,
-        EntryKind::Burn => peer::EntryKind::Burn,
-    }
+/// A submission.
+pub(super) fn submit(
+    stamp: &LaneStamp,
+    submission: &Submission,
+    trace: Option<TraceContext>,
+) -> peer::AppendRequest {
+    lanes::submit(stamp, submission, trace.map(to_trace))
 }
 
-fn kind(kind: peer::EntryKind) -> Option<EntryKind> {
-    Some(match kind {
-        peer::EntryKind::Unspecified => return None,
-        peer::EntryKind::Message => EntryKind::Message,
-        peer::EntryKind::FriendRequest => EntryKind::FriendRequest,
-        peer::EntryKind::FriendAccepted => EntryKind::FriendAccepted,
-        peer::EntryKind::Tombstone => EntryKind::Tombstone,
-        peer::EntryKind::Application => EntryKind::Application,
-        peer::EntryKind::FriendRemoved => EntryKind::FriendRemoved,
-        peer::EntryKind::AccountBlocked => EntryKind::AccountBlocked,
-        peer::EntryKind::Unannounced => EntryKind::Unannounced,
-        peer::EntryKind::Revoke => EntryKind::Revoke,
-        peer::EntryKind::Burn => EntryKind::Burn,
+/// A peer's request, for the engine.
+pub(super) fn append_request(from: &NodeName, request: peer::AppendRequest) -> Option<Input> {
+    let from = from.clone();
+    Some(match lanes::append_request(request)? {
+        lanes::Asked::Open { lane, attempt } => Input::Home(home::Event::Open {
+            from,
+            lane,
+            attempt,
+            tenure: Tenure(crate::random::number()),
+        }),
+        lanes::Asked::Submit {
+            stamp,
+            submission,
+            trace: context,
+        } => Input::RemoteSubmit {
+            from,
+            stamp,
+            submission,
+            trace: context.as_ref().and_then(trace),
+        },
     })
 }
 
-fn to_refusal(refusal: Option<Refusal>) -> peer::Refusal {
-    match refusal {
-        None => peer::Refusal::Unspecified,
-        Some(Refusal::NotFriends) => peer::Refusal::NotFriends,
-        Some(Refusal::Blocked) => peer::Refusal::Blocked,
-        Some(Refusal::OwnAccount) => peer::Refusal::OwnAccount,
-        Some(Refusal::AlreadyFriends) => peer::Refusal::AlreadyFriends,
-        Some(Refusal::NotRelated) => peer::Refusal::NotRelated,
-        Some(Refusal::NoSuchMessage) => peer::Refusal::NoSuchMessage,
-        Some(Refusal::NotTheirs) => peer::Refusal::NotTheirs,
+/// What the home says to a peer's lane.
+pub(super) fn answer(message: ToPeer) -> Option<peer::AppendReply> {
+    match message {
+        ToPeer::Opened {
+            lane,
+            attempt,
+            tenure,
+        } => Some(lanes::opened(lane, attempt, tenure)),
+        ToPeer::OpenRefused {
+            lane,
+            attempt,
+            reason,
+        } => Some(lanes::open_refused(lane, attempt, reason)),
+        ToPeer::Answer {
+            lane,
+            attempt,
+            index,
+            answer,
+        } => Some(lanes::answered(lane, attempt, index, *answer)),
+        _ => None,
     }
 }
 
-fn refusal(refusal: peer::Refusal) -> Option<Refusal> {
-    Some(match refusal {
-        peer::Refusal::Unspecified => return None,
-        peer::Refusal::NotFriends => Refusal::NotFriends,
-        peer::Refusal::Blocked => Refusal::Blocked,
-        peer::Refusal::OwnAccount => Refusal::OwnAccount,
-        peer::Refusal::AlreadyFriends => Refusal::AlreadyFriends,
-        peer::Refusal::NotRelated => Refusal::NotRelated,
-        peer::Refusal::NoSuchMessage => Refusal::NoSuchMessage,
-        peer::Refusal::NotTheirs => Refusal::NotTheirs,
-    })
+/// One call with several batches.
+pub(super) fn deliver_request(batches: Vec<(Vec<Push>, Traces)>) -> peer::DeliverRequest {
+    let to_traces = |traces: Traces| traces.into_iter().map(|(key, trace)| (key, to_trace(trace)));
+    let batches = batches
+        .into_iter()
+        .map(|(pushes, traces)| (pushes, to_traces(traces).collect()));
+    deliveries::deliver_request(batches.collect())
+}
+
+/// What a peer delivers.
+pub(super) fn pushes(request: peer::DeliverRequest) -> Option<(Vec<Push>, Traces)> {
+    let (pushes, traces) = deliveries::pushes(request)?;
+    let traces = traces
+        .iter()
+        .filter_map(|(key, context)| Some((*key, trace(context)?)));
+    Some((pushes, traces.collect()))
+}
+
+/// What is not stored.
+pub(super) fn relay_request(relayed: Vec<(SessionId, Arc<Relayed>)>) -> peer::RelayRequest {
+    let entries = relayed.into_iter().map(|(session, relayed)| match &*relayed {
+        Relayed::Message {
+            wire_id,
+            timestamp_ns,
+            body,
+        } => peer::RelayEntry {
+            session: session.0,
+            wire_id: *wire_id,
+            timestamp_ns: *timestamp_ns,
+            body: body.clone(),
+            presence: None,
+        },
+        Relayed::Presence(presence) => peer::RelayEntry {
+            session: session.0,
+            presence: Some(presence.clone()),
+            ..peer::RelayEntry::default()
+        },
+    });
+    peer::RelayRequest {
+        entries: entries.collect(),
+    }
+}
+
+/// What a peer relays to a session.
+pub(super) fn relayed(entry: peer::RelayEntry) -> Relayed {
+    match entry.presence {
+        Some(presence) => Relayed::Presence(presence),
+        None => Relayed::Message {
+            wire_id: entry.wire_id,
+            timestamp_ns: entry.timestamp_ns,
+            body: entry.body,
+        },
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use tim_cluster::links::{Link, Links};
 use tim_core::id::NodeName;
 use tim_core::presence::RegistrarEvent;
 use tim_core::{delivery, submit};
+use tim_peer::presence;
 use tokio::sync::mpsc;
 
 /// Deliveries that go in one call.
@@ -95,10 +96,13 @@ async fn call(way: &Way, link: &Link, message: ToPeer) {
         ToPeer::Register {
             request,
             registrations,
-        } => match presence.register(convert::register_request(&registrations)).await {
+        } => match presence
+            .register(presence::register_request(&registrations))
+            .await
+        {
             Ok(reply) => engine.post(Input::Registrar(RegistrarEvent::Registered {
                 request,
-                refused: convert::sessions(reply.into_inner().refused_sessions),
+                refused: presence::sessions(reply.into_inner().refused_sessions),
             })),
             Err(_) => engine.post(Input::Registrar(RegistrarEvent::Failed { request })),
         },
@@ -108,12 +112,12 @@ async fn call(way: &Way, link: &Link, message: ToPeer) {
             whole,
             sessions,
         } => match presence
-            .heartbeat(convert::heartbeat_request(view, whole, &sessions))
+            .heartbeat(presence::heartbeat_request(view, whole, &sessions))
             .await
         {
             Ok(reply) => engine.post(Input::Registrar(RegistrarEvent::HeartbeatAnswered {
                 request,
-                missing: convert::sessions(reply.into_inner().missing_sessions),
+                missing: presence::sessions(reply.into_inner().missing_sessions),
             })),
             Err(_) => engine.post(Input::Registrar(RegistrarEvent::Failed { request })),
         },
@@ -121,10 +125,10 @@ async fn call(way: &Way, link: &Link, message: ToPeer) {
             request,
             view,
             accounts,
-        } => match presence.lookup(convert::lookup_request(view, &accounts)).await {
+        } => match presence.lookup(presence::lookup_request(view, &accounts)).await {
             Ok(reply) => engine.post(Input::Delivery(delivery::Event::Answered {
                 request,
-                lookups: convert::lookups(reply.into_inner()),
+                lookups: presence::lookups(reply.into_inner()),
             })),
             Err(_) => engine.post(Input::Delivery(delivery::Event::AskFailed { request })),
         },
@@ -132,20 +136,22 @@ async fn call(way: &Way, link: &Link, message: ToPeer) {
         ToPeer::Unregister { registrations } => {
             drop(
                 presence
-                    .unregister(convert::unregister_request(&registrations))
+                    .unregister(presence::unregister_request(&registrations))
                     .await,
             );
         }
-        ToPeer::Replicate { changes } => drop(presence.replicate(convert::replicate_request(&changes)).await),
+        ToPeer::Replicate { changes } => {
+            drop(presence.replicate(presence::replicate_request(&changes)).await)
+        }
         ToPeer::AskSnapshot { shards } => drop(
             presence
-                .ask_snapshot(convert::ask_snapshot_request(&shards))
+                .ask_snapshot(presence::ask_snapshot_request(&shards))
                 .await,
         ),
         ToPeer::SendSnapshot { snapshots } => {
             drop(
                 presence
-                    .put_snapshot(convert::put_snapshot_request(&snapshots))
+                    .put_snapshot(presence::put_snapshot_request(&snapshots))
                     .await,
             );
         }

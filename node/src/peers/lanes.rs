@@ -5,6 +5,7 @@ use super::{ToPeer, convert};
 use crate::engine::Input;
 use futures::StreamExt;
 use tim_core::submit;
+use tim_peer::lanes;
 use tim_proto::peer::v1::{AppendReply, AppendRequest};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -19,7 +20,7 @@ pub(super) async fn carry(way: Way, mut queue: mpsc::Receiver<ToPeer>) {
     let mut stream: Option<Stream> = None;
     while let Some(message) = queue.recv().await {
         let request = match message {
-            ToPeer::Open { lane, attempt } => convert::open(lane, attempt),
+            ToPeer::Open { lane, attempt } => lanes::open(lane, attempt),
             ToPeer::Submit {
                 stamp,
                 submission,
@@ -99,7 +100,7 @@ async fn open(way: &Way) -> Option<Stream> {
 /// Posts answers until the stream ends, which the lanes are told.
 async fn answers(way: Way, mut replies: tonic::Streaming<AppendReply>) {
     while let Some(Ok(reply)) = replies.next().await {
-        if let Some(event) = convert::append_reply(&way.to, reply) {
+        if let Some(event) = lanes::append_reply(&way.to, reply) {
             way.engine.post(Input::Lanes(event));
         }
     }

@@ -22,6 +22,7 @@ use tim_core::delivery::Push;
 use tim_core::id::{AccountId, NodeName, SessionId, ShardId, Tenure, ViewHash};
 use tim_core::presence::{Lookup, Registration, Replication, Snapshot};
 use tim_core::submit::{Answer, LaneId, LaneStamp, OpenRefusal};
+use tim_peer::presence;
 use tim_telemetry::TraceContext;
 use tokio::sync::mpsc;
 
@@ -184,9 +185,9 @@ impl Peers {
         accounts: &[AccountId],
     ) -> Option<Vec<Lookup>> {
         let link = self.links.link(to).await.ok()?;
-        let request = convert::lookup_request(view, accounts);
+        let request = presence::lookup_request(view, accounts);
         let reply = link.presence().lookup(request).await.ok()?;
-        Some(convert::lookups(reply.into_inner()))
+        Some(presence::lookups(reply.into_inner()))
     }
 
     fn opened_stream(&self, from: &NodeName) -> mpsc::Receiver<ToPeer> {

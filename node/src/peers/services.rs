@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tim_cluster::links::{MESSAGE_BYTES_MAX, PeerConnection};
 use tim_core::id::{NodeName, SessionId};
 use tim_core::presence::OwnerEvent;
+use tim_peer::presence;
 use tim_proto::peer::v1 as peer;
 use tim_proto::peer::v1::delivery_server::{Delivery, DeliveryServer};
 use tim_proto::peer::v1::home_server::{Home, HomeServer};
@@ -84,7 +85,7 @@ impl Presence for Services {
         request: Request<peer::RegisterRequest>,
     ) -> Result<Response<peer::RegisterReply>, Status> {
         let from = caller(&request)?;
-        let registrations = convert::registrations(request.into_inner().entries).ok_or_else(malformed)?;
+        let registrations = presence::registrations(request.into_inner().entries).ok_or_else(malformed)?;
         let event = OwnerEvent::Register {
             from,
             request: 0,
@@ -109,7 +110,7 @@ impl Presence for Services {
             request: 0,
             view: tim_core::id::ViewHash(heartbeat.view_hash),
             whole: heartbeat.whole,
-            sessions: convert::sessions(heartbeat.sessions),
+            sessions: presence::sessions(heartbeat.sessions),
         };
         match self.engine.ask(event).await {
             Some(OwnerAnswer::Heartbeat(missing)) => Ok(Response::new(peer::HeartbeatReply {
@@ -124,7 +125,7 @@ impl Presence for Services {
         request: Request<peer::UnregisterRequest>,
     ) -> Result<Response<peer::PresenceDone>, Status> {
         caller(&request)?;
-        let registrations = convert::registrations(request.into_inner().entries).ok_or_else(malformed)?;
+        let registrations = presence::registrations(request.into_inner().entries).ok_or_else(malformed)?;
         self.engine
             .post(Input::Owner(OwnerEvent::Unregister { registrations }));
         Ok(Response::new(peer::PresenceDone {}))
@@ -135,9 +136,9 @@ impl Presence for Services {
         request: Request<peer::LookupRequest>,
     ) -> Result<Response<peer::LookupReply>, Status> {
         let from = caller(&request)?;
-        let accounts = convert::accounts(&request.into_inner().accounts).ok_or_else(malformed)?;
+        let accounts = presence::accounts(&request.into_inner().accounts).ok_or_else(malformed)?;
         let lookups = self.engine.look_up(from, accounts).await;
-        Ok(Response::new(convert::lookup_reply(lookups)))
+        Ok(Response::new(presence::lookup_reply(lookups)))
     }
 
     async fn replicate(
@@ -145,7 +146,7 @@ impl Presence for Services {
         request: Request<peer::ReplicateRequest>,
     ) -> Result<Response<peer::PresenceDone>, Status> {
         let from = caller(&request)?;
-        let changes = convert::replication(request.into_inner()).ok_or_else(malformed)?;
+        let changes = presence::replication(request.into_inner()).ok_or_else(malformed)?;
         self.engine
             .post(Input::Owner(OwnerEvent::Replicate { from, changes }));
         Ok(Response::new(peer::PresenceDone {}))
@@ -156,7 +157,7 @@ impl Presence for Services {
         request: Request<peer::AskSnapshotRequest>,
     ) -> Result<Response<peer::PresenceDone>, Status> {
         let from = caller(&request)?;
-        let shards = convert::shards(&request.into_inner().shards).ok_or_else(malformed)?;
+        let shards = presence::shards(&request.into_inner().shards).ok_or_else(malformed)?;
         self.engine
             .post(Input::Owner(OwnerEvent::SnapshotAsked { from, shards }));
         Ok(Response::new(peer::PresenceDone {}))
@@ -167,7 +168,7 @@ impl Presence for Services {
         request: Request<peer::PutSnapshotRequest>,
     ) -> Result<Response<peer::PresenceDone>, Status> {
         let from = caller(&request)?;
-        let snapshots = convert::snapshots(request.into_inner()).ok_or_else(malformed)?;
+        let snapshots = presence::snapshots(request.into_inner()).ok_or_else(malformed)?;
         self.engine
             .post(Input::Owner(OwnerEvent::SnapshotArrived { from, snapshots }));
         Ok(Response::new(peer::PresenceDone {}))

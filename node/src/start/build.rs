@@ -92,8 +92,8 @@ pub(super) async fn build(
     })
     .await;
     let (trust, ring) = (reloader.trust(), reloader.keys());
-    let interval = Duration::from_millis(config.trust.reload_interval_millis);
-    watch_files(reloader, interval, supervisor.stop().token());
+    let reload_interval = Duration::from_millis(config.trust.reload_interval_millis);
+    watch_files(reloader, reload_interval, supervisor.stop().token());
     let advertise = advertised(&config, sockets.peer_address).await;
     let addresses = Addresses::of(&sockets, advertise);
     let handshaker = Handshaker::new(&config.node.cluster_id, name.clone(), Arc::clone(&ring));
@@ -102,10 +102,8 @@ pub(super) async fn build(
     let own = members.borrow().get(&name).map(|own| own.generation);
     handshaker.set_generation(own.unwrap_or_default());
     let links = Links::new(trust.clone(), handshaker.clone(), members.clone());
-    let store = Store::new(StoreConfig {
-        cluster: config.node.cluster_id.clone(),
-        keys,
-    });
+    let cluster = config.node.cluster_id.clone();
+    let store = Store::new(StoreConfig { cluster, keys });
     let control = open_control(&config, &name, &links, &membership).await?;
     let map = Arc::new(guessed_map(&config)?);
     let databases = Arc::new(Databases::new(store, map.clone(), board.clone()));

@@ -29,11 +29,6 @@ static THRESHOLD: OnceLock<u64> = OnceLock::new();
 static TRACER: OnceLock<BoxedTracer> = OnceLock::new();
 
 pub(crate) fn sample(ratio: f64) {
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a ratio between 0 and 1 times 2^32"
-    )]
     let threshold = (ratio.clamp(0.0, 1.0) * 4_294_967_296.0) as u64;
     // A second start in one process (tests) keeps the first ratio.
     let _ = THRESHOLD.set(threshold);

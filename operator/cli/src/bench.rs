@@ -28,11 +28,12 @@ use crate::target::LocalTarget;
 use crate::terminal::Terminal;
 use accounts::BenchAccounts;
 use measured::Live;
+use pace::Pace;
 use report::{Figures, Setting};
 use server_load::ServerLoad;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tim_catalogue::command_line;
 use tim_client::{Address, Server};
 use tim_local::directory::ClusterDirectory;
@@ -167,6 +168,27 @@ impl Bench<'_> {
         let turn = number % addresses.len().max(1);
         addresses.rotate_left(turn);
         Server::at(addresses)
+    }
+
+    /// Registers that many accounts, unless an earlier run did.
+    async fn ensure_accounts(&self, count: usize) -> Outcome<()> {
+        let registered = || Live::raise(&self.live.accounts);
+        self.accounts
+            .ensure(count, &|number| self.server(number), registered)
+            .await
+    }
+
+    /// One account per session that was asked for; how many that are.
+    async fn ensure_sessions(&self) -> Outcome<usize> {
+        let count = usize::try_from(self.arguments.sessions).unwrap_or(usize::MAX);
+        self.ensure_accounts(count).await?;
+        Ok(count)
+    }
+
+    /// The pace of one of several senders that together keep the rate that was asked for.
+    fn pace(&self, sender: usize, senders: usize, start: Instant) -> Pace {
+        let (rate, window) = (self.arguments.rate, self.arguments.window);
+        Pace::new(rate, window, sender, senders, start)
     }
 }
 

@@ -28,7 +28,6 @@ pub fn short_duration(duration: Duration) -> String {
 /// `512 Ki`, `38.2 Mi`, `212 Mi`, `1.4 Gi`.
 pub fn bytes(count: u64) -> String {
     const STEP: f64 = 1024.0;
-    #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
     let mut value = count as f64;
     let mut unit = 0;
     const UNITS: [&str; 5] = ["", " Ki", " Mi", " Gi", " Ti"];
@@ -64,11 +63,6 @@ pub fn rate(per_second: f64) -> String {
     if per_second < 10.0 {
         return format!("{per_second:.1}");
     }
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "positive, and far below the limit"
-    )]
     let whole = per_second.round() as u64;
     count(whole)
 }

@@ -18,7 +18,6 @@ pub mod objects;
 pub mod poller;
 pub mod port;
 pub mod process;
-pub mod report;
 pub mod runner;
 pub mod supervisor;
 pub mod trust;

@@ -94,11 +94,6 @@ impl ProcessId {
             .flatten()?;
         let started = self.start_ticks / u64::try_from(ticks_per_second).ok()?.max(1);
         // Whole seconds are all that is shown.
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "uptime of a machine fits by far"
-        )]
         Some((seconds as u64).saturating_sub(started))
     }
 }

@@ -14,6 +14,7 @@
 pub mod action;
 pub mod cluster;
 pub mod condition;
+pub mod control_api;
 pub mod intent;
 pub mod names;
 pub mod node_config;

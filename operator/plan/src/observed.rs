@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use tim_catalogue::Report;
-use tim_crds::TimCluster;
+use tim_crds::{TimCluster, TimRepartition};
 
 use crate::action::{ObjectId, SecretKind};
 
@@ -243,4 +243,26 @@ pub struct RepartitionSummary {
     pub started: bool,
     /// Databases it moves data to: they cannot leave the spec meanwhile.
     pub targets: Vec<String>,
+}
+
+impl RepartitionSummary {
+    /// The summary of an object; none once it has ended.
+    pub fn of(repartition: &TimRepartition) -> Option<Self> {
+        let status = repartition.status.as_ref();
+        if status.is_some_and(|status| status.phase.is_final()) {
+            return None;
+        }
+        let split = repartition.spec.operation.split.iter();
+        let targets = split.flat_map(|split| &split.targets);
+        Some(Self {
+            name: repartition.metadata.name.clone().unwrap_or_default(),
+            created: repartition
+                .metadata
+                .creation_timestamp
+                .as_ref()
+                .map_or(Timestamp::UNIX_EPOCH, |time| time.0),
+            started: status.is_some_and(|status| status.operation_id.is_some()),
+            targets: targets.map(|target| target.database.clone()).collect(),
+        })
+    }
 }

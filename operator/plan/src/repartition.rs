@@ -81,22 +81,26 @@ pub struct OperationReport {
     pub finished: Option<Timestamp>,
 }
 
+/// An operation to be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// Its id.
+    pub operation_id: String,
+    /// Lower bound of the range to cut.
+    pub from: u32,
+    /// First slot that moves.
+    pub at: u32,
+    /// Database that gets it.
+    pub target: String,
+}
+
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Put the finalizer on the object.
     AddFinalizer,
     /// Start the operation at the nodes; if it is there already, nothing happens.
-    Start {
-        /// Its id.
-        operation_id: String,
-        /// Lower bound of the range to cut.
-        from: u32,
-        /// First slot that moves.
-        at: u32,
-        /// Database that gets it.
-        target: String,
-    },
+    Start(Start),
     /// Cancel it at the nodes; if it has ended, nothing happens.
     Cancel {
         /// Its id.
@@ -199,12 +203,12 @@ fn next(observed: &Observed, waiting: bool) -> Option<Action> {
     }
     let split = observed.repartition.spec.operation.split.as_ref()?;
     let (at, target) = cut(split)?;
-    Some(Action::Start {
+    Some(Action::Start(Start {
         operation_id,
         from: split.from,
         at,
         target,
-    })
+    }))
 }
 
 /// Where the range is cut and who gets the upper part.

@@ -1,10 +1,11 @@
 //! One reconcile of a TimRepartition: the nodes do the work, this asks them to begin and tells what they say.
 
 use super::status;
+use crate::carry_out::write_finalizer;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::node_links::{NodeAddress, OperatorTrust};
-use crate::observe::{self, repartition as translate};
+use crate::observe;
 use crate::secrets::ClusterSecrets;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
@@ -14,15 +15,10 @@ use kube::runtime::controller::Action;
 use serde_json::json;
 use std::sync::Arc;
 use tim_crds::{TimCluster, TimRepartition, labels};
+use tim_plan::control_api;
 use tim_plan::observed::NodeReport;
 use tim_plan::repartition::{self as planner, Known, Observed};
-use tim_proto::control::v1::{
-    CancelRepartitionRequest, RepartitionOperation, RepartitionReply, RepartitionStatusRequest,
-    StartRepartitionRequest,
-};
-
-/// Longest write pause at the cut-over, in milliseconds, until the field for it comes.
-const WRITE_PAUSE_MAX_MILLIS: u32 = 500;
+use tim_proto::control::v1::{CancelRepartitionRequest, RepartitionReply, RepartitionStatusRequest};
 
 /// The nodes of a cluster, as far as a repartition needs them.
 struct Nodes {
@@ -81,7 +77,7 @@ async fn nodes(context: &Context, cluster: &TimCluster) -> Result<Option<Nodes>,
         .into_iter()
         .filter_map(|address| {
             let reply = replies.remove(&address.uid)?;
-            Some((address, observe::report(reply)))
+            Some((address, control_api::node_report(reply)))
         })
         .collect();
     answering.sort_by_key(|(_, report)| !report.leader);
@@ -138,7 +134,7 @@ async fn known(context: &Context, nodes: &Nodes, operation_id: &str) -> Known {
                 repartition: Some(operation),
                 ..
             }) => {
-                return Known::Report(Box::new(translate::of(operation)));
+                return Known::Report(Box::new(control_api::operation_report(operation)));
             }
             Ok(_) => known = Known::Nothing,
             Err(failure) => tracing::debug!(%failure, "a node was asked in vain"),
@@ -157,22 +153,16 @@ async fn carry_out(
     for action in actions {
         tracing::info!(repartition = repartition.name_any(), ?action, "carrying out");
         let refused = match action {
-            planner::Action::AddFinalizer => finalizer(context, repartition, true).await?,
-            planner::Action::RemoveFinalizer => finalizer(context, repartition, false).await?,
-            planner::Action::Start {
-                operation_id,
-                from,
-                at,
-                target,
-            } => {
-                let request = StartRepartitionRequest {
-                    operation_id: operation_id.clone(),
-                    operation: RepartitionOperation::Split.into(),
-                    from: *from,
-                    at: *at,
-                    target_database: target.clone(),
-                    write_pause_max_ms: WRITE_PAUSE_MAX_MILLIS,
-                };
+            planner::Action::AddFinalizer => {
+                write_finalizer(context, repartition, true).await?;
+                None
+            }
+            planner::Action::RemoveFinalizer => {
+                write_finalizer(context, repartition, false).await?;
+                None
+            }
+            planner::Action::Start(start) => {
+                let request = control_api::start_request(start);
                 let (links, (trust, node)) = (&context.links, driver(nodes)?);
                 let start = links.call(trust, node, "start a repartition at", |mut control| async move {
                     control.start_repartition(request).await
@@ -203,35 +193,4 @@ fn driver(nodes: Option<&Nodes>) -> Result<(&OperatorTrust, &NodeAddress), Failu
         operation: String::from("reach a node for a repartition"),
         reason: String::from("none answers"),
     })
-}
-
-async fn finalizer(
-    context: &Context,
-    repartition: &TimRepartition,
-    wanted: bool,
-) -> Result<Option<tim_proto::control::v1::Cause>, Failure> {
-    let mut finalizers = repartition.finalizers().to_vec();
-    finalizers.retain(|name| name != labels::FINALIZER);
-    if wanted {
-        finalizers.push(labels::FINALIZER.to_owned());
-    }
-    let patch =
-        json!({"metadata": {"finalizers": finalizers, "resourceVersion": repartition.resource_version()}});
-    context.api_writes.add(1, &[]);
-    let api = Api::<TimRepartition>::namespaced(
-        context.client.clone(),
-        &repartition.namespace().unwrap_or_default(),
-    );
-    match api
-        .patch(
-            &repartition.name_any(),
-            &PatchParams::default(),
-            &Patch::Merge(patch),
-        )
-        .await
-    {
-        Ok(_) => Ok(None),
-        Err(kube::Error::Api(answer)) if answer.is_not_found() && !wanted => Ok(None),
-        Err(error) => Err(Failure::api("write the finalizer of a TimRepartition")(error)),
-    }
 }

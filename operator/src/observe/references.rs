@@ -58,35 +58,12 @@ pub(crate) async fn repartitions(
             .list(&ListParams::default())
             .await
             .map_err(Failure::api("list timrepartitions"))?;
-    let running = all.items.into_iter().filter(|repartition| {
-        let ended = repartition
-            .status
-            .as_ref()
-            .is_some_and(|status| status.phase.is_final());
-        repartition.spec.cluster_ref.name == cluster.name_any() && !ended
-    });
-    Ok(running.map(summary).collect())
-}
-
-/// What other plans have to know of a repartition.
-pub(crate) fn summary(repartition: TimRepartition) -> RepartitionSummary {
-    let targets = repartition
-        .spec
-        .operation
-        .split
+    let name = cluster.name_any();
+    let own = all
+        .items
         .iter()
-        .flat_map(|split| &split.targets);
-    RepartitionSummary {
-        created: repartition
-            .creation_timestamp()
-            .map_or(Timestamp::UNIX_EPOCH, |time| time.0),
-        started: repartition
-            .status
-            .as_ref()
-            .is_some_and(|status| status.operation_id.is_some()),
-        targets: targets.map(|target| target.database.clone()).collect(),
-        name: repartition.name_any(),
-    }
+        .filter(|repartition| repartition.spec.cluster_ref.name == name);
+    Ok(own.filter_map(RepartitionSummary::of).collect())
 }
 
 async fn secret(context: &Context, cluster: &TimCluster, name: &str) -> Result<Option<Secret>, Failure> {

@@ -52,14 +52,7 @@ async fn an_operator_killed_at_random_points_reaches_the_spec() -> anyhow::Resul
     let mut random = StdRng::seed_from_u64(seed);
     Sandbox::run("killed-operator", async |sandbox| {
         eprintln!("TIM_TEST_SEED={seed}");
-        sandbox
-            .kubectl(&[
-                "apply",
-                "--filename=examples/postgresql.yaml",
-                "--filename=examples/chat.yaml",
-            ])
-            .await?;
-        let cluster = Cluster::of(sandbox, "chat");
+        let cluster = Cluster::apply_examples(sandbox).await?;
         disturb(sandbox, &mut random).await?;
         cluster.until_serving(3).await?;
         let server = cluster.service().await?;

@@ -53,6 +53,32 @@ impl RaftNetworkFactory<TypeConfig> for Network {
     }
 }
 
+/// What a member is called for.
+#[derive(Clone, Copy)]
+enum Procedure {
+    AppendEntries,
+    Vote,
+    PreVote,
+    InstallSnapshot,
+    TransferLeader,
+}
+
+impl Procedure {
+    async fn send(
+        self,
+        mut raft: RaftClient<Channel>,
+        message: RaftMessage,
+    ) -> Result<Response<RaftMessage>, Status> {
+        match self {
+            Self::AppendEntries => raft.append_entries(message).await,
+            Self::Vote => raft.vote(message).await,
+            Self::PreVote => raft.pre_vote(message).await,
+            Self::InstallSnapshot => raft.install_snapshot(message).await,
+            Self::TransferLeader => raft.transfer_leader(message).await,
+        }
+    }
+}
+
 /// What became of a call.
 enum Failure {
     /// There is no link; nothing was sent.
@@ -71,17 +97,12 @@ impl From<Failure> for RPCError<TypeConfig> {
 }
 
 impl Member {
-    async fn call<Q, A, F>(
+    async fn call<A: DeserializeOwned>(
         &self,
-        request: &Q,
+        procedure: Procedure,
+        request: &impl Serialize,
         option: &RPCOption,
-        send: impl FnOnce(RaftClient<Channel>, RaftMessage) -> F,
-    ) -> Result<A, Failure>
-    where
-        Q: Serialize,
-        A: DeserializeOwned,
-        F: Future<Output = Result<Response<RaftMessage>, Status>>,
-    {
+    ) -> Result<A, Failure> {
         let body = encode(request).map_err(|error| Failure::Call(error.to_string()))?;
         let message = RaftMessage {
             version: VERSION,
@@ -95,7 +116,8 @@ impl Member {
                 .link(&node)
                 .await
                 .map_err(|error| Failure::NoLink(error.to_string()))?;
-            send(link.raft(), message)
+            procedure
+                .send(link.raft(), message)
                 .await
                 .map_err(|status| match status.code() {
                     // The node is there, and is another member, or none: asking at once again does not help.
@@ -119,11 +141,7 @@ impl RaftNetworkV2<TypeConfig> for Member {
         request: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>> {
-        Ok(self
-            .call(&request, &option, async |mut raft, message| {
-                raft.append_entries(message).await
-            })
-            .await?)
+        Ok(self.call(Procedure::AppendEntries, &request, &option).await?)
     }
 
     async fn vote(
@@ -131,11 +149,7 @@ impl RaftNetworkV2<TypeConfig> for Member {
         request: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
-        Ok(self
-            .call(&request, &option, async |mut raft, message| {
-                raft.vote(message).await
-            })
-            .await?)
+        Ok(self.call(Procedure::Vote, &request, &option).await?)
     }
 
     async fn pre_vote(
@@ -143,11 +157,7 @@ impl RaftNetworkV2<TypeConfig> for Member {
         request: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
-        Ok(self
-            .call(&request, &option, async |mut raft, message| {
-                raft.pre_vote(message).await
-            })
-            .await?)
+        Ok(self.call(Procedure::PreVote, &request, &option).await?)
     }
 
     async fn full_snapshot(
@@ -164,9 +174,7 @@ impl RaftNetworkV2<TypeConfig> for Member {
             meta: snapshot.meta,
             data,
         };
-        let call = self.call(&message, &option, async |mut raft, message| {
-            raft.install_snapshot(message).await
-        });
+        let call = self.call(Procedure::InstallSnapshot, &message, &option);
         tokio::select! {
             closed = cancel => Err(StreamingError::Closed(closed)),
             reply = call => reply.map_err(|failure| match failure {
@@ -181,10 +189,6 @@ impl RaftNetworkV2<TypeConfig> for Member {
         request: TransferLeaderRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<TransferLeaderResponse<TypeConfig>, RPCError<TypeConfig>> {
-        Ok(self
-            .call(&request, &option, async |mut raft, message| {
-                raft.transfer_leader(message).await
-            })
-            .await?)
+        Ok(self.call(Procedure::TransferLeader, &request, &option).await?)
     }
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::id::{DatabaseName, Epoch, Slot};
 use crate::map::HomePlacement;
+use crate::placement::SLOT_COUNT;
 
 fn name(name: &str) -> DatabaseName {
     DatabaseName::new(name).unwrap()
@@ -86,6 +87,12 @@ fn plans_have_to_fit_the_map() {
         },
         Plan {
             until: Slot(2_000),
+            ..plan("a")
+        },
+        Plan {
+            from: Slot(SLOT_COUNT + 5),
+            until: Slot(SLOT_COUNT),
+            source: name("d1"),
             ..plan("a")
         },
         Plan {

@@ -1,178 +1,43 @@
-//! What is sent arrives as it was.
-
 use super::*;
-use crate::engine::Input;
-use crate::peers::ToPeer;
-use std::sync::Arc;
-use tim_core::conversation::{Entry, KnownEntry, Operation, Submission};
-use tim_core::delivery::Push;
-use tim_core::id::{
-    AccountId, ContentHash, Generation, MessageKey, NodeName, Seq, SessionId, ShardId, Tenure,
-};
-use tim_core::presence::{Lookup, Registration, Replication, SessionEntry, Snapshot};
-use tim_core::submit::{Answer, Event, LaneId, LaneStamp};
+use tim_core::conversation::{Entry, EntryKind};
+use tim_core::id::{AccountId, ConversationId, DeviceClass, MessageKey, Seq};
 
-fn account(name: &str) -> AccountId {
-    AccountId::new(name).unwrap()
-}
-
-fn lane() -> LaneId {
-    LaneId {
-        session: SessionId(7),
-        conversation: ConversationId([3; 16]),
-    }
-}
-
-fn sample(client_id: Option<i64>) -> Submission {
-    Submission {
-        key: MessageKey([1; 16]),
-        conversation: lane().conversation,
-        sender: account("alice"),
-        peer: account("bob"),
-        sender_class: DeviceClass(-1),
-        operation: Operation::AddFriend,
-        client_id,
-        content_hash: ContentHash([2; 16]),
-        attempt: 3,
-        body: Bytes::from_static(b"body"),
-    }
+fn sampled() -> TraceContext {
+    TraceContext::from_parts(&[5; 16], &[6; 8], 1).unwrap()
 }
 
 #[test]
-fn submissions() {
-    for client_id in [None, Some(0), Some(-5)] {
-        let submission = sample(client_id);
-        let stamp = LaneStamp {
-            lane: lane(),
-            tenure: Tenure(9),
-            attempt: 4,
-            index: 2,
-        };
-        let trace = TraceContext::from_parts(&[5; 16], &[6; 8], 1);
-        let from = NodeName::new("chat-1").unwrap();
-        match append_request(&from, submit(&stamp, &submission, trace)) {
-            Some(Input::RemoteSubmit {
-                from: node,
-                stamp: arrived,
-                submission: message,
-                trace: context,
-            }) => {
-                assert_eq!((node, arrived, context), (from, stamp, trace));
-                assert_eq!(*message, submission);
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-#[test]
-fn answers() {
-    let from = NodeName::new("chat-1").unwrap();
-    let known = KnownEntry {
-        key: MessageKey([1; 16]),
-        sender: account("alice"),
-        client_id: Some(4),
-        content_hash: ContentHash([2; 16]),
-        seq: Seq(12),
-        kind: EntryKind::FriendAccepted,
-        timestamp_ns: 99,
-    };
-    let refused = [
-        Refusal::NotFriends,
-        Refusal::Blocked,
-        Refusal::OwnAccount,
-        Refusal::AlreadyFriends,
-    ];
-    let mut all: Vec<Answer> = refused.into_iter().map(Answer::Refused).collect();
-    all.extend([Answer::Conflict, Answer::Busy]);
-    all.extend([None, Some(Seq(3))].map(|cursor| Answer::Known {
-        known: known.clone(),
-        cursor,
-    }));
-    for sent in all {
-        let message = ToPeer::Answer {
-            lane: lane(),
-            attempt: 5,
-            index: 6,
-            answer: Box::new(sent.clone()),
-        };
-        match append_reply(&from, answer(message).unwrap()).unwrap() {
-            Event::Answered {
-                lane: arrived,
-                attempt: 5,
-                index: 6,
-                answer,
-            } => {
-                assert_eq!(arrived, lane());
-                assert_eq!(answer, sent);
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-fn entry(seq: u64) -> Arc<Entry> {
-    Arc::new(Entry {
-        seq: Seq(seq),
+fn a_trace_arrives_with_its_message() {
+    let entry = Entry {
+        seq: Seq(2),
         kind: EntryKind::Message,
-        key: MessageKey([seq as u8; 16]),
-        sender: account("alice"),
+        key: MessageKey([3; 16]),
+        sender: AccountId::new("alice").unwrap(),
         sender_class: DeviceClass(2),
         client_id: None,
         timestamp_ns: 1,
         body: Bytes::from_static(b"hello"),
-    })
+    };
+    let push = Push {
+        session: SessionId(1),
+        conversation: ConversationId([3; 16]),
+        entries: vec![Arc::new(entry)],
+        cursor: None,
+    };
+    let traces = vec![(MessageKey([3; 16]), sampled())];
+    let request = deliver_request(vec![(vec![push.clone()], traces.clone())]);
+    assert_eq!(pushes(request), Some((vec![push], traces)));
 }
 
 #[test]
-fn deliveries_carry_an_entry_once() {
-    let push = |session, entries| Push {
-        session: SessionId(session),
-        conversation: lane().conversation,
-        entries,
-        cursor: Some(Seq(1)),
-    };
-    let sent = vec![push(1, vec![entry(2), entry(3)]), push(2, vec![entry(3)])];
-    let trace = TraceContext::from_parts(&[5; 16], &[6; 8], 1).unwrap();
-    let request = deliver_request(vec![(sent.clone(), vec![(MessageKey([3; 16]), trace)])]);
-    assert_eq!(request.entries.len(), 2);
-    let (arrived, traces) = pushes(request).unwrap();
-    assert_eq!(arrived, sent);
-    assert_eq!(traces, vec![(MessageKey([3; 16]), trace)]);
-}
-
-#[test]
-fn presence() {
-    let registration = Registration {
-        account: account("alice"),
-        entry: SessionEntry {
-            session: SessionId(7),
-            node: NodeName::new("chat-2").unwrap(),
-            class: DeviceClass(1),
-            generation: Generation(8),
-        },
-    };
-    let one = vec![registration.clone()];
-    assert_eq!(registrations(register_request(&one).entries), Some(one.clone()));
-    let changes = Replication {
-        upserts: one.clone(),
-        removals: one.clone(),
-        renewals: vec![SessionId(1)],
-    };
-    assert_eq!(replication(replicate_request(&changes)), Some(changes));
-    let shots = vec![Snapshot {
-        shard: ShardId(4_095),
-        complete: true,
-        entries: one.into_iter().map(|registration| (registration, 17)).collect(),
-    }];
-    assert_eq!(snapshots(put_snapshot_request(&shots)), Some(shots));
-    let found = vec![
-        Lookup::Found(vec![registration.entry.clone()]),
-        Lookup::Nobody,
-        Lookup::Unknown {
-            seen: vec![registration.entry],
-        },
-    ];
-    assert_eq!(lookups(lookup_reply(found.clone())), found);
-    assert_eq!(shards(&[4_096]), None, "there are only 4,096");
+fn a_trace_that_is_none_is_left_out() {
+    for (trace_id, flags) in [(&[5; 15][..], 1), (&[0; 16][..], 1), (&[5; 16][..], 0)] {
+        let context = peer::TraceContext {
+            trace_id: Bytes::copy_from_slice(trace_id),
+            flags,
+            ..to_trace(sampled())
+        };
+        assert_eq!(trace(&context), None);
+    }
+    assert_eq!(trace(&to_trace(sampled())), Some(sampled()));
 }

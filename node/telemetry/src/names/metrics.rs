@@ -1,9 +1,5 @@
 //! Metrics.
 
-#[allow(
-    clippy::wildcard_imports,
-    reason = "the attributes are this module's vocabulary"
-)]
 use super::attributes::*;
 use super::{Metric, MetricKind, Stability};
 

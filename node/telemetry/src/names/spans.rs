@@ -1,9 +1,5 @@
 //! Spans.
 
-#[allow(
-    clippy::wildcard_imports,
-    reason = "the attributes are this module's vocabulary"
-)]
 use super::attributes::*;
 use super::{SpanName, Stability};
 

@@ -50,17 +50,10 @@ pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figur
     for (number, pair) in pairs.into_iter().enumerate() {
         let both = Arc::new(Shared::new(&bench.live, start));
         tokio::spawn(receive(pair.receiver, Arc::clone(&both)));
-        let pace = Pace::new(
-            bench.arguments.rate,
-            bench.arguments.window,
-            number,
-            senders,
-            start,
-        );
         let sender = Sender {
             client: pair.sender.client.clone(),
             to: pair.receiver_node,
-            pace,
+            pace: bench.pace(number, senders, start),
             shared: Arc::clone(&both),
             payload_bytes: usize::try_from(bench.arguments.payload).unwrap_or(usize::MAX),
             end: start + bench.arguments.duration,
@@ -160,10 +153,7 @@ pub(super) async fn pairs(bench: &Bench<'_>) -> Outcome<Vec<PairOfClients>> {
         .saturating_mul(2);
     let server = |number: usize| bench.server(number);
     let live = &bench.live;
-    bench
-        .accounts
-        .ensure(count, &server, || Live::raise(&live.accounts))
-        .await?;
+    bench.ensure_accounts(count).await?;
     let window = usize::try_from(bench.arguments.window).unwrap_or(usize::MAX);
     let in_flight = if bench.arguments.rate.is_some() {
         100_000

@@ -10,13 +10,9 @@ use std::time::Instant;
 use tim_client::Event;
 
 pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figures> {
-    let count = usize::try_from(bench.arguments.sessions).unwrap_or(usize::MAX);
+    let count = bench.ensure_sessions().await?;
     let at = |number: usize| bench.server(number);
     let live = &bench.live;
-    bench
-        .accounts
-        .ensure(count, &at, || Live::raise(&live.accounts))
-        .await?;
     let without = server.look();
     let adjust = |options: &mut tim_client::Options| {
         options.reconnect = None;

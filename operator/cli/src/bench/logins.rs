@@ -3,7 +3,6 @@
 use super::Bench;
 use super::checker::Found;
 use super::measured::{Live, Times};
-use super::pace::Pace;
 use super::report::{Checks, Figures};
 use super::server_load::ServerLoad;
 use crate::failure::Outcome;
@@ -14,17 +13,12 @@ use std::time::{Duration, Instant};
 const FINISH_MAX: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figures> {
-    let count = usize::try_from(bench.arguments.sessions).unwrap_or(usize::MAX);
-    let at = |number: usize| bench.server(number);
+    let count = bench.ensure_sessions().await?;
     let live = &bench.live;
-    bench
-        .accounts
-        .ensure(count, &at, || Live::raise(&live.accounts))
-        .await?;
     let before = server.look();
     let start = Instant::now();
     let end = start + bench.arguments.duration;
-    let pace = Pace::new(bench.arguments.rate, bench.arguments.window, 0, 1, start);
+    let pace = bench.pace(0, 1, start);
     let mut times = Times::new();
     let mut under_way = FuturesUnordered::new();
     let mut number = 0_u64;

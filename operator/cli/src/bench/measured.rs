@@ -41,7 +41,6 @@ impl Times {
 
     pub(super) fn percentiles(&self) -> Option<Percentiles> {
         let histogram = self.0.as_ref().filter(|histogram| !histogram.is_empty())?;
-        #[allow(clippy::cast_precision_loss, reason = "three digits were kept")]
         let milliseconds = |microseconds: u64| microseconds as f64 / 1_000.0;
         Some(Percentiles {
             p50_milliseconds: milliseconds(histogram.value_at_quantile(0.5)),

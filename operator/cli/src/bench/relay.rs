@@ -40,13 +40,7 @@ pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figur
         let sender = Sender {
             client: pair.sender.client,
             to: pair.receiver_node,
-            pace: Pace::new(
-                bench.arguments.rate,
-                bench.arguments.window,
-                number,
-                senders,
-                start,
-            ),
+            pace: bench.pace(number, senders, start),
             pair: Arc::clone(&both),
             payload_bytes: usize::try_from(bench.arguments.payload).unwrap_or(usize::MAX),
             end: start + bench.arguments.duration,

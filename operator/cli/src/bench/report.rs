@@ -203,7 +203,6 @@ impl BenchDocument {
 
     fn throughput(&self) -> String {
         let figures = &self.figures;
-        #[allow(clippy::cast_precision_loss, reason = "a rate in whole numbers is shown")]
         let rate = figures.operations as f64 / figures.seconds.max(f64::MIN_POSITIVE);
         let what = match self.setting.load.as_str() {
             "idle" => {

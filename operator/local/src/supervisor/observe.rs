@@ -3,12 +3,12 @@
 use super::{Supervisor, SupervisorError};
 use crate::databases;
 use crate::poller::Answer;
-use crate::report;
 use crate::runner::Managed;
 use crate::workload::WorkloadRecord;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use tim_plan::control_api;
 use tim_plan::observed::{Node, NodePhase, Observed, ReportedState, Trouble};
 
 /// An answer older than this says nothing about now.
@@ -69,7 +69,9 @@ impl Supervisor {
             });
         };
         let answer = self.fresh_answer(&life.uid());
-        let report = answer.as_ref().map(|answer| report::of(&answer.reply));
+        let report = answer
+            .as_ref()
+            .map(|answer| control_api::node_report(answer.reply.clone()));
         let ready = report
             .as_ref()
             .is_some_and(|report| report.state == ReportedState::Serving);

@@ -5,7 +5,6 @@ use super::{Supervisor, SupervisorError};
 use crate::control::Controls;
 use crate::event::Event;
 use crate::objects::ObjectError;
-use crate::report;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use std::collections::BTreeMap;
@@ -13,12 +12,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tim_crds::repartition::RepartitionPhase;
 use tim_crds::{TimRepartition, labels};
+use tim_plan::control_api;
 use tim_plan::observed::{Observed, RepartitionSummary};
 use tim_plan::repartition::{self as planner, Action, Known};
-use tim_proto::control::v1::{RepartitionOperation, StartRepartitionRequest};
-
-/// Longest write pause at the cut-over, in milliseconds.
-const WRITE_PAUSE_MAX_MILLISECONDS: u32 = 500;
 
 /// What is remembered between two looks.
 #[derive(Debug, Default)]
@@ -40,11 +36,7 @@ impl Supervisor {
     /// Those that have not ended, as the cluster's plan wants to know them.
     pub(super) fn repartition_summaries(&self) -> Result<Vec<RepartitionSummary>, SupervisorError> {
         let own = self.own_repartitions()?;
-        Ok(own
-            .iter()
-            .filter(|repartition| !is_over(repartition))
-            .map(summary)
-            .collect())
+        Ok(own.iter().filter_map(RepartitionSummary::of).collect())
     }
 
     /// Brings each repartition one step further. Says whether one is under way.
@@ -138,7 +130,9 @@ impl Supervisor {
         for (node, address) in self.answering() {
             match controls.repartition_status(&node, address, operation_id).await {
                 Ok(reply) => match reply.repartition {
-                    Some(operation) => return Known::Report(Box::new(report::of_operation(operation))),
+                    Some(operation) => {
+                        return Known::Report(Box::new(control_api::operation_report(operation)));
+                    }
                     None => known = Known::Nothing,
                 },
                 Err(error) => tracing::debug!(%error, "a node was asked in vain"),
@@ -170,20 +164,8 @@ impl Supervisor {
             let refused = match action {
                 Action::AddFinalizer => self.set_repartition_finalizer(name, true)?,
                 Action::RemoveFinalizer => self.set_repartition_finalizer(name, false)?,
-                Action::Start {
-                    operation_id,
-                    from,
-                    at,
-                    target,
-                } => {
-                    let request = StartRepartitionRequest {
-                        operation_id: operation_id.clone(),
-                        operation: RepartitionOperation::Split.into(),
-                        from: *from,
-                        at: *at,
-                        target_database: target.clone(),
-                        write_pause_max_ms: WRITE_PAUSE_MAX_MILLISECONDS,
-                    };
+                Action::Start(start) => {
+                    let request = control_api::start_request(start);
                     let (controls, node, address) = self.driver()?;
                     controls.start_repartition(&node, address, request).await?.cause
                 }
@@ -239,27 +221,4 @@ fn has_finalizer(repartition: &TimRepartition) -> bool {
         .finalizers()
         .iter()
         .any(|finalizer| finalizer == labels::FINALIZER)
-}
-
-fn summary(repartition: &TimRepartition) -> RepartitionSummary {
-    let split = repartition.spec.operation.split.as_ref();
-    RepartitionSummary {
-        name: repartition.name_any(),
-        created: repartition
-            .creation_timestamp()
-            .map_or(Timestamp::UNIX_EPOCH, |time| time.0),
-        started: repartition
-            .status
-            .as_ref()
-            .is_some_and(|status| status.operation_id.is_some()),
-        targets: split
-            .map(|split| {
-                split
-                    .targets
-                    .iter()
-                    .map(|target| target.database.clone())
-                    .collect()
-            })
-            .unwrap_or_default(),
-    }
 }

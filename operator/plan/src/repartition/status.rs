@@ -20,9 +20,7 @@ pub(super) fn build(
 ) -> TimRepartitionStatus {
     let mut status = before;
     status.observed_generation = observed.repartition.metadata.generation;
-    let starts = actions
-        .iter()
-        .any(|action| matches!(action, Action::Start { .. }));
+    let starts = actions.iter().any(|action| matches!(action, Action::Start(_)));
     match &observed.known {
         Known::Report(report) => follow(observed, report, &mut status),
         Known::Silence if status.operation_id.is_some() => {

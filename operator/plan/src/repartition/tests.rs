@@ -43,7 +43,7 @@ fn step(observed: &mut Observed) -> Plan {
                 observed.repartition.metadata.finalizers = Some(vec![labels::FINALIZER.into()])
             }
             Action::RemoveFinalizer => observed.repartition.metadata.finalizers = None,
-            Action::Start { .. } | Action::Cancel { .. } => {}
+            Action::Start(_) | Action::Cancel { .. } => {}
         }
     }
     plan
@@ -61,12 +61,12 @@ fn report(phase: RepartitionPhase, rows_copied: u64) -> Known {
 }
 
 fn start() -> Action {
-    Action::Start {
+    Action::Start(Start {
         operation_id: "op-1".into(),
         from: 0,
         at: 262_144,
         target: "d2".into(),
-    }
+    })
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Deliveries: each entry once, however many sessions it is for.
 
-use super::{bytes16, class, conversation, kind, to_bytes, to_kind, to_trace, trace};
-use crate::session::{Relayed, Traces};
+use crate::{bytes16, class, conversation, kind, to_bytes, to_kind};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tim_core::conversation::Entry;
@@ -9,11 +8,14 @@ use tim_core::delivery::Push;
 use tim_core::id::{AccountId, ConversationId, MessageKey, Seq, SessionId};
 use tim_proto::peer::v1 as peer;
 
+/// The traces of the messages that belong to one.
+pub type Traces = Vec<(MessageKey, peer::TraceContext)>;
+
 fn to_entry(entry: &Entry, traces: &Traces) -> peer::DeliverEntry {
     let traced = traces
         .iter()
         .find(|(key, _)| *key == entry.key)
-        .map(|(_, trace)| *trace);
+        .map(|(_, trace)| trace.clone());
     peer::DeliverEntry {
         seq: entry.seq.0,
         kind: to_kind(entry.kind).into(),
@@ -23,7 +25,7 @@ fn to_entry(entry: &Entry, traces: &Traces) -> peer::DeliverEntry {
         client_id: entry.client_id,
         timestamp_ns: entry.timestamp_ns,
         body: entry.body.clone(),
-        trace: to_trace(traced),
+        trace: traced,
     }
 }
 
@@ -41,7 +43,7 @@ fn entry(entry: &peer::DeliverEntry) -> Option<Entry> {
 }
 
 /// One call with several batches.
-pub(in crate::peers) fn deliver_request(batches: Vec<(Vec<Push>, Traces)>) -> peer::DeliverRequest {
+pub fn deliver_request(batches: Vec<(Vec<Push>, Traces)>) -> peer::DeliverRequest {
     let mut request = peer::DeliverRequest::default();
     let mut places: HashMap<(ConversationId, Seq), u32> = HashMap::new();
     for (pushes, traces) in batches {
@@ -66,12 +68,12 @@ pub(in crate::peers) fn deliver_request(batches: Vec<(Vec<Push>, Traces)>) -> pe
 }
 
 /// What a peer delivers.
-pub(in crate::peers) fn pushes(request: peer::DeliverRequest) -> Option<(Vec<Push>, Traces)> {
+pub fn pushes(request: peer::DeliverRequest) -> Option<(Vec<Push>, Traces)> {
     let mut traces = Traces::new();
     let mut entries = Vec::with_capacity(request.entries.len());
     for message in request.entries {
         let entry = entry(&message)?;
-        if let Some(trace) = trace(message.trace) {
+        if let Some(trace) = message.trace {
             traces.push((entry.key, trace));
         }
         entries.push(Arc::new(entry));
@@ -91,41 +93,4 @@ pub(in crate::peers) fn pushes(request: peer::DeliverRequest) -> Option<(Vec<Pus
         });
     }
     Some((pushes, traces))
-}
-
-/// What is not stored.
-pub(in crate::peers) fn relay_request(relayed: Vec<(SessionId, Arc<Relayed>)>) -> peer::RelayRequest {
-    let entries = relayed.into_iter().map(|(session, relayed)| match &*relayed {
-        Relayed::Message {
-            wire_id,
-            timestamp_ns,
-            body,
-        } => peer::RelayEntry {
-            session: session.0,
-            wire_id: *wire_id,
-            timestamp_ns: *timestamp_ns,
-            body: body.clone(),
-            presence: None,
-        },
-        Relayed::Presence(presence) => peer::RelayEntry {
-            session: session.0,
-            presence: Some(presence.clone()),
-            ..peer::RelayEntry::default()
-        },
-    });
-    peer::RelayRequest {
-        entries: entries.collect(),
-    }
-}
-
-/// What a peer relays to a session.
-pub(in crate::peers) fn relayed(entry: peer::RelayEntry) -> Relayed {
-    match entry.presence {
-        Some(presence) => Relayed::Presence(presence),
-        None => Relayed::Message {
-            wire_id: entry.wire_id,
-            timestamp_ns: entry.timestamp_ns,
-            body: entry.body,
-        },
-    }
 }

@@ -1,18 +1,14 @@
 //! Lanes: submissions and their answers.
 
-use super::super::ToPeer;
-use super::{bytes16, class, conversation, kind, refusal, to_bytes, to_kind, to_refusal, to_trace, trace};
-use crate::engine::Input;
+use crate::{bytes16, class, conversation, kind, refusal, to_bytes, to_kind, to_refusal};
 use std::sync::Arc;
 use tim_core::conversation::{Entry, KnownEntry, Operation, Submission};
-use tim_core::home;
 use tim_core::id::{AccountId, ContentHash, DeviceClass, MessageKey, NodeName, Seq, SessionId, Tenure};
 use tim_core::submit::{Answer, Event, LaneId, LaneStamp, OpenRefusal};
 use tim_proto::peer::v1 as peer;
 use tim_proto::peer::v1::answer::Answer as AnswerKind;
 use tim_proto::peer::v1::append_reply::Reply;
 use tim_proto::peer::v1::append_request::Request;
-use tim_telemetry::TraceContext;
 
 fn to_lane(lane: LaneId, attempt: u64) -> Option<peer::Lane> {
     Some(peer::Lane {
@@ -30,7 +26,7 @@ fn lane(lane: &peer::Lane) -> Option<LaneId> {
 }
 
 /// A request to open.
-pub(in crate::peers) fn open(lane: LaneId, attempt: u64) -> peer::AppendRequest {
+pub fn open(lane: LaneId, attempt: u64) -> peer::AppendRequest {
     peer::AppendRequest {
         lane: to_lane(lane, attempt),
         request: Some(Request::Open(peer::Open {})),
@@ -39,10 +35,10 @@ pub(in crate::peers) fn open(lane: LaneId, attempt: u64) -> peer::AppendRequest 
 }
 
 /// A submission.
-pub(in crate::peers) fn submit(
+pub fn submit(
     stamp: &LaneStamp,
     submission: &Submission,
-    trace: Option<TraceContext>,
+    trace: Option<peer::TraceContext>,
 ) -> peer::AppendRequest {
     let operation = match submission.operation {
         Operation::Message => peer::Operation::Message,
@@ -69,31 +65,46 @@ pub(in crate::peers) fn submit(
             sent: submission.attempt,
             target: submission.operation.target().map_or(0, |target| target.0),
         })),
-        trace: to_trace(trace),
+        trace,
     }
 }
 
-/// A peer's request, for the engine.
-pub(in crate::peers) fn append_request(from: &NodeName, request: peer::AppendRequest) -> Option<Input> {
+/// What a peer asks of a home.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Asked {
+    /// To open a lane.
+    Open {
+        /// Which.
+        lane: LaneId,
+        /// The sender's number of the opening.
+        attempt: u64,
+    },
+    /// To take a submission.
+    Submit {
+        /// Its place in the lane.
+        stamp: LaneStamp,
+        /// It.
+        submission: Arc<Submission>,
+        /// The trace it belongs to.
+        trace: Option<peer::TraceContext>,
+    },
+}
+
+/// A peer's request.
+pub fn append_request(request: peer::AppendRequest) -> Option<Asked> {
     let header = request.lane.as_ref()?;
-    let lane = lane(header)?;
+    let (lane, attempt) = (lane(header)?, header.attempt);
     Some(match request.request? {
-        Request::Open(_) => Input::Home(home::Event::Open {
-            from: from.clone(),
-            lane,
-            attempt: header.attempt,
-            tenure: Tenure(crate::random::number()),
-        }),
-        Request::Submit(submit) => Input::RemoteSubmit {
-            from: from.clone(),
+        Request::Open(_) => Asked::Open { lane, attempt },
+        Request::Submit(submit) => Asked::Submit {
             stamp: LaneStamp {
                 lane,
                 tenure: Tenure(submit.tenure),
-                attempt: header.attempt,
+                attempt,
                 index: submit.index,
             },
             submission: Arc::new(submission(lane, submit)?),
-            trace: trace(request.trace),
+            trace: request.trace,
         },
     })
 }
@@ -122,37 +133,28 @@ fn submission(lane: LaneId, submit: peer::Submit) -> Option<Submission> {
     })
 }
 
-/// What the home says to a peer's lane.
-pub(in crate::peers) fn answer(message: ToPeer) -> Option<peer::AppendReply> {
-    let (lane, attempt, reply) = match message {
-        ToPeer::Opened {
-            lane,
-            attempt,
-            tenure,
-        } => (lane, attempt, Reply::Opened(peer::Opened { tenure: tenure.0 })),
-        ToPeer::OpenRefused {
-            lane,
-            attempt,
-            reason,
-        } => {
-            let busy = reason == OpenRefusal::Busy;
-            (lane, attempt, Reply::OpenRefused(peer::OpenRefused { busy }))
-        }
-        ToPeer::Answer {
-            lane,
-            attempt,
-            index,
-            answer,
-        } => {
-            let answer = Some(to_answer(*answer));
-            (lane, attempt, Reply::Answer(peer::Answer { index, answer }))
-        }
-        _ => return None,
-    };
-    Some(peer::AppendReply {
+/// The home has opened a lane.
+pub fn opened(lane: LaneId, attempt: u64, tenure: Tenure) -> peer::AppendReply {
+    reply(lane, attempt, Reply::Opened(peer::Opened { tenure: tenure.0 }))
+}
+
+/// The home does not open a lane.
+pub fn open_refused(lane: LaneId, attempt: u64, reason: OpenRefusal) -> peer::AppendReply {
+    let busy = reason == OpenRefusal::Busy;
+    reply(lane, attempt, Reply::OpenRefused(peer::OpenRefused { busy }))
+}
+
+/// What has become of a submission.
+pub fn answered(lane: LaneId, attempt: u64, index: u32, answer: Answer) -> peer::AppendReply {
+    let answer = Some(to_answer(answer));
+    reply(lane, attempt, Reply::Answer(peer::Answer { index, answer }))
+}
+
+fn reply(lane: LaneId, attempt: u64, reply: Reply) -> peer::AppendReply {
+    peer::AppendReply {
         lane: to_lane(lane, attempt),
         reply: Some(reply),
-    })
+    }
 }
 
 fn to_answer(answer: Answer) -> AnswerKind {
@@ -185,7 +187,7 @@ fn to_answer(answer: Answer) -> AnswerKind {
 }
 
 /// A home's answer, for the lanes.
-pub(in crate::peers) fn append_reply(from: &NodeName, reply: peer::AppendReply) -> Option<Event> {
+pub fn append_reply(from: &NodeName, reply: peer::AppendReply) -> Option<Event> {
     let header = reply.lane.as_ref()?;
     let (lane, attempt) = (lane(header)?, header.attempt);
     Some(match reply.reply? {

@@ -1,6 +1,6 @@
 //! Presence: registrations, look-ups, what owners tell each other.
 
-use super::class;
+use crate::class;
 use tim_core::id::{AccountId, Generation, NodeName, SessionId, ShardId, ViewHash};
 use tim_core::placement::SHARD_COUNT;
 use tim_core::presence::{Lookup, Registration, Replication, SessionEntry, Snapshot};
@@ -34,7 +34,7 @@ fn to_entries(registrations: &[Registration]) -> Vec<peer::SessionEntry> {
 }
 
 /// Registrations of a message.
-pub(in crate::peers) fn registrations(entries: Vec<peer::SessionEntry>) -> Option<Vec<Registration>> {
+pub fn registrations(entries: Vec<peer::SessionEntry>) -> Option<Vec<Registration>> {
     entries
         .iter()
         .map(|message| {
@@ -46,15 +46,18 @@ pub(in crate::peers) fn registrations(entries: Vec<peer::SessionEntry>) -> Optio
         .collect()
 }
 
-pub(in crate::peers) fn sessions(numbers: Vec<u64>) -> Vec<SessionId> {
+/// Sessions by their numbers.
+pub fn sessions(numbers: Vec<u64>) -> Vec<SessionId> {
     numbers.into_iter().map(SessionId).collect()
 }
 
-pub(in crate::peers) fn accounts(names: &[String]) -> Option<Vec<AccountId>> {
+/// Accounts of a message.
+pub fn accounts(names: &[String]) -> Option<Vec<AccountId>> {
     names.iter().map(|name| AccountId::new(name).ok()).collect()
 }
 
-pub(in crate::peers) fn shards(numbers: &[u32]) -> Option<Vec<ShardId>> {
+/// Shards of a message.
+pub fn shards(numbers: &[u32]) -> Option<Vec<ShardId>> {
     numbers
         .iter()
         .map(|number| {
@@ -66,23 +69,22 @@ pub(in crate::peers) fn shards(numbers: &[u32]) -> Option<Vec<ShardId>> {
         .collect()
 }
 
-pub(in crate::peers) fn register_request(registrations: &[Registration]) -> peer::RegisterRequest {
+/// A request to register.
+pub fn register_request(registrations: &[Registration]) -> peer::RegisterRequest {
     peer::RegisterRequest {
         entries: to_entries(registrations),
     }
 }
 
-pub(in crate::peers) fn unregister_request(registrations: &[Registration]) -> peer::UnregisterRequest {
+/// A request to forget.
+pub fn unregister_request(registrations: &[Registration]) -> peer::UnregisterRequest {
     peer::UnregisterRequest {
         entries: to_entries(registrations),
     }
 }
 
-pub(in crate::peers) fn heartbeat_request(
-    view: ViewHash,
-    whole: bool,
-    sessions: &[SessionId],
-) -> peer::HeartbeatRequest {
+/// A heartbeat.
+pub fn heartbeat_request(view: ViewHash, whole: bool, sessions: &[SessionId]) -> peer::HeartbeatRequest {
     peer::HeartbeatRequest {
         view_hash: view.0,
         whole,
@@ -90,7 +92,8 @@ pub(in crate::peers) fn heartbeat_request(
     }
 }
 
-pub(in crate::peers) fn lookup_request(view: ViewHash, accounts: &[AccountId]) -> peer::LookupRequest {
+/// A question for sessions of accounts.
+pub fn lookup_request(view: ViewHash, accounts: &[AccountId]) -> peer::LookupRequest {
     peer::LookupRequest {
         view_hash: view.0,
         accounts: accounts
@@ -101,7 +104,7 @@ pub(in crate::peers) fn lookup_request(view: ViewHash, accounts: &[AccountId]) -
 }
 
 /// The answers to a look-up. Whose the sessions are the asker knows.
-pub(in crate::peers) fn lookup_reply(lookups: Vec<Lookup>) -> peer::LookupReply {
+pub fn lookup_reply(lookups: Vec<Lookup>) -> peer::LookupReply {
     let result = |lookup: Lookup| {
         let (kind, sessions) = match lookup {
             Lookup::Found(sessions) => (Kind::Sessions, sessions),
@@ -119,7 +122,7 @@ pub(in crate::peers) fn lookup_reply(lookups: Vec<Lookup>) -> peer::LookupReply 
 }
 
 /// The answers to a look-up; what is malformed is not certain.
-pub(in crate::peers) fn lookups(reply: peer::LookupReply) -> Vec<Lookup> {
+pub fn lookups(reply: peer::LookupReply) -> Vec<Lookup> {
     let lookup = |result: peer::LookupResult| {
         let sessions: Option<Vec<SessionEntry>> = result.sessions.iter().map(entry).collect();
         match (result.kind(), sessions) {
@@ -133,7 +136,8 @@ pub(in crate::peers) fn lookups(reply: peer::LookupReply) -> Vec<Lookup> {
     reply.results.into_iter().map(lookup).collect()
 }
 
-pub(in crate::peers) fn replicate_request(changes: &Replication) -> peer::ReplicateRequest {
+/// What the other replica is told.
+pub fn replicate_request(changes: &Replication) -> peer::ReplicateRequest {
     peer::ReplicateRequest {
         upserts: to_entries(&changes.upserts),
         removals: to_entries(&changes.removals),
@@ -141,7 +145,8 @@ pub(in crate::peers) fn replicate_request(changes: &Replication) -> peer::Replic
     }
 }
 
-pub(in crate::peers) fn replication(request: peer::ReplicateRequest) -> Option<Replication> {
+/// What the other replica tells.
+pub fn replication(request: peer::ReplicateRequest) -> Option<Replication> {
     Some(Replication {
         upserts: registrations(request.upserts)?,
         removals: registrations(request.removals)?,
@@ -149,13 +154,15 @@ pub(in crate::peers) fn replication(request: peer::ReplicateRequest) -> Option<R
     })
 }
 
-pub(in crate::peers) fn ask_snapshot_request(shards: &[ShardId]) -> peer::AskSnapshotRequest {
+/// A request for whole shards.
+pub fn ask_snapshot_request(shards: &[ShardId]) -> peer::AskSnapshotRequest {
     peer::AskSnapshotRequest {
         shards: shards.iter().map(|shard| u32::from(shard.0)).collect(),
     }
 }
 
-pub(in crate::peers) fn put_snapshot_request(snapshots: &[Snapshot]) -> peer::PutSnapshotRequest {
+/// Whole shards.
+pub fn put_snapshot_request(snapshots: &[Snapshot]) -> peer::PutSnapshotRequest {
     let snapshot = |snapshot: &Snapshot| peer::ShardSnapshot {
         shard: u32::from(snapshot.shard.0),
         complete: snapshot.complete,
@@ -171,7 +178,8 @@ pub(in crate::peers) fn put_snapshot_request(snapshots: &[Snapshot]) -> peer::Pu
     }
 }
 
-pub(in crate::peers) fn snapshots(request: peer::PutSnapshotRequest) -> Option<Vec<Snapshot>> {
+/// Whole shards of a message.
+pub fn snapshots(request: peer::PutSnapshotRequest) -> Option<Vec<Snapshot>> {
     let snapshot = |snapshot: peer::ShardSnapshot| {
         let entries = registrations(snapshot.entries)?;
         if entries.len() != snapshot.ages_ms.len() {
