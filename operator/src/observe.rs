@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use tim_crds::{TimCluster, labels};
 use tim_plan::objects::Desired;
 use tim_plan::observed::{Node, Observed, Volume};
-use tim_plan::{names, objects};
+use tim_plan::{control_api, names, objects};
 
 /// A cluster as it was seen, with what carrying a plan out needs besides.
 pub(crate) struct Seen {
@@ -125,7 +125,7 @@ async fn nodes(
             let uid = pod.metadata.uid.as_deref().unwrap_or_default();
             let reply = replies.remove(uid);
             let silent_since = context.links.silence(uid, reply.is_some());
-            pods::node(cluster, pod, reply.map(report), silent_since)
+            pods::node(cluster, pod, reply.map(control_api::node_report), silent_since)
         })
         .collect();
     nodes.sort_by_key(|node| node.ordinal);

@@ -2,7 +2,6 @@
 
 use crate::context::Context;
 use crate::failure::Failure;
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
