@@ -142,6 +142,10 @@ impl Control {
             reachable: database.reachable,
             cause: database.cause.as_ref().map(api_cause),
             ranges_from: database.ranges_from.clone(),
+            size_bytes: database.size_bytes,
+            commit_p99_milliseconds: database.commit_p99_milliseconds,
+            schema: database.schema,
+            n_messages: database.messages,
         });
         let certificates = status.certificates.iter().map(|certificate| api::Certificate {
             purpose: certificate.purpose.clone(),
@@ -175,6 +179,7 @@ impl Control {
                 voters: control.voters.clone(),
                 applied_index: control.applied_index,
                 learners: control.learners.clone(),
+                last_log_index: control.last_log_index,
             }),
             databases: databases.collect(),
             drain: status.drain.is_some().then(|| self.drain_progress()),
