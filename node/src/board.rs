@@ -4,7 +4,8 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tim_catalogue::{Report, Severity};
+use tim_catalogue::{Report, Severity, node as causes};
+use tracing::Level;
 
 /// Where a trouble is. One place has at most one at a time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +71,27 @@ impl fmt::Display for Place {
     }
 }
 
+/// How loudly a report is logged when it begins.
+fn level(report: &Report) -> Level {
+    if *report.cause() == causes::STARTING {
+        // Every start begins so, and needs nobody.
+        Level::INFO
+    } else if report.cause().severity == Severity::Stays {
+        Level::ERROR
+    } else {
+        Level::WARN
+    }
+}
+
+fn log(place: &Place, report: &Report, level: Level) {
+    let (code, name) = (report.cause().code, report.cause().name);
+    match level {
+        Level::ERROR => tracing::error!(code, error.type = name, place = %place, "{report}"),
+        Level::WARN => tracing::warn!(code, error.type = name, place = %place, "{report}"),
+        _ => tracing::info!(code, error.type = name, place = %place, "{report}"),
+    }
+}
+
 impl Board {
     /// Puts a trouble up; the same one again is neither news nor logged.
     pub(crate) fn raise(&self, place: Place, effect: Effect, report: Report) {
@@ -80,13 +102,21 @@ impl Board {
         if known {
             return;
         }
-        let (code, name) = (report.cause().code, report.cause().name);
-        if report.cause().severity == Severity::Stays {
-            tracing::error!(code, error.type = name, place = %place, "{report}");
-        } else {
-            tracing::warn!(code, error.type = name, place = %place, "{report}");
-        }
+        log(&place, &report, level(&report));
         troubles.insert(place, Trouble { report, effect });
+    }
+
+    /// Says aloud that a trouble is still up, whatever it was logged as when it began; whether it is.
+    pub(crate) fn remind(&self, place: &Place) -> bool {
+        let report = self
+            .troubles
+            .lock()
+            .get(place)
+            .map(|trouble| trouble.report.clone());
+        if let Some(report) = &report {
+            log(place, report, level(report).min(Level::WARN));
+        }
+        report.is_some()
     }
 
     /// Says how many parts there are, of which each may be in trouble.
@@ -167,5 +197,21 @@ mod tests {
         assert_eq!(board.reports().len(), 2);
         board.clear(&database);
         assert!(board.is_ready());
+    }
+
+    #[test]
+    fn a_start_is_no_warning_until_it_lasts() {
+        let starting = Report::new(&node::STARTING, "just started");
+        assert_eq!(level(&starting), Level::INFO);
+        assert_eq!(level(&starting).min(Level::WARN), Level::WARN, "as a reminder");
+        assert_eq!(level(&Report::new(&node::NO_LEADER, "none")), Level::WARN);
+        let taken = Report::new(&node::ADDRESS_IN_USE, "5080");
+        assert_eq!(level(&taken).min(Level::WARN), Level::ERROR);
+        let board = Board::default();
+        assert!(!board.remind(&Place::Start));
+        board.raise(Place::Start, Effect::NotReady, starting);
+        assert!(board.remind(&Place::Start));
+        board.clear(&Place::Start);
+        assert!(!board.remind(&Place::Start));
     }
 }

@@ -1,7 +1,11 @@
 //! The instruments of the node, made once; names and units are in `tim_telemetry::names`.
 
-use crate::recent::Recent;
-use std::time::Instant;
+use crate::recent::{Recent, RecentFigures};
+use parking_lot::RwLock;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tim_core::id::DatabaseName;
 use tim_telemetry::{Counter, Histogram, KeyValue, attribute, counter, histogram, names};
 
 /// What is counted and timed while messages pass.
@@ -21,7 +25,9 @@ pub(crate) struct Metrics {
     pub(crate) commit_batch_size: Histogram,
     pub(crate) lookup_duration: Histogram,
     pub(crate) repair_duration: Histogram,
+    /// Messages answered as stored, from the frame to its answer.
     pub(crate) recent: Recent,
+    commits: RwLock<HashMap<DatabaseName, Arc<Recent>>>,
     direct: [KeyValue; 1],
 }
 
@@ -43,6 +49,7 @@ impl Metrics {
             lookup_duration: histogram(&names::PRESENCE_LOOKUP_DURATION),
             repair_duration: histogram(&names::PRESENCE_REPAIR_DURATION),
             recent: Recent::new(Instant::now()),
+            commits: RwLock::default(),
             direct: [attribute(&names::MESSAGING_DESTINATION_TEMPLATE, "direct")],
         }
     }
@@ -57,11 +64,47 @@ impl Metrics {
         let now = Instant::now();
         let took = now.saturating_duration_since(since);
         self.ack_duration.record(took.as_secs_f64(), &[]);
-        self.recent.acknowledged(took, now);
+        self.recent.record(took, now);
+    }
+
+    /// A group commit has succeeded.
+    pub(crate) fn committed(&self, database: &DatabaseName, took: Duration) {
+        let now = Instant::now();
+        let known = self.commits.read().get(database).cloned();
+        let recent = known.unwrap_or_else(|| {
+            let mut commits = self.commits.write();
+            let new = || Arc::new(Recent::new(now));
+            Arc::clone(commits.entry(database.clone()).or_insert_with(new))
+        });
+        recent.record(took, now);
+    }
+
+    /// The group commits of the last seconds.
+    pub(crate) fn commits(&self, database: &DatabaseName, now: Instant) -> RecentFigures {
+        let recent = self.commits.read().get(database).cloned();
+        recent.map_or_else(RecentFigures::default, |recent| recent.figures(now))
     }
 
     /// A message was refused with a wire code.
     pub(crate) fn rejected_with(&self, error_type: &'static str) {
         self.rejected.add(1, &[attribute(&names::ERROR_TYPE, error_type)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_are_timed_by_database() {
+        let metrics = Metrics::new();
+        let [slow, quick] = ["d0", "d1"].map(|name| DatabaseName::new(name).unwrap());
+        for _ in 0..3 {
+            metrics.committed(&slow, Duration::from_millis(40));
+        }
+        let later = Instant::now() + Duration::from_secs(2);
+        let p99 = metrics.commits(&slow, later).p99_milliseconds.unwrap();
+        assert!((40.0..50.0).contains(&p99), "{p99}");
+        assert_eq!(metrics.commits(&quick, later), RecentFigures::default());
     }
 }

@@ -156,6 +156,10 @@ impl Control {
             reachable: database.reachable,
             cause: database.cause.as_ref().map(api_cause),
             ranges_from: database.ranges_from.clone(),
+            size_bytes: database.size_bytes,
+            commit_p99_milliseconds: database.commit_p99_milliseconds,
+            schema: database.schema,
+            n_messages: database.messages,
         });
         let certificates = status.certificates.iter().map(|certificate| api::Certificate {
             purpose: certificate.purpose.clone(),

@@ -15,10 +15,10 @@ const BUCKETS: usize = 64;
 /// The figures of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct RecentFigures {
-    /// Messages that were answered as stored, per second.
-    pub(crate) messages_per_second: f64,
-    /// The time that 99 of 100 of them took at most, from the frame to its answer; nothing if there were none.
-    pub(crate) ack_p99_milliseconds: Option<f64>,
+    /// How many there were, per second.
+    pub(crate) per_second: f64,
+    /// The time that 99 of 100 of them took at most; nothing if there were none.
+    pub(crate) p99_milliseconds: Option<f64>,
 }
 
 /// One second.
@@ -48,8 +48,8 @@ impl Recent {
         }
     }
 
-    /// A message was answered as stored.
-    pub(crate) fn acknowledged(&self, took: Duration, now: Instant) {
+    /// One more, which took so long.
+    pub(crate) fn record(&self, took: Duration, now: Instant) {
         let number = self.number(now);
         let mut seconds = self.seconds.lock();
         let length = seconds.len() as u64;
@@ -82,8 +82,8 @@ impl Recent {
         }
         let total: u64 = sums.iter().sum();
         RecentFigures {
-            messages_per_second: total as f64 / span as f64,
-            ack_p99_milliseconds: (total > 0).then(|| upper_bound(quantile_bucket(&sums, total))),
+            per_second: total as f64 / span as f64,
+            p99_milliseconds: (total > 0).then(|| upper_bound(quantile_bucket(&sums, total))),
         }
     }
 
@@ -131,23 +131,23 @@ mod tests {
         assert_eq!(recent.figures(start), RecentFigures::default());
         for number in 0..100 {
             let took = Duration::from_millis(if number < 98 { 4 } else { 80 });
-            recent.acknowledged(took, later(start, number));
+            recent.record(took, later(start, number));
         }
         let figures = recent.figures(later(start, 2_000));
-        assert_eq!(figures.messages_per_second, 50.0);
-        let p99 = figures.ack_p99_milliseconds.unwrap();
+        assert_eq!(figures.per_second, 50.0);
+        let p99 = figures.p99_milliseconds.unwrap();
         assert!((80.0..80.0 * FACTOR).contains(&p99), "{p99}");
         let figures = recent.figures(later(start, 10_500));
-        assert_eq!(figures.messages_per_second, 10.0);
+        assert_eq!(figures.per_second, 10.0);
     }
 
     #[test]
     fn what_is_older_is_forgotten_and_its_cells_are_used_again() {
         let start = Instant::now();
         let recent = Recent::new(start);
-        recent.acknowledged(Duration::from_millis(1), start);
-        recent.acknowledged(Duration::from_millis(1), later(start, 11_000));
-        assert_eq!(recent.figures(later(start, 12_000)).messages_per_second, 0.1);
+        recent.record(Duration::from_millis(1), start);
+        recent.record(Duration::from_millis(1), later(start, 11_000));
+        assert_eq!(recent.figures(later(start, 12_000)).per_second, 0.1);
         assert_eq!(recent.figures(later(start, 40_000)), RecentFigures::default());
     }
 
@@ -155,9 +155,9 @@ mod tests {
     fn the_second_under_way_is_not_counted() {
         let start = Instant::now();
         let recent = Recent::new(start);
-        recent.acknowledged(Duration::from_millis(1), later(start, 1_200));
-        assert_eq!(recent.figures(later(start, 1_900)).ack_p99_milliseconds, None);
-        assert!(recent.figures(later(start, 2_000)).ack_p99_milliseconds.is_some());
+        recent.record(Duration::from_millis(1), later(start, 1_200));
+        assert_eq!(recent.figures(later(start, 1_900)).p99_milliseconds, None);
+        assert!(recent.figures(later(start, 2_000)).p99_milliseconds.is_some());
     }
 
     #[test]

@@ -30,6 +30,8 @@ const END_LIMIT: Duration = Duration::from_secs(3);
 const TELEMETRY_LIMIT: Duration = Duration::from_secs(2);
 /// How long the node hands over when it is told to end; a longer drain is asked for before that.
 const LEAVE_LIMIT: Duration = Duration::from_secs(8);
+/// A start that lasts longer is warned of, again and again until it has ended.
+const START_EXPECTED: Duration = Duration::from_secs(30);
 /// How often a drain is asked for again while the process ends.
 const ASK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -80,6 +82,7 @@ async fn serve(config: NodeConfig, source: ConfigSource, telemetry: &Telemetry) 
         Effect::NotReady,
         Report::new(&causes::STARTING, "just started"),
     );
+    supervisor.run("start", warn_of_a_long_start(Arc::clone(&board)));
     let sockets = sockets::bind(&config).await?;
     tracing::info!(
         client = %sockets.client.address,
@@ -122,6 +125,16 @@ async fn serve(config: NodeConfig, source: ConfigSource, telemetry: &Telemetry) 
     node.databases.store().close().await;
     tracing::info!("ended");
     outcome
+}
+
+async fn warn_of_a_long_start(board: Arc<Board>) {
+    loop {
+        tokio::time::sleep(START_EXPECTED).await;
+        if !board.remind(&Place::Start) {
+            // A task that ends would be a fault.
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// Waits for databases, map and members, then serves clients until something fails.

@@ -38,6 +38,9 @@ fn write_command(page: &mut String, prefix: &str, command: &Command) {
             .get_arguments()
             .filter(|argument| !argument.is_global_set() && !argument.is_hide_set()),
     );
+    if let Some(text) = command.get_after_help() {
+        let _ = writeln!(page, "```text\n{text}\n```\n");
+    }
     for inner in command
         .get_subcommands()
         .filter(|inner| inner.get_name() != "help")

@@ -137,6 +137,8 @@ pub(crate) struct Control {
     pub(crate) is_voter: bool,
     pub(crate) term: u64,
     pub(crate) applied_index: u64,
+    /// Last entry of the log on this node, applied or not.
+    pub(crate) last_log_index: u64,
     pub(crate) voters: Vec<String>,
     pub(crate) learners: Vec<String>,
     #[serde(skip)]
@@ -152,6 +154,14 @@ pub(crate) struct Database {
     pub(crate) reachable: bool,
     pub(crate) cause: Option<Cause>,
     pub(crate) ranges_from: Vec<u32>,
+    /// Bytes it takes, asked once a minute; null where it did not say.
+    pub(crate) size_bytes: Option<u64>,
+    /// What 99 of 100 of this node's group commits of the last ten seconds took at most; null if there were none.
+    pub(crate) commit_p99_milliseconds: Option<f64>,
+    /// Number of its schema.
+    pub(crate) schema: Option<u64>,
+    /// Messages it held when this node opened it; null where counting would take long.
+    pub(crate) messages: Option<u64>,
 }
 
 /// A certificate.
@@ -283,8 +293,8 @@ impl Status {
             config_hash: node.config_hash.clone(),
             sessions: node.sessions.count() as u64,
             connections: node.admission.taken() as u64,
-            messages_per_second: recent.messages_per_second,
-            ack_p99_milliseconds: recent.ack_p99_milliseconds,
+            messages_per_second: recent.per_second,
+            ack_p99_milliseconds: recent.p99_milliseconds,
             homes: node.engine.figures.homes.load(Ordering::Relaxed),
             addresses: Addresses {
                 client: node.addresses.client.to_string(),
@@ -344,6 +354,7 @@ fn control_status(node: &Node) -> Control {
         is_voter: status.is_voter,
         term: status.term.0,
         applied_index: status.applied_index,
+        last_log_index: status.last_log_index,
         voters: names(&status.voters),
         learners: names(&status.learners),
     }
@@ -355,6 +366,7 @@ fn databases(node: &Node) -> Vec<Database> {
     let is_open = |name: &tim_core::id::DatabaseName| opened.borrow().contains(name);
     let shown = causes(&node.board);
     let reports = node.board.reports();
+    let now = Instant::now();
     node.databases
         .declared()
         .into_iter()
@@ -365,6 +377,7 @@ fn databases(node: &Node) -> Vec<Database> {
             let trouble = reports.iter().find(|(where_, ..)| *where_ == place);
             let answers = trouble.is_none_or(|(_, effect, _)| *effect == Effect::Told);
             let opened = node.databases.store().database(&name).ok();
+            let figures = node.databases.figures(&name);
             Database {
                 kind: opened
                     .as_ref()
@@ -372,6 +385,10 @@ fn databases(node: &Node) -> Vec<Database> {
                 reachable: is_open(&name) && answers,
                 cause,
                 ranges_from: map.ranges_of(&name).map(|range| range.from.0).collect(),
+                size_bytes: figures.size_bytes,
+                commit_p99_milliseconds: node.metrics.commits(&name, now).p99_milliseconds,
+                schema: figures.schema,
+                messages: figures.messages,
                 name: name.as_str().to_owned(),
             }
         })

@@ -1,7 +1,7 @@
 //! One task per database: reads its DSN, opens and migrates it until that works, and looks after it while it does not
 //! answer.
 
-use super::Databases;
+use super::{Databases, figures};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,6 +115,12 @@ pub(super) async fn keep(keeper: Keeper) {
         keeper.databases.unreachable(&keeper.name, report);
         tokio::time::sleep(keeper.retry_interval).await;
     }
+    // Before it counts as open: whoever hears that it is also hears which schema it has.
+    figures::learn_schema(&keeper.databases, &keeper.name).await;
     keeper.databases.is_open_now(&keeper.name);
+    tokio::spawn(figures::follow(
+        Arc::clone(&keeper.databases),
+        keeper.name.clone(),
+    ));
     keeper.look_after(used).await;
 }

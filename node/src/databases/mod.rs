@@ -10,6 +10,7 @@ mod append;
 mod batcher;
 mod cursors;
 mod declared;
+mod figures;
 mod keeper;
 mod many;
 mod map;
@@ -26,6 +27,7 @@ use arc_swap::ArcSwap;
 use batcher::Batcher;
 use cursors::MoveJob;
 use declared::Declared;
+use figures::KnownFigures;
 use reads::{FetchJob, UndeliveredJob};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -49,6 +51,7 @@ pub(crate) struct Databases {
     declared: Declared,
     board: Arc<Board>,
     troubles: Troubles,
+    figures: KnownFigures,
     queues: parking_lot::RwLock<HashMap<DatabaseName, Arc<Queues>>>,
 }
 
@@ -80,6 +83,7 @@ impl Databases {
             declared: Declared::default(),
             troubles: Troubles::new(Arc::clone(&board)),
             board,
+            figures: KnownFigures::default(),
             queues: parking_lot::RwLock::default(),
         }
     }

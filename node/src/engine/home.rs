@@ -163,12 +163,12 @@ impl Machines {
         tokio::spawn(async move {
             let begun = Instant::now();
             let result = databases.run_batch(&database, conversations).await;
+            let took = begun.elapsed();
             let label = [attribute(&names::DATABASE_NAME, database.as_str().to_owned())];
-            metrics
-                .commit_duration
-                .record(begun.elapsed().as_secs_f64(), &label);
+            metrics.commit_duration.record(took.as_secs_f64(), &label);
             metrics.commit_batch_size.record(messages as f64, &label);
             if let BatchResult::Committed(outcomes) = &result {
+                metrics.committed(&database, took);
                 count(&metrics, outcomes);
             }
             drop(spans);

@@ -21,6 +21,7 @@ pub mod dsn;
 mod entry;
 pub mod error;
 pub mod fence;
+pub mod figures;
 pub mod keys;
 pub mod load;
 pub mod migration;

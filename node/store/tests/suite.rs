@@ -30,6 +30,8 @@ mod concurrency;
 mod crash;
 #[path = "suite/failures.rs"]
 mod failures;
+#[path = "suite/figures.rs"]
+mod figures;
 #[path = "suite/model.rs"]
 mod model;
 #[path = "suite/read.rs"]

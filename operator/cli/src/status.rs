@@ -5,6 +5,7 @@
 
 pub mod document;
 pub mod observation;
+pub mod room;
 pub mod screen;
 pub mod verdict;
 

@@ -35,6 +35,8 @@ pub enum Event {
         step: Step,
         /// Particulars, such as names.
         detail: String,
+        /// Number of the databases' schema: with [`Step::Databases`], once they have told it.
+        schema: Option<u64>,
     },
     /// What the start waits for.
     Waiting {
@@ -44,7 +46,10 @@ pub enum Event {
         detail: String,
     },
     /// Everything is as the spec wants it for the first time.
-    Ready,
+    Ready {
+        /// Messages in all databases, if each has told it: as many as there were when the nodes started.
+        messages: Option<u64>,
+    },
     /// Something is wrong; said once while it stays.
     Problem(Report),
     /// A problem is over.

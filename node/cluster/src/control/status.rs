@@ -25,6 +25,8 @@ pub struct ControlStatus {
     pub learners: Vec<NodeName>,
     /// Index of the last entry applied here.
     pub applied_index: u64,
+    /// Index of the last entry that this node has in its log, applied or not.
+    pub last_log_index: u64,
     /// The engine has stopped on this node, and why; it must be started anew. Chat goes on.
     pub failed: Option<String>,
 }
@@ -54,6 +56,7 @@ impl ControlStatus {
             voters: names(membership.voter_ids().collect()),
             learners: names(membership.learner_ids().collect()),
             applied_index: metrics.last_applied.map_or(0, |id| id.index),
+            last_log_index: metrics.last_log_index.unwrap_or(0),
             failed: metrics.running_state.as_ref().err().map(ToString::to_string),
         }
     }

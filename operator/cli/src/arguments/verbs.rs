@@ -5,6 +5,15 @@ use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What the columns of `tim status` hold.
+const STATUS_COLUMNS: &str = "\
+Columns
+  MSG/S, ACK P99   messages stored for the node's clients over the last ten seconds, and what 99 of 100 took
+  LAG              changes of the partition map that the node has not applied yet, 0 when it is in step:
+                   entries of the control group's log that any node knows
+  SIZE             bytes of the whole database, as of a minute ago at most
+  COMMIT P99       what 99 of 100 group commits took over the last ten seconds, at the slowest node";
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
@@ -30,7 +39,7 @@ Examples
   tim status -w                        again and again, until Ctrl-C
   tim status --wait-for healthy --timeout 5m
   tim status --output json             for scripts
-  kubectl tim status chat -n chat      the same on Kubernetes")]
+  kubectl tim status chat -n chat      the same on Kubernetes", after_help = STATUS_COLUMNS)]
     Status(StatusArguments),
     /// Change the number of nodes
     #[command(before_help = "\

@@ -1,6 +1,7 @@
 //! The status as a document for programs. Fields are only added within a version of the schema.
 
 use super::observation::{NodeObservation, Observation};
+use super::room;
 use super::verdict::{self, Judgement};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -46,6 +47,9 @@ pub struct StatusDocument {
     pub nodes: Vec<NodeRow>,
     /// Whether one node may be lost without losing service or the ability to change the map.
     pub room_to_lose_a_node: bool,
+    /// What is missing where there is no such room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_room_because: Option<String>,
     /// The first certificate to end, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificates_not_after: Option<String>,
@@ -88,7 +92,7 @@ impl Verdict {
 }
 
 /// A range of slots.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PartitionRow {
     /// First slot.
@@ -101,6 +105,10 @@ pub struct PartitionRow {
     pub kind: String,
     /// `ok`, or `unreachable` as the nodes see it.
     pub state: String,
+    /// Bytes of the whole database, as of a minute ago at most; null if no node knows.
+    pub size_bytes: Option<u64>,
+    /// What 99 of 100 group commits of the last ten seconds took, in milliseconds, at the slowest node.
+    pub commit_p99_milliseconds: Option<f64>,
     /// Number of the range's last change.
     pub epoch: u64,
 }
@@ -121,6 +129,8 @@ pub struct NodeRow {
     pub messages_per_second: Option<f64>,
     /// What 99 of 100 of them took at most until the answer, in milliseconds; null if there were none.
     pub ack_p99_milliseconds: Option<f64>,
+    /// Entries of the control group's log that any node knows and this one has not applied; null in no group.
+    pub lag: Option<u64>,
     /// Where clients connect.
     pub client_url: Option<String>,
     /// Where administrators look.
@@ -177,6 +187,7 @@ impl StatusDocument {
             meaning,
             code,
         } = verdict::judge(observation);
+        let no_room = room::reason_against(observation);
         Self {
             schema_version: SCHEMA_VERSION,
             cluster: observation.cluster.clone(),
@@ -193,8 +204,13 @@ impl StatusDocument {
                 map.ranges.iter().map(|range| range.epoch).max().unwrap_or(0)
             }),
             partitions: partitions(observation),
-            nodes: observation.nodes.iter().map(NodeRow::of).collect(),
-            room_to_lose_a_node: verdict::room_to_lose_a_node(observation),
+            nodes: observation
+                .nodes
+                .iter()
+                .map(|node| NodeRow::of(node, observation.newest_log_index()))
+                .collect(),
+            room_to_lose_a_node: no_room.is_none(),
+            no_room_because: no_room,
             certificates_not_after: certificates_not_after(observation),
             repartitions: observation.repartitions.iter().map(RepartitionRow::of).collect(),
             conditions: observation.conditions.iter().map(ConditionRow::of).collect(),
@@ -225,7 +241,7 @@ impl ConditionRow {
 }
 
 impl NodeRow {
-    fn of(node: &NodeObservation) -> Self {
+    fn of(node: &NodeObservation, newest_log_index: u64) -> Self {
         let reply = node.reply.as_ref();
         Self {
             name: node.name.clone(),
@@ -234,6 +250,10 @@ impl NodeRow {
             sessions: reply.map(|reply| reply.n_sessions),
             messages_per_second: reply.map(|reply| reply.messages_per_second),
             ack_p99_milliseconds: reply.and_then(|reply| reply.ack_p99_milliseconds),
+            lag: reply
+                .and_then(|reply| reply.control_group.as_ref())
+                .filter(|group| !group.voters.is_empty())
+                .map(|group| newest_log_index.saturating_sub(group.applied_index)),
             client_url: node.client_url.clone(),
             admin_url: node.admin_url.clone(),
             zone: reply.map(|reply| reply.zone.clone()),
@@ -321,6 +341,14 @@ fn partitions(observation: &Observation) -> Vec<PartitionRow> {
                 "ok"
             }
             .into(),
+            size_bytes: observation
+                .told_of(&range.database)
+                .filter_map(|told| told.size_bytes)
+                .max(),
+            commit_p99_milliseconds: observation
+                .told_of(&range.database)
+                .filter_map(|told| told.commit_p99_milliseconds)
+                .max_by(f64::total_cmp),
             epoch: range.epoch,
         })
         .collect()
@@ -339,4 +367,56 @@ fn certificates_not_after(observation: &Observation) -> Option<String> {
 
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::verdict::tests::healthy;
+
+    fn told(change: impl Fn(usize, &mut StatusReply)) -> StatusDocument {
+        let mut observed = healthy();
+        for (index, node) in observed.nodes.iter_mut().enumerate() {
+            change(index, node.reply.as_mut().unwrap());
+        }
+        StatusDocument::of(&observed, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn of_what_the_nodes_say_of_a_database_the_largest_is_shown() {
+        let status = told(|index, reply| {
+            let database = &mut reply.databases[0];
+            database.size_bytes = [Some(4_096), None, Some(8_192)][index];
+            database.commit_p99_milliseconds = [None, Some(7.5), Some(2.5)][index];
+        });
+        let [first, second] = &status.partitions[..] else {
+            panic!("{:?}", status.partitions)
+        };
+        assert_eq!(
+            (first.size_bytes, first.commit_p99_milliseconds),
+            (Some(8_192), Some(7.5))
+        );
+        assert_eq!((second.size_bytes, second.commit_p99_milliseconds), (None, None));
+    }
+
+    #[test]
+    fn a_node_lags_behind_the_newest_entry_that_anybody_knows() {
+        let status = told(|index, reply| {
+            let group = reply.control_group.as_mut().unwrap();
+            (group.applied_index, group.last_log_index) = [(5, 5), (9, 9), (0, 0)][index];
+            if index == 2 {
+                group.voters.clear();
+            }
+        });
+        let lags: Vec<_> = status.nodes.iter().map(|node| node.lag).collect();
+        assert_eq!(lags, [Some(4), Some(0), None]);
+    }
+
+    #[test]
+    fn the_reason_against_room_is_told_only_without_room() {
+        let status = told(|_, _| {});
+        assert_eq!((status.room_to_lose_a_node, status.no_room_because), (true, None));
+        let status = told(|_, reply| reply.control_group.as_mut().unwrap().voters.truncate(1));
+        assert_eq!(status.no_room_because.as_deref(), Some("1 of 3 voters so far"));
+    }
 }

@@ -115,6 +115,7 @@ fn nodes(status: &StatusDocument, detail: Detail) -> Vec<String> {
         (true, ("SESSIONS", Align::Right)),
         (true, ("MSG/S", Align::Right)),
         (true, ("ACK P99", Align::Right)),
+        (true, ("LAG", Align::Right)),
         (true, ("MEM", Align::Right)),
         (true, ("UP", Align::Left)),
         (true, ("NOTE", Align::Left)),
@@ -136,6 +137,7 @@ fn nodes(status: &StatusDocument, detail: Detail) -> Vec<String> {
             node.sessions.map_or_else(dash, count),
             node.messages_per_second.map_or_else(dash, rate),
             node.ack_p99_milliseconds.map_or_else(dash, milliseconds),
+            node.lag.map_or_else(dash, count),
             node.resident_bytes.map_or_else(dash, bytes),
             node.uptime_seconds.map_or_else(dash, long_duration),
             node.note.clone(),
@@ -185,6 +187,8 @@ fn partitions(status: &StatusDocument) -> Vec<String> {
         ("DATABASE", Align::Left),
         ("KIND", Align::Left),
         ("STATE", Align::Left),
+        ("SIZE", Align::Right),
+        ("COMMIT P99", Align::Right),
         ("EPOCH", Align::Right),
     ]);
     for range in &status.partitions {
@@ -199,6 +203,8 @@ fn partitions(status: &StatusDocument) -> Vec<String> {
             range.database.clone(),
             range.kind.clone(),
             Painted::new(range.state.clone(), colour).to_string(),
+            range.size_bytes.map_or_else(dash, bytes),
+            range.commit_p99_milliseconds.map_or_else(dash, milliseconds),
             range.epoch.to_string(),
         ]);
     }
@@ -206,7 +212,11 @@ fn partitions(status: &StatusDocument) -> Vec<String> {
 }
 
 fn footer(status: &StatusDocument, now: Timestamp) -> Vec<String> {
-    let room = if status.room_to_lose_a_node { "yes" } else { "no" };
+    let room = match &status.no_room_because {
+        None if status.room_to_lose_a_node => "yes".to_owned(),
+        None => "no".to_owned(),
+        Some(reason) => format!("no ({reason})"),
+    };
     let certificates = status
         .certificates_not_after
         .as_ref()

@@ -2,8 +2,9 @@
 
 use super::document::Verdict;
 use super::observation::{Controller, NodeObservation, Observation};
+use super::room;
 use tim_catalogue::{Cause, command_line, node, storage};
-use tim_proto::control::v1::{ControlGroup, NodeState, PartitionMap, StatusReply};
+use tim_proto::control::v1::{ControlGroup, Database, NodeState, PartitionMap, StatusReply};
 
 /// A node may take this long to join before that is worth a verdict, in seconds.
 const JOIN_SECONDS_MAX: u64 = 60;
@@ -71,12 +72,26 @@ impl Observation {
         views.peek().is_some() && views.all(|known| !known.reachable)
     }
 
+    /// What nodes say of a database.
+    pub fn told_of<'a>(&'a self, database: &'a str) -> impl Iterator<Item = &'a Database> {
+        let all = self.replies().flat_map(|reply| &reply.databases);
+        all.filter(move |known| known.name == database)
+    }
+
+    /// The last entry of the control group's log that any node knows of.
+    pub fn newest_log_index(&self) -> u64 {
+        self.replies()
+            .filter_map(|reply| reply.control_group.as_ref())
+            .map(|group| group.last_log_index.max(group.applied_index))
+            .max()
+            .unwrap_or(0)
+    }
+
     /// What kind of database that is, from the nodes, else from the spec.
     pub fn kind_of(&self, database: &str) -> String {
         let told = self
-            .replies()
-            .flat_map(|reply| &reply.databases)
-            .find(|known| known.name == database && !known.kind.is_empty())
+            .told_of(database)
+            .find(|known| !known.kind.is_empty())
             .map(|known| match known.kind.as_str() {
                 "sqlite" => "SQLite".to_owned(),
                 "postgresql" | "postgres" => "PostgreSQL".to_owned(),
@@ -155,20 +170,6 @@ pub fn judge(observed: &Observation) -> Judgement {
             };
             Judgement::new(Verdict::Healthy, reason, "Messages are stored and delivered.")
         })
-}
-
-/// Whether one node may be lost without losing service or the ability to change the map.
-pub fn room_to_lose_a_node(observed: &Observation) -> bool {
-    let serving = observed.serving().count();
-    let Some(group) = observed.control_group() else {
-        return false;
-    };
-    let alive = group
-        .voters
-        .iter()
-        .filter(|voter| observed.serving().any(|node| node.name == **voter))
-        .count();
-    serving >= 2 && alive > group.voters.len() / 2 + 1
 }
 
 fn stopped_on_purpose(observed: &Observation) -> Option<Judgement> {
@@ -260,7 +261,7 @@ fn silent_nodes(observed: &Observation) -> Option<Judgement> {
     );
     let does = if count == 1 { "does" } else { "do" };
     let reason = format!("{count} of {total} nodes {does} {verb}: {}", names.join(", "));
-    let meaning = if room_to_lose_a_node(observed) {
+    let meaning = if room::to_lose_a_node(observed) {
         "Chat goes on; no message is at risk."
     } else {
         "Chat goes on; no message is at risk; losing one more node would stop changes of the map."
@@ -286,9 +287,8 @@ fn databases(observed: &Observation) -> Option<Judgement> {
         .iter()
         .all(|range| down.contains(&range.database.as_str()));
     let told = observed
-        .replies()
-        .flat_map(|reply| &reply.databases)
-        .find(|database| database.name == down[0] && !database.reachable)
+        .told_of(down[0])
+        .find(|database| !database.reachable)
         .and_then(|database| database.cause.as_ref());
     let reason = told.map_or_else(
         || format!("database {} does not answer", down.join(", ")),
@@ -434,4 +434,4 @@ fn paused(observed: &Observation) -> Option<Judgement> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

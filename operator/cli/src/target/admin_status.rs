@@ -69,16 +69,21 @@ struct Control {
     is_voter: bool,
     term: u64,
     applied_index: u64,
+    last_log_index: u64,
     voters: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 struct Database {
     name: String,
     kind: String,
     reachable: bool,
     cause: Option<Cause>,
+    size_bytes: Option<u64>,
+    commit_p99_milliseconds: Option<f64>,
+    schema: Option<u64>,
+    messages: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -152,6 +157,7 @@ impl AdminStatus {
                 voter: self.control.is_voter,
                 term: self.control.term,
                 applied_index: self.control.applied_index,
+                last_log_index: self.control.last_log_index,
                 voters: self.control.voters,
                 ..control::ControlGroup::default()
             }),
@@ -199,6 +205,10 @@ impl Database {
             kind: self.kind,
             reachable: self.reachable,
             cause: self.cause.map(Cause::told),
+            size_bytes: self.size_bytes,
+            commit_p99_milliseconds: self.commit_p99_milliseconds,
+            schema: self.schema,
+            n_messages: self.messages,
             ..control::Database::default()
         }
     }
@@ -214,7 +224,9 @@ mod tests {
             "schemaVersion": 1, "node": "chat-0", "state": "draining", "sessions": 7, "newField": 1,
             "causes": [{"code": "TIM-N112", "message": "TIM-N112 asked to leave. try: nothing", "place": "drain"}],
             "partitions": {"version": 3, "ranges": [{"from": 0, "database": "d0", "epoch": 2}]},
-            "control": {"raftId": "1", "isLeader": true, "leaderRaftId": 1, "voters": ["chat-0"]},
+            "control": {"raftId": "1", "isLeader": true, "leaderRaftId": 1, "voters": ["chat-0"],
+                "appliedIndex": 7, "lastLogIndex": 9},
+            "databases": [{"name": "d0", "sizeBytes": 4096, "commitP99Milliseconds": 3.5, "schema": 1}],
             "drain": {"sessionsRemaining": 7, "done": false}
         });
         let reply = serde_json::from_value::<AdminStatus>(page).unwrap().reply();
@@ -224,7 +236,15 @@ mod tests {
             ("TIM-N112", "asked to leave")
         );
         assert_eq!(reply.map.unwrap().ranges[0].epoch, 2);
-        assert!(reply.control_group.unwrap().leader);
+        let group = reply.control_group.unwrap();
+        assert!(group.leader);
+        assert_eq!((group.applied_index, group.last_log_index), (7, 9));
+        let database = &reply.databases[0];
+        assert_eq!(
+            (database.size_bytes, database.commit_p99_milliseconds),
+            (Some(4_096), Some(3.5))
+        );
+        assert_eq!((database.schema, database.n_messages), (Some(1), None));
         assert_eq!(reply.drain.unwrap().n_sessions_remaining, 7);
     }
 }

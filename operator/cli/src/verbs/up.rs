@@ -248,7 +248,7 @@ impl Start<'_> {
         let stopper = tokio::spawn(stop_on_signals(stop));
         let supervised = tokio::spawn(supervisor.run(stopping));
         while let Some(event) = told.recv().await {
-            let ready = matches!(event, tim_local::event::Event::Ready);
+            let ready = matches!(event, tim_local::event::Event::Ready { .. });
             narrator.tell(event);
             if ready {
                 self.show_block().await?;

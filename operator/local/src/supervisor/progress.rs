@@ -3,7 +3,7 @@
 use crate::event::{Event, Step};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
-use tim_proto::control::v1::{NodeState, StatusReply};
+use tim_proto::control::v1::{Database, NodeState, StatusReply};
 
 /// What a step waits for is said again at most this often.
 const WAITING_INTERVAL: Duration = Duration::from_secs(2);
@@ -60,7 +60,8 @@ impl Progress {
             match judge(step, picture) {
                 Ok(detail) => {
                     self.done.insert(step);
-                    events.push(Event::Done { step, detail });
+                    let schema = schema(picture).filter(|_| step == Step::Databases);
+                    events.push(Event::Done { step, detail, schema });
                 }
                 Err(detail) => {
                     events.extend(self.wait(step, detail, now));
@@ -69,7 +70,9 @@ impl Progress {
             }
         }
         self.ready = true;
-        events.push(Event::Ready);
+        events.push(Event::Ready {
+            messages: messages(picture),
+        });
         events
     }
 
@@ -106,12 +109,7 @@ fn databases(picture: &Picture<'_>) -> Result<String, String> {
         return Ok(picture.databases.join(", "));
     }
     for name in picture.databases {
-        let told: Vec<_> = picture
-            .replies
-            .iter()
-            .flat_map(|(_, reply)| &reply.databases)
-            .filter(|database| database.name == *name)
-            .collect();
+        let told: Vec<_> = told(picture, name).collect();
         if !told.iter().any(|database| database.reachable) {
             let cause = told.iter().find_map(|database| database.cause.as_ref());
             return Err(cause.map_or_else(
@@ -121,6 +119,33 @@ fn databases(picture: &Picture<'_>) -> Result<String, String> {
         }
     }
     Ok(picture.databases.join(", "))
+}
+
+/// What nodes say of a database.
+fn told<'a>(picture: &Picture<'a>, name: &'a str) -> impl Iterator<Item = &'a Database> {
+    let databases = picture.replies.iter().flat_map(|(_, reply)| &reply.databases);
+    databases.filter(move |database| database.name == name)
+}
+
+/// The lowest schema of any database, if all are known: the others can do more.
+fn schema(picture: &Picture<'_>) -> Option<u64> {
+    let each = picture
+        .databases
+        .iter()
+        .map(|name| told(picture, name).filter_map(|database| database.schema).max());
+    each.collect::<Option<Vec<u64>>>()?.into_iter().min()
+}
+
+fn messages(picture: &Picture<'_>) -> Option<u64> {
+    if picture.wanted.is_empty() {
+        return None;
+    }
+    let each = picture.databases.iter().map(|name| {
+        told(picture, name)
+            .filter_map(|database| database.n_messages)
+            .max()
+    });
+    each.sum()
 }
 
 fn nodes(picture: &Picture<'_>) -> Result<String, String> {
@@ -173,7 +198,7 @@ fn leader(picture: &Picture<'_>) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tim_proto::control::v1::{ControlGroup, Database, PartitionMap, Range};
+    use tim_proto::control::v1::{ControlGroup, PartitionMap, Range};
 
     fn reply(state: NodeState, leader: bool) -> StatusReply {
         StatusReply {
@@ -181,6 +206,8 @@ mod tests {
             databases: vec![Database {
                 name: "d0".into(),
                 reachable: true,
+                schema: Some(7),
+                n_messages: Some(1_204),
                 ..Database::default()
             }],
             control_group: Some(ControlGroup {
@@ -239,15 +266,42 @@ mod tests {
         let one = [("chat-0".to_owned(), reply(NodeState::Serving, true))];
         let told = follow(0, &one, start + WAITING_MIN);
         assert_eq!(steps(&told), [Step::Trust, Step::Databases]);
+        let schemas: Vec<_> = told
+            .iter()
+            .filter_map(|event| match event {
+                Event::Done { schema, .. } => Some(*schema),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(schemas, [None, Some(7)]);
         let both = [
             one[0].clone(),
             ("chat-1".to_owned(), reply(NodeState::Serving, false)),
         ];
         let told = follow(0, &both, start + WAITING_MIN);
         assert_eq!(steps(&told), [Step::Nodes, Step::Leader]);
-        assert!(matches!(told.last(), Some(Event::Ready)));
+        assert!(
+            matches!(
+                told.last(),
+                Some(Event::Ready {
+                    messages: Some(1_204)
+                })
+            ),
+            "two nodes tell of the same database: {told:?}"
+        );
         assert!(matches!(&told[1], Event::Done { detail, .. } if detail == "chat-0, epoch 7"));
         assert!(follow(0, &both, start + WAITING_INTERVAL * 2).is_empty());
+    }
+
+    #[test]
+    fn figures_that_one_database_does_not_tell_are_left_out() {
+        let picture = Picture {
+            wanted: &["chat-0".to_owned()],
+            without_certificate: 0,
+            databases: &["d0".to_owned(), "d1".to_owned()],
+            replies: &[("chat-0".to_owned(), reply(NodeState::Serving, true))],
+        };
+        assert_eq!((schema(&picture), messages(&picture)), (None, None));
     }
 
     #[test]

@@ -10,6 +10,7 @@ fn document() -> StatusDocument {
         sessions: (state != "silent").then_some(5_203),
         messages_per_second: (state != "silent").then_some(1_840.4),
         ack_p99_milliseconds: (state != "silent").then_some(11.2),
+        lag: (state != "silent").then_some(0),
         client_url: Some("ws://127.0.0.1:5080/tim".into()),
         admin_url: Some("http://127.0.0.1:5082".into()),
         zone: None,
@@ -38,6 +39,8 @@ fn document() -> StatusDocument {
             database: "d0".into(),
             kind: "SQLite".into(),
             state: "ok".into(),
+            size_bytes: Some(44_023_414_784),
+            commit_p99_milliseconds: Some(4.1),
             epoch: 41,
         }],
         nodes: vec![
@@ -45,6 +48,7 @@ fn document() -> StatusDocument {
             node("chat-2", "silent", &"no answer; ".repeat(20)),
         ],
         room_to_lose_a_node: false,
+        no_room_because: Some("needs 3 serving".into()),
         certificates_not_after: Some("2027-01-20T00:00:00Z".into()),
         repartitions: vec![RepartitionRow {
             name: "chat-split-1".into(),
@@ -111,7 +115,20 @@ fn a_long_reason_takes_more_lines_and_the_code_one_of_its_own() {
 #[test]
 fn a_node_that_answers_tells_its_load() {
     let text = shown(Detail::default()).join("\n");
-    assert!(text.contains("5,203  1,840    11 ms"), "{text}");
+    assert!(text.contains("5,203  1,840    11 ms    0  212 Mi"), "{text}");
+}
+
+#[test]
+fn a_partition_tells_size_and_commits_of_its_database() {
+    let text = shown(Detail::default()).join("\n");
+    assert!(text.contains("STATE     SIZE  COMMIT P99  EPOCH"), "{text}");
+    assert!(text.contains("41.0 Gi      4.1 ms     41"), "{text}");
+    let mut unknown = document();
+    unknown.partitions[0].size_bytes = None;
+    unknown.partitions[0].commit_p99_milliseconds = None;
+    let lines = lines(&unknown, Detail::default(), Timestamp::UNIX_EPOCH);
+    let row = lines.iter().find(|line| line.contains("524287")).unwrap();
+    assert!(row.ends_with("-           -     41"), "{row}");
 }
 
 #[test]
@@ -141,7 +158,7 @@ fn the_footer_names_certificates_and_the_running_repartition() {
     let text = shown(Detail::default()).join("\n");
     assert!(text.contains("Certificates: 61 d."), "{text}");
     assert!(text.contains("Repartition: chat-split-1 Copying 42 %."), "{text}");
-    assert!(text.contains("Room to lose a node: no."));
+    assert!(text.contains("Room to lose a node: no (needs 3 serving)."));
 }
 
 #[test]

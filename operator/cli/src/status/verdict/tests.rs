@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::status::observation::DeclaredDatabase;
-use tim_proto::control::v1::{Cause as ToldCause, Database, DrainProgress, Member, Range, View};
+use tim_proto::control::v1::{Cause as ToldCause, DrainProgress, Member, Range, View};
 
 /// A healthy cluster of three nodes on two databases.
 pub(crate) fn healthy() -> Observation {
@@ -116,7 +116,7 @@ fn code(cause: &Cause) -> Option<String> {
 #[test]
 fn all_well() {
     assert_eq!(verdict(&healthy()), (Verdict::Healthy, None));
-    assert!(room_to_lose_a_node(&healthy()));
+    assert!(room::to_lose_a_node(&healthy()));
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn one_node_stopped_by_a_signal_does_not_answer() {
             .contains("1 of 3 nodes does not answer: chat-2")
     );
     assert!(judge(&observed).meaning.contains("losing one more"));
-    assert!(!room_to_lose_a_node(&observed));
+    assert!(!room::to_lose_a_node(&observed));
 }
 
 #[test]

@@ -28,6 +28,10 @@ pub(super) struct Narrator {
     began: Instant,
     waiting: ProgressBar,
     last_wait: String,
+    /// The day of the data of an earlier start, until they have been told of.
+    kept: Option<String>,
+    /// Whether nodes of an earlier supervisor went on: what they counted at their start says little about now.
+    adopted: bool,
     exit: Exit,
 }
 
@@ -53,6 +57,8 @@ impl Narrator {
             began,
             waiting,
             last_wait: String::new(),
+            kept: None,
+            adopted: false,
             exit: Exit::Done,
         }
     }
@@ -77,8 +83,8 @@ impl Narrator {
         self.terminal.message("");
     }
 
-    /// Says that there are data of an earlier start.
-    pub(super) fn kept_data(&self, folder: &ClusterDirectory) {
+    /// Looks for data of an earlier start; they are told of once it is known how much they are.
+    pub(super) fn kept_data(&mut self, folder: &ClusterDirectory) {
         let newest = std::fs::read_dir(folder.data())
             .into_iter()
             .flatten()
@@ -86,13 +92,15 @@ impl Narrator {
             .filter_map(|entry| entry.metadata().ok()?.modified().ok())
             .max()
             .and_then(|time| jiff::Timestamp::try_from(time).ok());
-        if let Some(time) = newest {
-            let date = time
-                .to_zoned(jiff::tz::TimeZone::system())
-                .strftime("%Y-%m-%d")
-                .to_string();
-            self.terminal
-                .message(format!("  data of {date} kept, --fresh starts over"));
+        self.kept = newest.map(|time| {
+            let zoned = time.to_zoned(jiff::tz::TimeZone::system());
+            zoned.strftime("%Y-%m-%d").to_string()
+        });
+    }
+
+    fn tell_of_kept_data(&mut self, messages: Option<u64>) {
+        if let Some(date) = self.kept.take() {
+            self.above(&kept_text(&date, messages.filter(|_| !self.adopted)));
         }
     }
 
@@ -185,14 +193,25 @@ impl Narrator {
     /// Tells an event.
     pub(super) fn tell(&mut self, event: Event) {
         match event {
-            Event::Done { step, detail } => self.step(title(step), &self.detail(step, detail)),
+            Event::Done { step, detail, schema } => {
+                self.step(&title(step, schema), &self.detail(step, detail))
+            }
             Event::Waiting { step, detail } => self.wait(step, &detail),
-            Event::Ready => {
+            Event::Ready { messages } => {
+                self.tell_of_kept_data(messages);
                 self.waiting.finish_and_clear();
                 self.terminal
                     .message(format!("{READY} {}.", short_duration(self.began.elapsed())));
             }
-            Event::Adopted { nodes } => self.note(&format!("{} still ran and go on", nodes.join(", "))),
+            Event::Adopted { nodes } => {
+                self.adopted = true;
+                self.note(&format!("{} still ran and go on", nodes.join(", ")));
+            }
+            Event::Problem(report) => {
+                // What is wrong may be wrong with them, and starting over may be what helps.
+                self.tell_of_kept_data(None);
+                self.event(&Event::Problem(report));
+            }
             other => self.event(&other),
         }
     }
@@ -237,13 +256,19 @@ impl Narrator {
     }
 }
 
-fn title(step: Step) -> &'static str {
-    match step {
-        Step::Trust => "certificates and cluster key",
-        Step::Databases => "databases ready",
-        Step::Nodes => "nodes serving",
-        Step::Leader => "control group has a leader",
+fn title(step: Step, schema: Option<u64>) -> String {
+    match (step, schema) {
+        (Step::Trust, _) => "certificates and cluster key".into(),
+        (Step::Databases, Some(number)) => format!("databases migrated (schema {number})"),
+        (Step::Databases, None) => "databases migrated".into(),
+        (Step::Nodes, _) => "nodes serving".into(),
+        (Step::Leader, _) => "control group has a leader".into(),
     }
+}
+
+fn kept_text(date: &str, messages: Option<u64>) -> String {
+    let messages = messages.map_or_else(String::new, |count| format!(", {}", plural_u64(count, "message")));
+    format!("  data of {date} kept{messages}, --fresh starts over")
 }
 
 fn waiting_title(step: Step) -> &'static str {
@@ -316,7 +341,9 @@ fn event_text(event: &Event) -> Option<String> {
         ),
         // Told as a recovery once it is over.
         Event::Ended { .. } => return None,
-        Event::Done { .. } | Event::Waiting { .. } | Event::Ready | Event::Adopted { .. } => return None,
+        Event::Done { .. } | Event::Waiting { .. } | Event::Ready { .. } | Event::Adopted { .. } => {
+            return None;
+        }
     })
 }
 
@@ -371,6 +398,20 @@ mod tests {
         assert_eq!(
             event_text(&event).unwrap(),
             "chat-1 ended by signal 9, serves again after 0.4 s; 3 sessions back after 0.9 s, 0 messages lost"
+        );
+    }
+
+    #[test]
+    fn the_schema_and_what_was_kept_are_told_as_far_as_they_are_known() {
+        assert_eq!(title(Step::Databases, Some(7)), "databases migrated (schema 7)");
+        assert_eq!(title(Step::Databases, None), "databases migrated");
+        assert_eq!(
+            kept_text("2026-11-19", Some(1_204)),
+            "  data of 2026-11-19 kept, 1,204 messages, --fresh starts over"
+        );
+        assert_eq!(
+            kept_text("2026-11-19", None),
+            "  data of 2026-11-19 kept, --fresh starts over"
         );
     }
 
