@@ -213,6 +213,7 @@ fn control_group(shown: &crate::admin::StatusControl) -> api::ControlGroup {
         voters: shown.voters.clone(),
         applied_index: shown.applied_index,
         learners: shown.learners.clone(),
+        last_log_index: shown.last_log_index,
     }
 }
 
