@@ -20,22 +20,6 @@ fn committed_files_are_what_the_code_generates() {
 }
 
 #[test]
-fn every_code_in_the_documentation_is_in_the_catalogue() {
-    let mut unknown = Vec::new();
-    for path in markdown_files(&generate::repository_root()) {
-        let text = std::fs::read_to_string(&path).unwrap_or_default();
-        for (start, _) in text.match_indices("TIM-") {
-            let code: String = text[start..].chars().take(8).collect();
-            let complete = code.len() == 8 && code[5..].bytes().all(|byte| byte.is_ascii_digit());
-            if complete && tim_catalogue::find(&code).is_none() {
-                unknown.push(format!("{}: {code}", path.display()));
-            }
-        }
-    }
-    assert!(unknown.is_empty(), "{unknown:?}");
-}
-
-#[test]
 fn every_test_that_the_architecture_names_exists() {
     let root = generate::repository_root();
     let page = std::fs::read_to_string(root.join("docs/architecture.md")).unwrap();
@@ -70,21 +54,4 @@ fn rust_text(folder: &std::path::Path) -> String {
         }
     }
     text
-}
-
-fn markdown_files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return found;
-    };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let name = entry.file_name();
-        if path.is_dir() && name != "target" && !name.to_string_lossy().starts_with('.') {
-            found.extend(markdown_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "md") {
-            found.push(path);
-        }
-    }
-    found
 }

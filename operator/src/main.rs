@@ -24,6 +24,7 @@ use settings::{Command, Settings};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use tim_catalogue::command_line::UNEXPECTED;
 
 /// How long telemetry may take to send what it has when the process ends.
 const TELEMETRY_SHUTDOWN: Duration = Duration::from_secs(3);
@@ -37,7 +38,11 @@ async fn main() -> ExitCode {
     match run(settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "the operator ends");
+            tracing::error!(
+                code = UNEXPECTED.code,
+                error = format!("{error:#}"),
+                "the operator ends"
+            );
             ExitCode::FAILURE
         }
     }

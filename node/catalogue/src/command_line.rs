@@ -230,18 +230,6 @@ pub static NOT_STARTED: Cause = Cause {
     severity: Severity::Retried,
 };
 
-/// Something in the documents has no meaning on this machine.
-pub static UNSUPPORTED_LOCALLY: Cause = Cause {
-    code: "TIM-L120",
-    name: "unsupported_locally",
-    reason: "UnsupportedLocally",
-    what: "Something in the documents has no meaning on this machine.",
-    why: "It needs Kubernetes.",
-    meaning: "It is left out; the rest is carried out.",
-    remedy: "apply the file to Kubernetes for that part",
-    severity: Severity::Stays,
-};
-
 /// Two objects have the same name.
 pub static NAMES_COLLIDE: Cause = Cause {
     code: "TIM-L121",
@@ -275,6 +263,5 @@ pub(crate) static ALL: &[&Cause] = &[
     &SUPERVISOR_GONE,
     &SUPERVISOR_FAILED,
     &NOT_STARTED,
-    &UNSUPPORTED_LOCALLY,
     &NAMES_COLLIDE,
 ];

@@ -10,8 +10,6 @@ mod common;
 
 use common::{Place, await_that, is_alive, kill, schema, supervisor};
 use serde_json::Value;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 fn place() -> Place {
@@ -30,17 +28,14 @@ fn pids(status: &Value) -> Vec<u64> {
 
 /// The first line of the answer to `GET path`.
 fn get(url: &str, path: &str) -> String {
-    let authority = url.split("//").nth(1).unwrap().split('/').next().unwrap();
-    let mut stream = TcpStream::connect(authority).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    let _ = stream.read_to_string(&mut answer);
-    answer.lines().next().unwrap_or_default().to_owned()
+    common::http(url, "GET", path)
+}
+
+/// The path of an address, without what a reader of the page is for.
+fn path_of(url: &str) -> &str {
+    let rest = url.split_once("//").unwrap().1;
+    rest.find('/')
+        .map_or("/", |start| rest[start..].split('#').next().unwrap())
 }
 
 #[test]
@@ -74,6 +69,24 @@ fn up_prints_a_block_in_which_every_address_answers_and_stops_cleanly() {
         );
         assert!(get(admin, "/").contains(" 200 "), "{admin}: {}", get(admin, "/"));
         assert!(get(admin, "/readyz").contains(" 200 "));
+    }
+    let printed = |scheme: &str| -> Vec<&str> {
+        let words = block.split_whitespace();
+        words.filter(|word| word.starts_with(scheme)).collect()
+    };
+    assert!(
+        printed("ws://").len() >= 3 && printed("http://").len() >= 3,
+        "{block}"
+    );
+    for url in printed("http://") {
+        assert!(
+            get(url, path_of(url)).contains(" 200 "),
+            "{url}: {}",
+            get(url, path_of(url))
+        );
+    }
+    for url in printed("ws://") {
+        assert!(common::upgrades(url, path_of(url)), "{url}");
     }
     for folder in [".tim/chat/data", ".tim/chat/logs"] {
         assert!(block.contains(folder) && place.folder.path().join(folder).is_dir());
@@ -266,15 +279,33 @@ fn the_file_is_watched_commands_hold_until_then_and_a_mistake_changes_nothing() 
     );
     up.await_output("changed by a command: replicas 2 → 3");
     let before = pids(&place.await_healthy(3));
-    place.edit("replicas: 2", "replica: 2");
-    let told = up.await_output("did you mean spec.replicas?");
-    assert!(told.contains("TIM-C101 chat.yaml:"), "{told}");
+    mistakes_are_told_within_a_second(&place, &up);
     assert_eq!(pids(&place.await_healthy(3)), before, "left as it was");
-    place.edit("replica: 2", "replicas: 1");
+    place.edit("eplicas: 2", "replicas: 1");
     up.await_output("replicas 3 → 1");
     place.await_healthy(1);
     up.signal("-TERM");
     assert_eq!(up.await_end().code(), Some(0));
+}
+
+/// Several, since what counts is the command and not what else this machine does.
+fn mistakes_are_told_within_a_second(place: &Place, up: &common::Running) {
+    let text = std::fs::read_to_string(place.file()).unwrap();
+    let line = text
+        .lines()
+        .position(|line| line.contains("replicas: 2"))
+        .unwrap()
+        + 1;
+    let (mut shortest, mut before) = (Duration::MAX, "replicas");
+    for field in ["replica", "replicsa", "eplicas"] {
+        place.edit(&format!("{before}: 2"), &format!("{field}: 2"));
+        let begun = Instant::now();
+        up.await_output(&format!("TIM-C101 chat.yaml:{line}: spec.{field} is not a field"));
+        shortest = shortest.min(begun.elapsed());
+        before = field;
+    }
+    assert_eq!(up.output().matches("did you mean spec.replicas?").count(), 3);
+    assert!(shortest <= Duration::from_secs(1), "{shortest:?}");
 }
 
 #[test]
@@ -343,6 +374,12 @@ fn a_stopped_node_is_a_row_within_three_seconds_and_is_killed_after_ten() {
     assert_eq!(place.exit_code(&["down"]), 0);
 }
 
+/// The number of what a line counts.
+fn number_before(line: &str, noun: &str) -> u64 {
+    let before = line.split(&format!(" {noun}")).next().unwrap();
+    before.split_whitespace().next_back().unwrap().parse().unwrap()
+}
+
 #[test]
 fn a_node_killed_under_load_is_told_with_the_losses_that_the_load_tool_counts() {
     let place = place();
@@ -364,10 +401,13 @@ fn a_node_killed_under_load_is_told_with_the_losses_that_the_load_tool_counts() 
         "json",
     ]);
     await_that("load", || load.errors().contains("answered"));
-    let busy = place.await_status("sessions", |status| {
-        status["nodes"]
-            .as_array()
-            .is_some_and(|nodes| nodes.iter().any(|node| node["sessions"].as_u64() > Some(0)))
+    let busy = place.await_status("all sessions", |status| {
+        let nodes = status["nodes"].as_array().unwrap();
+        nodes
+            .iter()
+            .filter_map(|node| node["sessions"].as_u64())
+            .sum::<u64>()
+            == 6
     });
     let victim = busy["nodes"]
         .as_array()
@@ -375,7 +415,17 @@ fn a_node_killed_under_load_is_told_with_the_losses_that_the_load_tool_counts() 
         .iter()
         .max_by_key(|node| node["sessions"].as_u64())
         .unwrap();
+    let (name, sessions) = (
+        victim["name"].as_str().unwrap(),
+        victim["sessions"].as_u64().unwrap(),
+    );
     kill("-KILL", victim["pid"].as_u64().unwrap());
+    let killed = Instant::now();
+    place.await_status("serving again", |status| {
+        let mut nodes = status["nodes"].as_array().unwrap().iter();
+        nodes.any(|node| node["name"] == name && node["state"] == "serving" && node["pid"] != victim["pid"])
+    });
+    let restarted = killed.elapsed();
     let log = place.folder.path().join(".tim/chat.up.log");
     let line = || {
         let told = std::fs::read_to_string(&log).unwrap_or_default();
@@ -387,11 +437,20 @@ fn a_node_killed_under_load_is_told_with_the_losses_that_the_load_tool_counts() 
     let ended = load.await_end();
     let measured: Value = serde_json::from_str(&load.output()).unwrap();
     assert_eq!(ended.code(), Some(0), "{measured:#}");
-    assert_eq!(measured["figures"]["checks"]["lost"], 0);
+    let checks = &measured["figures"]["checks"];
+    assert_eq!(checks["lost"], 0);
+    // What the line tells is what the load tool and this test have seen.
     let line = line().unwrap();
+    assert!(line.contains(&format!("{name} ended by signal 9")), "{line}");
+    assert_eq!(number_before(&line, "session"), sessions, "{line}");
+    assert_eq!(checks["reconnects"], sessions, "{line}: {checks}");
+    assert_eq!(checks["lost"], number_before(&line, "message"), "{line}");
+    let told = line.split("serves again after ").nth(1).unwrap();
+    let told: f64 = told.split(' ').next().unwrap().parse().unwrap();
+    // It is told to a tenth of a second, and measured from where the end was noticed.
     assert!(
-        line.contains("session") && line.contains("back after") && line.contains(", 0 messages lost"),
-        "{line}"
+        told > 0.0 && told <= restarted.as_secs_f64() + 0.1,
+        "{line}: {restarted:?}"
     );
     assert_eq!(place.exit_code(&["down"]), 0);
 }

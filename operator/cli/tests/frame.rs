@@ -9,6 +9,8 @@
 mod common;
 
 use common::{Place, Running, schema};
+use std::fs::File;
+use std::io::Read;
 use std::process::{Command, Output, Stdio};
 use tim_crds::TimCluster;
 use tim_local::directory::LocalDirectory;
@@ -68,6 +70,14 @@ const CALLS: [&[&str]; 30] = [
 ];
 
 #[test]
+fn no_verb_is_left_out_of_the_calls() {
+    for verb in tim_cli::arguments::command().get_subcommands() {
+        let name = verb.get_name();
+        assert!(CALLS.iter().any(|call| call.first() == Some(&name)), "{name}");
+    }
+}
+
+#[test]
 fn no_command_writes_escape_codes_or_spinners_into_a_pipe() {
     let place = stopped_cluster();
     for call in CALLS {
@@ -97,6 +107,38 @@ fn colour_can_be_forced_and_forbidden() {
     // Asked for on the command line it wins over the environment, which speaks of everything.
     let forbidden = place.tim(&["status", "--color", "never"]).output().unwrap();
     assert!(!text(&forbidden).contains('\u{1b}'));
+}
+
+/// Everything that a command writes when a terminal is in front of it.
+fn on_terminal(mut command: Command) -> String {
+    let terminal = nix::pty::openpty(None, None).unwrap();
+    let shown = File::from(terminal.slave);
+    command.stdout(shown.try_clone().unwrap()).stderr(shown);
+    let mut child = command.spawn().unwrap();
+    // The command holds the terminal's other side open.
+    drop(command);
+    let mut text = Vec::new();
+    // A terminal ends with an error when nobody holds its other side any more.
+    let _ = File::from(terminal.master).read_to_end(&mut text);
+    child.wait().unwrap();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[test]
+fn a_terminal_is_shown_no_colour_that_it_or_its_user_does_not_want() {
+    let place = stopped_cluster();
+    let shown = |call: &[&str], name: &str, value: &str| {
+        let mut command = place.tim(call);
+        command.env(name, value);
+        on_terminal(command)
+    };
+    assert!(shown(&["status"], "TERM", "xterm-256color").contains("\u{1b}["));
+    for call in CALLS {
+        for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+            let text = shown(call, name, value);
+            assert!(!text.contains("\u{1b}["), "{name}={value} tim {call:?}\n{text}");
+        }
+    }
 }
 
 #[test]
@@ -154,6 +196,28 @@ fn every_failure_begins_with_a_code_that_can_be_explained() {
         let code = code.unwrap_or_else(|| panic!("tim {call:?} says no code: {said}"));
         assert_eq!(place.exit_code(&["explain", code]), 0, "{code}");
         assert!(said.contains(" try: "), "tim {call:?} says no remedy: {said}");
+    }
+}
+
+#[test]
+fn every_code_is_explained_offline() {
+    let place = Place::empty();
+    let explained = |code: &str| {
+        let output = place.run(&["explain", code]);
+        assert_eq!(output.status.code(), Some(0), "{code}");
+        // Lines are wrapped where they end on the screen.
+        let words: Vec<String> = text(&output).split_whitespace().map(str::to_owned).collect();
+        words.join(" ")
+    };
+    for cause in tim_catalogue::all() {
+        let said = explained(cause.code);
+        for part in [cause.code, cause.what, cause.why, cause.meaning, cause.remedy] {
+            assert!(said.contains(part), "{}: {part}\n{said}", cause.code);
+        }
+    }
+    for code in tim_catalogue::wire::ALL {
+        let said = explained(&code.code.to_string());
+        assert!(said.contains(code.meaning), "{}: {said}", code.code);
     }
 }
 

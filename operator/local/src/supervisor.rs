@@ -389,7 +389,11 @@ impl Supervisor {
                 self.poller = Some(Poller::new(controls.clone(), self.news.clone()));
                 self.controls = Some(controls);
             }
-            Err(error) => tracing::error!(%error, "the supervisor's certificate cannot be used"),
+            Err(error) => tracing::error!(
+                code = tim_catalogue::node::CERTIFICATE_UNREADABLE.code,
+                %error,
+                "the supervisor's certificate cannot be used"
+            ),
         }
     }
 

@@ -172,6 +172,18 @@ pub fn judge(observed: &Observation) -> Judgement {
         })
 }
 
+/// Whether enough voters of the control group serve for it to decide anything.
+fn has_quorum(observed: &Observation) -> bool {
+    voters(observed).is_some_and(|(serving, all)| serving > all / 2)
+}
+
+/// Voters of the control group that serve, and all of them.
+fn voters(observed: &Observation) -> Option<(usize, usize)> {
+    let voters = &observed.control_group()?.voters;
+    let serves = |voter: &&String| observed.serving().any(|node| node.name == **voter);
+    Some((voters.iter().filter(serves).count(), voters.len()))
+}
+
 fn stopped_on_purpose(observed: &Observation) -> Option<Judgement> {
     (observed.replicas == 0 && observed.nodes.iter().all(|node| !node.present)).then(|| {
         Judgement::new(
@@ -263,8 +275,10 @@ fn silent_nodes(observed: &Observation) -> Option<Judgement> {
     let reason = format!("{count} of {total} nodes {does} {verb}: {}", names.join(", "));
     let meaning = if room::to_lose_a_node(observed) {
         "Chat goes on; no message is at risk."
-    } else {
+    } else if has_quorum(observed) {
         "Chat goes on; no message is at risk; losing one more node would stop changes of the map."
+    } else {
+        "Chat goes on; no message is at risk; changes of the partition map wait for more nodes."
     };
     Some(Judgement::new(Verdict::Degraded, reason, meaning).because(&node::NODE_UNREACHABLE))
 }

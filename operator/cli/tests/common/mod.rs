@@ -7,9 +7,11 @@
     reason = "a test may stop at the first surprise"
 )]
 
+pub(crate) mod probe;
 pub(crate) mod schema;
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -215,6 +217,41 @@ pub(crate) fn is_alive(pid: u64) -> bool {
         .rfind(')')
         .and_then(|end| stat[end + 1..].split_whitespace().next().map(str::to_owned));
     state.is_some_and(|state| state != "Z")
+}
+
+/// The first line of the answer to a request without a body.
+pub(crate) fn http(url: &str, method: &str, path: &str) -> String {
+    request(
+        url,
+        &format!("{method} {path}"),
+        "Content-Length: 0\r\nConnection: close",
+    )
+}
+
+fn request(url: &str, what: &str, headers: &str) -> String {
+    let authority = url.split("//").nth(1).unwrap().split('/').next().unwrap();
+    let mut stream = TcpStream::connect(authority).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    write!(
+        stream,
+        "{what} HTTP/1.1\r\nHost: {authority}\r\n{headers}\r\n\r\n"
+    )
+    .unwrap();
+    let mut line = String::new();
+    let _ = BufReader::new(stream).read_line(&mut line);
+    line
+}
+
+/// Whether a WebSocket can be opened there.
+pub(crate) fn upgrades(url: &str, path: &str) -> bool {
+    let key =
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+    request(
+        url,
+        &format!("GET {path}"),
+        &format!("Connection: Upgrade\r\n{key}"),
+    )
+    .contains(" 101 ")
 }
 
 /// Waits until that is so.

@@ -114,7 +114,8 @@ impl Supervisor {
         match WorkloadRecord::load(&self.directory) {
             Ok(record) => record.map_or(0, |record| record.replicas),
             Err(error) => {
-                tracing::error!(%error, "the list of processes cannot be read; what runs goes on");
+                let code = tim_catalogue::configuration::UNREADABLE_FILE.code;
+                tracing::error!(code, %error, "the list of processes cannot be read; what runs goes on");
                 self.runner
                     .nodes()
                     .map(|node| node.ordinal + 1)

@@ -137,6 +137,19 @@ fn one_node_stopped_by_a_signal_does_not_answer() {
 }
 
 #[test]
+fn too_few_voters_answer() {
+    let mut observed = healthy();
+    observed.nodes[1].reply = None;
+    observed.nodes[2].reply = None;
+    assert_eq!(
+        verdict(&observed),
+        (Verdict::Degraded, code(&node::NODE_UNREACHABLE))
+    );
+    let meaning = judge(&observed).meaning;
+    assert!(meaning.contains("changes of the partition map wait"), "{meaning}");
+}
+
+#[test]
 fn no_node_answers() {
     let mut observed = healthy();
     observed.nodes.iter_mut().for_each(|node| node.reply = None);

@@ -111,11 +111,11 @@ fn degraded(picture: &Picture<'_>) -> Judgement {
             && node.phase != crate::observed::NodePhase::Terminating
     });
     match failing {
-        Some(node) => Judgement::yes(
-            "Degraded",
-            "NodeNotServing",
-            format!("{} does not serve", node.name),
-        ),
+        Some(node) => {
+            let observed = format!("{} does not serve", node.name);
+            let report = Report::new(&tim_catalogue::node::NODE_UNREACHABLE, observed);
+            Judgement::because("Degraded", "True", &report)
+        }
         None => Judgement::no("Degraded", "AsExpected", "nothing is wrong"),
     }
 }
