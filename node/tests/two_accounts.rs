@@ -1,6 +1,8 @@
 //! What two accounts do with each other besides sending messages: roster, taking back and burning, profiles, presence,
 //! passwords. On one node and on three, where the two are on different ones; one speaks thrift, the other JSON.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -70,24 +70,7 @@ fn up_prints_a_block_in_which_every_address_answers_and_stops_cleanly() {
         assert!(get(admin, "/").contains(" 200 "), "{admin}: {}", get(admin, "/"));
         assert!(get(admin, "/readyz").contains(" 200 "));
     }
-    let printed = |scheme: &str| -> Vec<&str> {
-        let words = block.split_whitespace();
-        words.filter(|word| word.starts_with(scheme)).collect()
-    };
-    assert!(
-        printed("ws://").len() >= 3 && printed("http://").len() >= 3,
-        "{block}"
-    );
-    for url in printed("http://") {
-        assert!(
-            get(url, path_of(url)).contains(" 200 "),
-            "{url}: {}",
-            get(url, path_of(url))
-        );
-    }
-    for url in printed("ws://") {
-        assert!(common::upgrades(url, path_of(url)), "{url}");
-    }
+    every_printed_address_answers(&block);
     for folder in [".tim/chat/data", ".tim/chat/logs"] {
         assert!(block.contains(folder) && place.folder.path().join(folder).is_dir());
     }
@@ -119,6 +102,27 @@ fn up_prints_a_block_in_which_every_address_answers_and_stops_cleanly() {
     assert_eq!(up.await_end().code(), Some(0), "{}{}", up.output(), up.errors());
     assert!(pids(&status).into_iter().all(|pid| !is_alive(pid)));
     assert!(place.folder.path().join(".tim/chat/data/d0.db").exists());
+}
+
+fn every_printed_address_answers(block: &str) {
+    let printed = |scheme: &str| -> Vec<&str> {
+        let words = block.split_whitespace();
+        words.filter(|word| word.starts_with(scheme)).collect()
+    };
+    assert!(
+        printed("ws://").len() >= 3 && printed("http://").len() >= 3,
+        "{block}"
+    );
+    for url in printed("http://") {
+        assert!(
+            get(url, path_of(url)).contains(" 200 "),
+            "{url}: {}",
+            get(url, path_of(url))
+        );
+    }
+    for url in printed("ws://") {
+        assert!(common::upgrades(url, path_of(url)), "{url}");
+    }
 }
 
 /// What people look for first: how large, how far, and nothing that looks like trouble.

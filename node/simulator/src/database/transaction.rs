@@ -26,6 +26,17 @@ pub(crate) struct Write {
     erased: Vec<Seq>,
 }
 
+impl Write {
+    fn of(batch: &ConversationBatch, verdicts: &[Verdict], state: ConversationState) -> Self {
+        Self {
+            conversation: batch.conversation,
+            state,
+            entries: entries_of(batch, verdicts),
+            erased: erased_by(verdicts),
+        }
+    }
+}
+
 pub(crate) struct Transaction {
     asker: Asker,
     request: RequestId,
@@ -111,15 +122,9 @@ impl World {
                     } else {
                         state.version
                     };
+                    let state = ConversationState { version, ..state };
                     if changed {
-                        let entries = entries_of(batch, &verdicts);
-                        let state = ConversationState { version, ..state };
-                        writes.push(Write {
-                            conversation: batch.conversation,
-                            state,
-                            entries,
-                            erased: erased_by(&verdicts),
-                        });
+                        writes.push(Write::of(batch, &verdicts, state));
                     }
                     outcomes.push(ConversationOutcome::Done {
                         verdicts,
