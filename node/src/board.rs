@@ -205,8 +205,8 @@ mod tests {
         assert_eq!(level(&starting), Level::INFO);
         assert_eq!(level(&starting).min(Level::WARN), Level::WARN, "as a reminder");
         assert_eq!(level(&Report::new(&node::NO_LEADER, "none")), Level::WARN);
-        let taken = Report::new(&node::ADDRESS_IN_USE, "5080");
-        assert_eq!(level(&taken).min(Level::WARN), Level::ERROR);
+        let stays = Report::new(&node::WRONG_CLUSTER, "another one");
+        assert_eq!(level(&stays).min(Level::WARN), Level::ERROR);
         let board = Board::default();
         assert!(!board.remind(&Place::Start));
         board.raise(Place::Start, Effect::NotReady, starting);
