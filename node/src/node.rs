@@ -99,15 +99,31 @@ impl Node {
         found.pop().map(|(_, sessions)| sessions).unwrap_or_default()
     }
 
-    /// Where the sessions of accounts are, one question per primary; in any order.
+    /// Whether an account certainly has no session: a primary that cannot be asked, or is not sure, is no proof.
+    pub(crate) async fn is_absent(&self, account: &AccountId) -> bool {
+        let found = self.ask_primaries(vec![account.clone()]).await;
+        found.iter().all(|(_, lookup)| *lookup == Some(Lookup::Nobody))
+    }
+
+    /// Where the sessions of accounts are, as far as their primaries say; in any order.
     pub(crate) async fn look_up_all(&self, accounts: Vec<AccountId>) -> Vec<(AccountId, Vec<SessionEntry>)> {
+        let found = self.ask_primaries(accounts).await.into_iter();
+        let sessions = found.map(|(account, lookup)| match lookup {
+            Some(Lookup::Found(sessions) | Lookup::Unknown { seen: sessions }) => (account, sessions),
+            Some(Lookup::Nobody) | None => (account, Vec::new()),
+        });
+        sessions.collect()
+    }
+
+    /// One question per primary; nothing from one that cannot be asked.
+    async fn ask_primaries(&self, accounts: Vec<AccountId>) -> Vec<(AccountId, Option<Lookup>)> {
         let view = self.view.load_full();
         let mut found = Vec::with_capacity(accounts.len());
         let mut by_primary: HashMap<NodeName, Vec<AccountId>> = HashMap::new();
         for account in accounts {
             match placement::shard_owners_of(&account, &view).primary.cloned() {
                 Some(primary) => by_primary.entry(primary).or_default().push(account),
-                None => found.push((account, Vec::new())),
+                None => found.push((account, None)),
             }
         }
         for (primary, accounts) in by_primary {
@@ -117,14 +133,8 @@ impl Node {
                 let asked = self.peers.look_up(&primary, view.hash(), &accounts).await;
                 asked.unwrap_or_default()
             };
-            let nobody = std::iter::repeat(Lookup::Nobody);
-            for (account, lookup) in accounts.into_iter().zip(lookups.into_iter().chain(nobody)) {
-                let sessions = match lookup {
-                    Lookup::Found(sessions) | Lookup::Unknown { seen: sessions } => sessions,
-                    Lookup::Nobody => Vec::new(),
-                };
-                found.push((account, sessions));
-            }
+            let lookups = lookups.into_iter().map(Some).chain(std::iter::repeat(None));
+            found.extend(accounts.into_iter().zip(lookups));
         }
         found
     }

@@ -154,7 +154,7 @@ pub(crate) fn session_ended(node: &Arc<Node>, account: AccountId, tid: Tid) {
     let node = Arc::clone(node);
     tokio::spawn(async move {
         tokio::time::sleep(ABSENCE).await;
-        if node.look_up(&account).await.is_empty() {
+        if node.is_absent(&account).await {
             let presence = TimPresence {
                 id: Some(i64::try_from(crate::random::number() >> 1).unwrap_or(1)),
                 offline: Some(true),

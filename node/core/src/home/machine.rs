@@ -33,6 +33,8 @@ pub struct Home {
     queued: usize,
     last_request: u64,
     scan_at: Option<Moment>,
+    /// When another transaction may start beside those under way; no scan is needed for that.
+    pump_at: Option<Moment>,
 }
 
 impl Home {
@@ -51,6 +53,7 @@ impl Home {
             queued: 0,
             last_request: 0,
             scan_at: None,
+            pump_at: None,
         }
     }
 
@@ -114,7 +117,7 @@ impl Home {
     /// When [`Event::Timer`] is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
-        self.scan_at
+        earliest(self.scan_at, self.pump_at)
     }
 
     /// Conversations at home here.
@@ -223,6 +226,7 @@ impl Home {
     }
 
     fn timer(&mut self, now: Moment) {
+        self.pump_at = self.pump_at.filter(|at| *at > now);
         if self.scan_at.is_none_or(|at| at > now) {
             return;
         }

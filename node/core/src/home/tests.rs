@@ -205,6 +205,12 @@ fn a_transaction_that_lasts_holds_up_nobody() {
     assert_eq!(rig.now - started, Config::default().another_after_ms);
     let (_, second) = batch(&rig.event(Event::Timer));
     assert_eq!(second.len(), 1);
+    // Nothing is left to be woken for but the look for idle conversations.
+    assert!(
+        rig.home
+            .deadline()
+            .is_none_or(|at| at.0 > rig.now + Config::default().another_after_ms)
+    );
 }
 
 #[test]

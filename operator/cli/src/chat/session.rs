@@ -279,6 +279,9 @@ impl Session<'_> {
             return self.notice(message.bn_type.unwrap_or_default(), &from).await;
         }
         let name = self.accounts.of(&from);
+        if let Some(erased) = erased(message) {
+            return self.note(&format!("{name} {erased}"));
+        }
         let text = message.data_string.as_deref().unwrap_or("(no text)");
         let waited = if waited { "   (waited for you)" } else { "" };
         let number = message.mid.map_or_else(String::new, |mid| format!("#{mid} "));
@@ -327,6 +330,16 @@ impl Session<'_> {
     }
 }
 
+/// What a notice that a message is gone says, and of which one.
+fn erased(message: &TimMessage) -> Option<String> {
+    let does = match message.od_type {
+        operation::REVOKE => "took back",
+        operation::BURN => "burnt",
+        _ => return None,
+    };
+    Some(format!("{does} message #{}", message.mid.unwrap_or_default()))
+}
+
 /// What a lost connection, or a failed attempt to have another one, is told as.
 fn reconnecting(attempt: u32, wait: Duration, reason: &str) -> String {
     let what = if attempt <= 1 {
@@ -356,6 +369,16 @@ async fn outcome(on_its_way: &mut Option<(Instant, Receipt)>) -> (Instant, Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_that_is_gone_is_named_by_its_number() {
+        let revoke = TimMessage {
+            mid: Some(5),
+            ..TimMessage::direct("bob", operation::REVOKE)
+        };
+        assert_eq!(erased(&revoke).as_deref(), Some("took back message #5"));
+        assert_eq!(erased(&TimMessage::direct("bob", operation::NORMAL)), None);
+    }
 
     #[test]
     fn a_lost_connection_is_told_in_words_and_seconds() {

@@ -9,7 +9,7 @@ use crate::home::machine::Home;
 use crate::home::{Effect, RequestId};
 use crate::id::{ConversationId, DatabaseName};
 use crate::map::HomePlacement;
-use crate::time::Moment;
+use crate::time::{Moment, earliest};
 
 impl Home {
     /// Starts every load and transaction that may start now.
@@ -86,7 +86,7 @@ impl Home {
             .next()
             .map_or(HomePlacement::PerDatabase, |range| range.homes);
         let limit = in_flight_limit(&self.config, homes);
-        let Some(earliest) = self
+        let Some(start) = self
             .databases
             .get(name)
             .filter(|database| !database.ready.is_empty())
@@ -94,8 +94,8 @@ impl Home {
         else {
             return false;
         };
-        if earliest > now {
-            self.schedule(earliest);
+        if start > now {
+            self.pump_at = earliest(self.pump_at, Some(start));
             return false;
         }
         let request = RequestId(self.last_request + 1);
