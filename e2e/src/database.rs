@@ -149,12 +149,28 @@ impl Server {
         self.end()
     }
 
-    /// Sends a signal to the server: `STOP` and `CONT` make it answer nobody for a while.
+    /// Sends a signal to the server: `STOP` and `CONT` make it answer nobody for a while, also on connections it has.
     pub fn signal(&self, signal: &str) -> Result<()> {
-        let status = Command::new("kill")
-            .args(["-s", signal, &self.pid()?.to_string()])
-            .status()?;
+        let server = self.pid()?;
+        let send = |process: u32| {
+            Command::new("kill")
+                .args(["-s", signal, &process.to_string()])
+                .stderr(Stdio::null())
+                .status()
+        };
+        let status = send(server)?;
         ensure!(status.success(), "kill -s {signal}: {status}");
+        if matches!(signal, "STOP" | "CONT") {
+            // PostgreSQL has a process per connection. One may have ended meanwhile.
+            let children = parents()?.into_iter().filter(|(_, parent)| *parent == server);
+            for (child, _) in children {
+                send(child)?;
+            }
+        }
+        // The program that changes the user stops together with its child, and goes on only when it is told to.
+        if let Some(starter) = parent_of(server).filter(|_| signal == "CONT") {
+            send(starter)?;
+        }
         Ok(())
     }
 
@@ -211,6 +227,8 @@ impl Server {
     /// Ends the server, if it still runs, and waits for that; the data stay.
     fn end(&mut self) -> Result<()> {
         if let Some(mut keeper) = self.keeper.take() {
+            // What stands still ends never; and it may be dead already.
+            let _ = self.signal("CONT");
             let keep = self.directory.join("keep");
             fs::File::create(&keep)?.flush()?;
             drop(keeper.pipe.take());
@@ -224,11 +242,29 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(mut keeper) = self.keeper.take() {
+            let _ = self.signal("CONT");
             drop(keeper.pipe.take());
             let _ = keeper.process.wait();
         }
         let _ = fs::remove_dir_all(&self.directory);
     }
+}
+
+/// Every process with the one that has started it.
+fn parents() -> Result<Vec<(u32, u32)>> {
+    let processes = fs::read_dir("/proc")?
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    Ok(processes
+        .filter_map(|process| Some((process, parent_of(process)?)))
+        .collect())
+}
+
+fn parent_of(process: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The second field, the program's name, may hold spaces; the parent is the second one after it.
+    let after_name = stat.rsplit(')').next()?;
+    after_name.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// A directory of its own directly under the temporary one: PostgreSQL limits the length of its socket's path.

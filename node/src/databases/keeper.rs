@@ -1,10 +1,11 @@
 //! One task per database: reads its DSN, opens and migrates it until that works, and looks after it while it does not
 //! answer.
 
+use super::troubles::Evidence;
 use super::{Databases, figures};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tim_catalogue::{Report, storage as causes};
 use tim_core::id::DatabaseName;
 use tim_store::{Database, Engine, StoreError};
@@ -13,6 +14,12 @@ use tokio::net::TcpStream;
 /// How often the file with the DSN is looked at and the database asked while all is well: often enough for `tim status` to
 /// tell of a database that is down within five seconds though nobody writes to it.
 const CALM_INTERVAL: Duration = Duration::from_secs(2);
+
+/// A database that answers neither the keeper nor anybody else for this long is told as silent.
+const SILENCE_MAX: Duration = Duration::from_secs(2);
+
+/// Why a database cannot be used, and how sure that is.
+type Finding = (Report, Evidence);
 
 /// What a keeper needs.
 #[derive(Debug)]
@@ -42,39 +49,46 @@ impl Keeper {
     }
 
     /// Opens the database once.
-    async fn open(&self, used: &mut Option<String>) -> Result<(), Report> {
-        let dsn = self.read_dsn()?;
+    async fn open(&self, used: &mut Option<String>) -> Result<(), Finding> {
+        let certain = |report: Report| (report, Evidence::Certain);
+        let dsn = self.read_dsn().map_err(certain)?;
         let store = self.databases.store();
         if used.as_ref() != Some(&dsn) {
             store
                 .configure([(self.name.clone(), dsn.clone())])
-                .map_err(|error| error.report())?;
+                .map_err(|error| certain(error.report()))?;
             *used = Some(dsn);
         }
-        let database = store.database(&self.name).map_err(|error| error.report())?;
-        self.reach(&database).await?;
+        let database = store
+            .database(&self.name)
+            .map_err(|error| certain(error.report()))?;
+        self.reach(&database, self.connect_timeout).await?;
+        // A database that was never opened has nothing to go on with.
         database
             .prepare()
             .await
-            .map_err(|error: StoreError| error.report())
+            .map_err(|error: StoreError| certain(error.report()))
     }
 
     /// Whether a server's port answers at all: the pool says no more than that it waited in vain.
-    async fn reach(&self, database: &Database) -> Result<(), Report> {
+    async fn reach(&self, database: &Database, limit: Duration) -> Result<(), Finding> {
         if database.engine() == Engine::Sqlite {
             return Ok(());
         }
-        let unreachable = |reason: String| {
+        let unreachable = |reason: String, evidence: Evidence| {
             let observed = format!("database {} ({}) {reason}", self.name, database.place());
-            Report::new(&causes::UNREACHABLE, observed)
+            (Report::new(&causes::UNREACHABLE, observed), evidence)
         };
-        match tokio::time::timeout(self.connect_timeout, TcpStream::connect(database.place())).await {
+        match tokio::time::timeout(limit, TcpStream::connect(database.place())).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-                Err(unreachable("refuses connections".to_owned()))
+                Err(unreachable("refuses connections".to_owned(), Evidence::Certain))
             }
-            Ok(Err(error)) => Err(unreachable(format!("cannot be reached: {error}"))),
-            Err(_) => Err(unreachable("does not answer".to_owned())),
+            Ok(Err(error)) => Err(unreachable(
+                format!("cannot be reached: {error}"),
+                Evidence::MayPass,
+            )),
+            Err(_) => Err(unreachable("does not answer".to_owned(), Evidence::MayPass)),
         }
     }
 
@@ -91,19 +105,35 @@ impl Keeper {
             if self.read_dsn().is_ok_and(|dsn| used.as_ref() != Some(&dsn)) {
                 match Box::pin(self.open(&mut used)).await {
                     Ok(()) => tracing::info!(database = %self.name, "opened with its new DSN"),
-                    Err(report) => self.databases.unreachable(&self.name, report),
+                    Err((report, evidence)) => self.databases.told(&self.name, report, evidence),
                 }
             }
             let Ok(database) = self.databases.store().database(&self.name) else {
                 continue;
             };
-            match self.reach(&database).await {
-                Err(report) => self.databases.unreachable(&self.name, report),
-                Ok(()) => {
-                    let result = database.ping().await;
-                    self.databases.note(&self.name, &result, false);
+            self.ask(&database).await;
+        }
+    }
+
+    /// Asks a database for a sign of life; that anybody else got an answer meanwhile is one too.
+    async fn ask(&self, database: &Database) {
+        let begun = Instant::now();
+        let answers = self.databases.troubles.answers(&self.name);
+        let finding = match self.reach(database, self.connect_timeout.min(SILENCE_MAX)).await {
+            Err(finding) => finding,
+            Ok(()) => {
+                let left = SILENCE_MAX.saturating_sub(begun.elapsed());
+                if let Ok(result) = tokio::time::timeout(left, database.ping()).await {
+                    return self.databases.note(&self.name, &result, false);
                 }
+                let (name, seconds) = (&self.name, SILENCE_MAX.as_secs());
+                let observed = format!("database {name} takes connections, but says nothing for {seconds} s");
+                (Report::new(&causes::TIMEOUT, observed), Evidence::MayPass)
             }
+        };
+        let others_were_answered = self.databases.troubles.answers(&self.name) != answers;
+        if finding.1 == Evidence::Certain || !others_were_answered {
+            self.databases.told(&self.name, finding.0, finding.1);
         }
     }
 }
@@ -111,8 +141,8 @@ impl Keeper {
 /// Opens a database and keeps it open until the process ends.
 pub(super) async fn keep(keeper: Keeper) {
     let mut used = None;
-    while let Err(report) = Box::pin(keeper.open(&mut used)).await {
-        keeper.databases.unreachable(&keeper.name, report);
+    while let Err((report, evidence)) = Box::pin(keeper.open(&mut used)).await {
+        keeper.databases.told(&keeper.name, report, evidence);
         tokio::time::sleep(keeper.retry_interval).await;
     }
     // Before it counts as open: whoever hears that it is also hears which schema it has.

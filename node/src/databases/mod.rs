@@ -36,7 +36,7 @@ use tim_core::id::{ConversationId, DatabaseName, Epoch};
 use tim_core::map::PartitionMap;
 use tim_store::{Database, Store, StoreError};
 use tokio::sync::Notify;
-use troubles::Troubles;
+use troubles::{Evidence, Troubles};
 
 /// Most sessions whose lists or positions are read by one query.
 const SESSIONS_PER_QUERY_MAX: usize = 256;
@@ -136,8 +136,8 @@ impl Databases {
     }
 
     /// A database cannot be opened, or its server does not even take connections.
-    fn unreachable(&self, database: &DatabaseName, report: Report) {
-        self.troubles.told(database, report, false);
+    fn told(&self, database: &DatabaseName, report: Report, evidence: Evidence) {
+        self.troubles.told(database, report, evidence);
     }
 
     /// Keeps in mind how an operation went; a fence's refusal is no trouble of the database.

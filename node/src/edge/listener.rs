@@ -5,8 +5,11 @@
 use crate::supervisor::Stop;
 use anyhow::Context as _;
 use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +17,7 @@ use tim_catalogue::{Report, node as causes};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tower::Service;
 
 /// How long the headers of a request and a TLS handshake may take.
 const HEADER_LIMIT: Duration = Duration::from_secs(10);
@@ -73,10 +77,10 @@ pub(crate) async fn serve(
             accepted = bound.listener.accept() => accepted,
         };
         match accepted {
-            Ok((socket, _)) => {
+            Ok((socket, remote)) => {
                 // Small frames are answered at once; without it each waits for the client's delayed acknowledgement.
                 let _ = socket.set_nodelay(true);
-                tokio::spawn(connection(socket, router.clone(), tls.clone()));
+                tokio::spawn(connection(socket, remote, router.clone(), tls.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -92,9 +96,9 @@ pub(crate) trait TlsSource: Send + Sync + 'static {
     fn server_config(&self) -> Arc<rustls::ServerConfig>;
 }
 
-async fn connection(socket: TcpStream, router: Router, tls: Option<Arc<dyn TlsSource>>) {
+async fn connection(socket: TcpStream, remote: SocketAddr, router: Router, tls: Option<Arc<dyn TlsSource>>) {
     let Some(tls) = tls else {
-        return http(socket, router).await;
+        return http(socket, remote, router).await;
     };
     let handshake = Box::pin(async move {
         let mut first = [0_u8];
@@ -108,7 +112,7 @@ async fn connection(socket: TcpStream, router: Router, tls: Option<Arc<dyn TlsSo
         }
     });
     if let Ok(Some(stream)) = tokio::time::timeout(HEADER_LIMIT, handshake).await {
-        http(stream, router).await;
+        http(stream, remote, router).await;
     }
 }
 
@@ -123,8 +127,15 @@ async fn plain_http_on_tls(mut socket: TcpStream) {
     let _ = socket.shutdown().await;
 }
 
-async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, router: Router) {
-    let service = TowerToHyperService::new(router);
+async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    remote: SocketAddr,
+    router: Router,
+) {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(remote));
+        router.clone().call(request)
+    });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_LIMIT)

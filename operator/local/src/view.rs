@@ -8,6 +8,7 @@ use crate::lock::{Holder, SupervisorLock};
 use crate::node_record::NodeRecord;
 use crate::objects::{ObjectError, ObjectStore};
 use crate::runner::known_nodes;
+use jiff::Timestamp;
 use std::time::Duration;
 use tim_crds::{TimCluster, TimRepartition};
 use tim_plan::names;
@@ -48,6 +49,13 @@ impl NodeView {
     pub fn pid(&self) -> Option<u32> {
         let record = self.record.as_ref().filter(|_| self.running)?;
         record.life.as_ref().map(|life| life.process.pid)
+    }
+
+    /// For how long its process has run.
+    pub fn runs_for(&self) -> Option<Duration> {
+        let record = self.record.as_ref().filter(|_| self.running)?;
+        let life = record.life.as_ref()?;
+        Duration::try_from(Timestamp::now().duration_since(life.started)).ok()
     }
 }
 

@@ -17,6 +17,11 @@ use tokio::time::Instant;
 
 /// A member without a leader for this long asks whether it is still one.
 const LEADERLESS_MAX: Duration = Duration::from_secs(15);
+/// A member that does not lead makes sure this often that it is still one. Who was taken out while it was away is never
+/// told: a learner asks for no votes, and its file names the leader of then as the one of now.
+const CONFIRM_INTERVAL: Duration = Duration::from_secs(15);
+/// After a question that nobody answered.
+const CONFIRM_RETRY: Duration = Duration::from_secs(2);
 
 /// Goes on for as long as the node takes part.
 pub(super) async fn run(shared: Arc<Shared>, founder: Arc<dyn Founder>) {
@@ -25,6 +30,7 @@ pub(super) async fn run(shared: Arc<Shared>, founder: Arc<dyn Founder>) {
         founder,
         checked_group: false,
         leader_seen: Instant::now(),
+        confirm_at: Instant::now(),
         nobody_since: None,
         presence: HashMap::new(),
         last_complaint: String::new(),
@@ -48,6 +54,8 @@ struct Steward {
     founder: Arc<dyn Founder>,
     checked_group: bool,
     leader_seen: Instant,
+    /// When to ask the leader for the place that this node should have.
+    confirm_at: Instant,
     /// Since when nobody has been found with any state.
     nobody_since: Option<Instant>,
     presence: HashMap<String, (Kind, Instant)>,
@@ -88,6 +96,15 @@ impl Steward {
         }
         if !self.checked_group {
             self.check_group().await?;
+        }
+        if self.confirm_at <= Instant::now() {
+            let confirmed = self.join().await;
+            let pause = if confirmed {
+                CONFIRM_INTERVAL
+            } else {
+                CONFIRM_RETRY
+            };
+            self.confirm_at = Instant::now() + pause;
         }
         Ok(())
     }

@@ -429,6 +429,32 @@ fn voters_follow_the_nodes_and_a_removed_one_is_gone_before_it_stops() {
 }
 
 #[test]
+fn a_learner_that_was_taken_out_while_it_was_away_is_taken_in_again() {
+    let mut cluster = Cluster::formed(3, 3);
+    // One leaves, the group shrinks to one voter, and the learner's place goes while it is down.
+    let leaving = (cluster.leader() + 1) % 3;
+    cluster.block(leaving, cluster.group(leaving).leave()).unwrap();
+    cluster.kill(leaving);
+    let left = (leaving + 1) % 3;
+    cluster.until(left, |status| {
+        status.voters.len() == 1 && status.learners.len() == 1
+    });
+    let voter = cluster.leader();
+    let learner = (0..3).find(|index| ![leaving, voter].contains(index)).unwrap();
+    cluster.kill(learner);
+    cluster
+        .block(voter, cluster.group(voter).remove(&name(learner)))
+        .unwrap();
+    cluster.until(voter, |status| status.learners.is_empty());
+    for index in [leaving, learner] {
+        cluster.start(index);
+    }
+    for index in 0..3 {
+        cluster.until(index, |status| status.voters.len() == 3);
+    }
+}
+
+#[test]
 fn leadership_moves_before_a_node_stops() {
     let cluster = Cluster::formed(3, 3);
     let leader = cluster.leader();

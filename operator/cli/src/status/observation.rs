@@ -65,6 +65,8 @@ pub struct NodeObservation {
     pub pid: Option<u32>,
     /// Whether a process or pod is there.
     pub present: bool,
+    /// For how long its process has run, where that is known.
+    pub runs_for: Option<Duration>,
     /// Why it does not start, as far as the substrate knows: code and sentence.
     pub trouble: Option<(String, String)>,
     /// Where clients connect.

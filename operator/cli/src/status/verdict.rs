@@ -3,11 +3,15 @@
 use super::document::Verdict;
 use super::observation::{Controller, NodeObservation, Observation};
 use super::room;
+use std::time::Duration;
 use tim_catalogue::{Cause, command_line, node, storage};
 use tim_proto::control::v1::{ControlGroup, Database, NodeState, PartitionMap, StatusReply};
 
 /// A node may take this long to join before that is worth a verdict, in seconds.
 const JOIN_SECONDS_MAX: u64 = 60;
+
+/// A process may take this long before it answers; after that its silence is worth a verdict.
+const FIRST_ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// A verdict and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,12 +130,17 @@ impl NodeObservation {
         self.reply.as_ref().is_some_and(|reply| reply.state() == state)
     }
 
+    fn has_just_started(&self) -> bool {
+        self.present && self.runs_for.is_some_and(|age| age <= FIRST_ANSWER_MAX)
+    }
+
     fn is_starting(&self) -> bool {
-        self.reply.as_ref().is_some_and(|reply| {
-            matches!(reply.state(), NodeState::Joining | NodeState::Unspecified)
-                && reply.uptime_seconds <= JOIN_SECONDS_MAX
-                && first_cause(reply).is_none()
-        })
+        let Some(reply) = &self.reply else {
+            return self.has_just_started() && self.trouble.is_none();
+        };
+        matches!(reply.state(), NodeState::Joining | NodeState::Unspecified)
+            && reply.uptime_seconds <= JOIN_SECONDS_MAX
+            && first_cause(reply).is_none()
     }
 }
 
@@ -247,8 +256,22 @@ fn unavailable(observed: &Observation) -> Option<Judgement> {
             code: Some(code),
             ..Judgement::new(Verdict::Unavailable, format!("no node runs: {sentence}"), nobody)
         },
+        None if is_first_start(observed) => Judgement::new(
+            Verdict::Progressing,
+            "the nodes are being started",
+            "Nobody can connect yet.",
+        ),
         None => Judgement::new(Verdict::Unavailable, "no node runs", nobody),
     })
+}
+
+/// Whether somebody works on it, and no node has ever run.
+fn is_first_start(observed: &Observation) -> bool {
+    let works = observed
+        .conditions
+        .iter()
+        .any(|condition| condition.kind == "Progressing" && condition.status == "True");
+    (works || observed.controller == Controller::Behind) && observed.newest_map().is_none()
 }
 
 /// What the conditions say is wrong, code and sentence; where no node runs nobody else can say it.
@@ -260,7 +283,8 @@ fn cause_of_conditions(observed: &Observation) -> Option<(String, String)> {
 }
 
 fn silent_nodes(observed: &Observation) -> Option<Judgement> {
-    let silent = observed.names(|node| node.wanted && node.present && node.reply.is_none());
+    let silent =
+        observed.names(|node| node.wanted && node.present && node.reply.is_none() && !node.is_starting());
     let gone = observed.names(|node| node.wanted && !node.present);
     let (names, verb) = match (silent.is_empty(), gone.is_empty()) {
         (false, _) => (silent, "not answer"),
@@ -377,6 +401,13 @@ fn control_group(observed: &Observation) -> Option<Judgement> {
         .replies()
         .filter_map(|reply| reply.control_group.as_ref())
         .any(|group| group.leader || group.leader_raft_id != 0);
+    if !has_leader && observed.nodes.iter().any(NodeObservation::has_just_started) {
+        return Some(Judgement::new(
+            Verdict::Progressing,
+            "the control group elects its leader",
+            "Chat goes on; changes of the partition map wait.",
+        ));
+    }
     (!has_leader).then(|| {
         Judgement::new(
             Verdict::Degraded,

@@ -10,6 +10,7 @@ use crate::status::Observation;
 use crate::status::observation::{Controller, DeclaredDatabase, NODE_ANSWER_MAX, NodeObservation};
 use async_trait::async_trait;
 use futures::future::join_all;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -158,6 +159,7 @@ impl KubernetesTarget {
         let present =
             pods.contains_key(&name) || stored.is_some_and(|node| node.state != StoredState::Pending);
         NodeObservation {
+            runs_for: pods.get(&name).and_then(runs_for),
             name,
             wanted,
             present,
@@ -190,6 +192,14 @@ impl KubernetesTarget {
         let answer = tokio::time::timeout(NODE_ANSWER_MAX, self.client.request::<AdminStatus>(request)).await;
         answer.ok()?.ok().map(AdminStatus::reply)
     }
+}
+
+/// For how long the process in a pod has run.
+fn runs_for(pod: &Pod) -> Option<Duration> {
+    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
+    let running = statuses.first()?.state.as_ref()?.running.as_ref()?;
+    let started = running.started_at.as_ref()?.0;
+    Duration::try_from(Timestamp::now().duration_since(started)).ok()
 }
 
 fn replicas_patch(replicas: i32) -> serde_json::Value {

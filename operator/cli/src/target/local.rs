@@ -243,6 +243,7 @@ fn node_observation(node: &NodeView) -> NodeObservation {
         wanted: node.wanted,
         pid: node.pid(),
         present: node.running,
+        runs_for: node.runs_for(),
         trouble: record.and_then(|record| record.trouble.clone()),
         client_url: record.map(|record| record.client_url()),
         admin_url: record.map(|record| record.admin_url()),

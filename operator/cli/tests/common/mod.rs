@@ -7,6 +7,7 @@
     reason = "a test may stop at the first surprise"
 )]
 
+pub(crate) mod probe;
 pub(crate) mod schema;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -120,6 +120,34 @@ fn all_well() {
 }
 
 #[test]
+fn a_fresh_start_is_progress_whatever_is_there_already() {
+    let mut observed = healthy();
+    for node in &mut observed.nodes {
+        node.reply = None;
+        node.runs_for = Some(Duration::from_millis(300));
+    }
+    assert_eq!(verdict(&observed).0, Verdict::Progressing, "no node answers yet");
+    observed.nodes[0] = healthy().nodes.remove(0);
+    assert_eq!(verdict(&observed).0, Verdict::Progressing, "two do not yet");
+    for (node, told) in observed.nodes.iter_mut().zip(healthy().nodes) {
+        node.reply = told.reply;
+        node.runs_for = Some(Duration::from_secs(1));
+    }
+    all_replies(&mut observed, |reply| {
+        reply.control_group = Some(ControlGroup::default());
+    });
+    assert_eq!(verdict(&observed), (Verdict::Progressing, None), "no leader yet");
+    for node in &mut observed.nodes {
+        node.runs_for = Some(FIRST_ANSWER_MAX + Duration::from_secs(1));
+    }
+    assert_eq!(verdict(&observed), (Verdict::Degraded, code(&node::NO_LEADER)));
+    for node in &mut observed.nodes {
+        node.reply = None;
+    }
+    assert_eq!(verdict(&observed).0, Verdict::Unavailable, "they had their time");
+}
+
+#[test]
 fn one_node_stopped_by_a_signal_does_not_answer() {
     let mut observed = healthy();
     observed.nodes[2].reply = None;

@@ -110,7 +110,7 @@ async fn nodes_are_asked_through_the_api_server() {
     let (target, _) = target("eu").await;
     assert_eq!(target.clusters().await.unwrap(), ["chat"]);
     let observed = target.observe("chat").await.unwrap();
-    let document = StatusDocument::of(&observed, jiff::Timestamp::now());
+    let document = StatusDocument::of(&observed, Timestamp::now());
     assert_eq!(document.verdict, Verdict::Healthy, "{document:?}");
     assert_eq!(
         (document.epoch, document.nodes.len(), document.nodes[1].sessions),
