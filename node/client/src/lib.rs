@@ -21,6 +21,7 @@ mod driver;
 mod error;
 mod event;
 mod options;
+mod requests;
 mod session;
 mod telemetry;
 mod transport;

@@ -1,10 +1,11 @@
 //! `tim chat`: a person at a terminal, or a script at a pipe, talks to somebody.
 //!
 //! Lines typed are messages; the state of each is shown as it changes: sent, then stored with its number. What the other
-//! side writes is printed as it comes, what waited while nobody was here first. The connection is kept through the end of
-//! a node, visibly.
+//! side writes is printed as it comes, what waited while nobody was here first. A line that begins with a slash is a
+//! command, see [`command`]. The connection is kept through the end of a node, visibly.
 
 mod accounts;
+mod command;
 mod conversation;
 mod session;
 
@@ -43,7 +44,10 @@ pub async fn run(terminal: &Terminal, global: &Global, arguments: &ChatArguments
         ));
     }
     let place = place(global, &arguments.url, arguments.cluster.as_deref()).await?;
-    terminal.message(format!("{} · you are {}", place.shown, arguments.account));
+    terminal.message(format!(
+        "{} · you are {} · /help says what else there is",
+        place.shown, arguments.account
+    ));
     session::run(terminal, place, &arguments.account, &arguments.peer).await
 }
 

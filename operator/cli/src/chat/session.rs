@@ -1,5 +1,6 @@
 //! One person's side of a chat: input lines, events of the client, and what both make of the screen.
 
+use super::command::{self, Line};
 use super::conversation::Outbox;
 use super::{Accounts, Place, ended};
 use crate::exit::Exit;
@@ -8,8 +9,8 @@ use crate::terminal::{Colour, Painted, Terminal};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tim_catalogue::command_line;
-use tim_client::wire::structs::{business, operation};
-use tim_client::wire::{ErrorCode, TimAck, TimMessage};
+use tim_client::wire::structs::{business, node_kind, operation};
+use tim_client::wire::{ErrorCode, TimAck, TimMessage, TimNodes, TimPresence};
 use tim_client::{Client, ConnectError, Event, Events, Options, Receipt, SendError, Sent, Server};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -30,6 +31,8 @@ struct Session<'a> {
     accounts: Names,
     outbox: Outbox,
     on_its_way: Option<(Instant, Receipt)>,
+    /// Number of the last message that was stored from here.
+    last_own: Option<i64>,
     input_ended: Option<Instant>,
     offline_shown: bool,
     friends_said: bool,
@@ -63,6 +66,7 @@ pub(super) async fn run(terminal: &Terminal, place: Place, account: &str, peer: 
         accounts,
         outbox: Outbox::default(),
         on_its_way: None,
+        last_own: None,
         input_ended: None,
         offline_shown: false,
         friends_said: false,
@@ -151,7 +155,7 @@ impl Session<'_> {
                     Ok(Some(line)) if line.trim().is_empty() => {}
                     Ok(Some(line)) => {
                         self.terminal.erase_typed(&line);
-                        self.outbox.push(line);
+                        self.typed(&line).await;
                     }
                     // An input that cannot be read has ended.
                     Ok(None) | Err(_) => self.input_ended = Some(Instant::now()),
@@ -169,6 +173,42 @@ impl Session<'_> {
                     }
                 }
             }
+        }
+    }
+
+    async fn typed(&mut self, line: &str) {
+        let peer = self.peer_node.clone();
+        let outcome = match command::read(line) {
+            Line::Text(text) => return self.outbox.push(text),
+            Line::Back(number) => match number.or(self.last_own) {
+                Some(number) => self.client.revoke(&peer, number).await.map(|_| ()),
+                None => return self.note("nothing was sent from here yet; /back NUMBER names a message"),
+            },
+            Line::Burn(number) => self.client.burn(&peer, number).await.map(|_| ()),
+            Line::History(count) => return self.history(count).await,
+            Line::Friends => self.client.request_roster().await,
+            Line::Status(text) => self.client.tell_status(None, &text).await,
+            Line::Help => return command::HELP.iter().for_each(|line| self.note(line)),
+            Line::Quit => {
+                self.input_ended = Some(Instant::now());
+                return;
+            }
+            Line::Wrong(why) => return self.note(&why),
+        };
+        match outcome {
+            Ok(()) => self.note(&format!("done: {line}")),
+            Err(error) => self.note(&format!("{line}: {error}")),
+        }
+    }
+
+    async fn history(&self, count: u32) {
+        match self.client.history(&self.peer_node, None, count).await {
+            Ok(messages) if messages.is_empty() => self.note("no messages yet"),
+            Ok(messages) => messages
+                .iter()
+                .rev()
+                .for_each(|message| self.show(message, "   (history)")),
+            Err(error) => self.note(&format!("history: {error}")),
         }
     }
 
@@ -218,6 +258,7 @@ impl Session<'_> {
         match outcome {
             Ok(stored) => {
                 let line = self.outbox.finished().unwrap_or_default();
+                self.last_own = stored.mid.or(self.last_own);
                 let number = stored.mid.map_or_else(String::new, |mid| format!(" #{mid}"));
                 let state = format!("sent → stored{number} ({} ms)", sent.elapsed().as_millis());
                 self.terminal
@@ -269,6 +310,8 @@ impl Session<'_> {
                 }
             }
             Event::Ack(ack) => self.ack(&ack),
+            Event::Presence(presence) => self.presence(&presence),
+            Event::Nodes(nodes) => self.friends(&nodes),
             _ => {}
         }
     }
@@ -278,17 +321,39 @@ impl Session<'_> {
         if message.od_type == operation::BUSINESS {
             return self.notice(message.bn_type.unwrap_or_default(), &from).await;
         }
-        let name = self.accounts.of(&from);
         if let Some(erased) = erased(message) {
+            let name = self.accounts.of(&from);
             return self.note(&format!("{name} {erased}"));
         }
+        self.show(message, if waited { "   (waited for you)" } else { "" });
+    }
+
+    fn show(&self, message: &TimMessage, remark: &str) {
+        let name = self.accounts.of(message.from_node().unwrap_or_default());
         let text = message.data_string.as_deref().unwrap_or("(no text)");
-        let waited = if waited { "   (waited for you)" } else { "" };
         let number = message.mid.map_or_else(String::new, |mid| format!("#{mid} "));
         self.terminal.result(format!(
             "{number}{name}: {text}{}",
-            Painted::new(waited, Colour::Quiet)
+            Painted::new(remark, Colour::Quiet)
         ));
+    }
+
+    fn presence(&self, presence: &TimPresence) {
+        let from = presence.from_tid.as_ref().map(|tid| tid.node.as_str());
+        let name = self.accounts.of(from.unwrap_or_default());
+        match (&presence.status, presence.offline) {
+            (_, Some(true)) => self.note(&format!("{name} has gone")),
+            (Some(status), _) => self.note(&format!("{name}: {status}")),
+            _ => {}
+        }
+    }
+
+    fn friends(&self, nodes: &TimNodes) {
+        let friends = nodes.nodelist.iter().flatten();
+        let names: Vec<&str> = friends.map(|node| self.accounts.of(node)).collect();
+        if nodes.ntype == node_kind::ROSTER {
+            self.note(&format!("friends: {}", names.join(", ")));
+        }
     }
 
     async fn notice(&mut self, kind: i32, from: &str) {
