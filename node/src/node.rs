@@ -1,15 +1,17 @@
 //! The node as its parts see it.
 
 use crate::accounts::Accounts;
+use crate::accounts::blocks::BlockNews;
 use crate::admission::Admission;
 use crate::board::Board;
-use crate::commands::Absences;
+use crate::commands::{Absences, Throttle};
 use crate::databases::Databases;
 use crate::drain::DrainControl;
+use crate::edge::AddressRates;
 use crate::engine::Engine;
 use crate::metrics::Metrics;
 use crate::peers::{Peers, ToPeer};
-use crate::session::{Input, Relayed, SessionTable};
+use crate::session::{Input, LocalAccounts, Relayed, SessionTable};
 use crate::wheel::Wheel;
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
@@ -52,6 +54,10 @@ pub(crate) struct Node {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) wheel: Arc<Wheel>,
     pub(crate) admission: Admission,
+    pub(crate) address_rates: AddressRates,
+    pub(crate) throttle: Throttle,
+    pub(crate) local_accounts: LocalAccounts,
+    pub(crate) block_news: BlockNews,
     pub(crate) sessions: Arc<SessionTable>,
     pub(crate) engine: Engine,
     pub(crate) databases: Arc<Databases>,

@@ -7,6 +7,7 @@ use tim_core::id::NodeName;
 use tim_core::presence::RegistrarEvent;
 use tim_core::{delivery, submit};
 use tim_peer::presence;
+use tim_proto::peer::v1 as peer;
 use tokio::sync::mpsc;
 
 /// Deliveries that go in one call.
@@ -154,6 +155,12 @@ async fn call(way: &Way, link: &Link, message: ToPeer) {
                     .put_snapshot(presence::put_snapshot_request(&snapshots))
                     .await,
             );
+        }
+        ToPeer::EndSessions { sessions } => {
+            let sessions = sessions.iter().map(|session| session.0).collect();
+            let request = peer::EndSessionsRequest { sessions };
+            // The account's next registration repeats it.
+            drop(link.delivery().end_sessions(request).await);
         }
         _ => {}
     }

@@ -1,19 +1,20 @@
 //! The parts of a node, put together.
 
-use crate::accounts::Accounts;
+use crate::accounts::blocks::{self, BlockNews};
+use crate::accounts::{Accounts, device_limits};
 use crate::admission::Admission;
 use crate::board::{Board, Effect, Place};
-use crate::commands::Absences;
+use crate::commands::{Absences, Throttle};
 use crate::databases::{self, Databases};
 use crate::drain;
-use crate::edge::TlsSource;
+use crate::edge::{AddressRates, TlsSource};
 use crate::engine;
 use crate::founder::DatabaseFounder;
 use crate::metrics::Metrics;
 use crate::node::{Addresses, Node};
 use crate::peers::{Peers, Services};
 use crate::repartition::{self, Driver};
-use crate::session::SessionTable;
+use crate::session::{LocalAccounts, SessionTable};
 use crate::supervisor::Supervisor;
 use crate::{gauges, node_control, peers, watchers};
 use anyhow::Context;
@@ -120,7 +121,11 @@ pub(super) async fn build(
         board,
         metrics: Arc::new(Metrics::new()),
         wheel: Arc::default(),
-        admission: Admission::new(config.limits.connections_max as usize),
+        admission: Admission::new(&config.limits),
+        address_rates: AddressRates::new(&config.limits),
+        throttle: Throttle::new(&config),
+        local_accounts: LocalAccounts::default(),
+        block_news: BlockNews::default(),
         sessions: Arc::new(SessionTable::default()),
         accounts: Accounts::new(&config.accounts.passwords)?,
         absences: Absences::default(),
@@ -192,6 +197,7 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
         peers: Arc::clone(&node.peers),
         metrics: Arc::clone(&node.metrics),
         limits: node.config.limits.clone(),
+        devices: device_limits(&node.config.sessions),
         need_map: Arc::clone(&node.databases.need_map),
     };
     supervisor.run("engine", engine::run(node.engine.clone(), parts, running.inputs));
@@ -205,6 +211,7 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
     supervisor.run("control", watchers::control(Arc::clone(node)));
     supervisor.run("environment", watchers::environment(Arc::clone(node)));
     supervisor.run("tokens", watchers::sweep(Arc::clone(node)));
+    supervisor.run("blocks", blocks::follow(Arc::clone(node)));
     let driver = Driver {
         control: node.control.clone(),
         databases: Arc::clone(&node.databases),
@@ -223,6 +230,7 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
         engine: node.engine.clone(),
         peers: Arc::clone(&node.peers),
         sessions: Arc::clone(&node.sessions),
+        node: Arc::clone(node),
     })
     .add_service(node_control::service(Arc::clone(node)))
     .add_service(node.control.service());

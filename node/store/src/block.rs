@@ -27,6 +27,17 @@ pub struct Block {
     pub until_ms: i64,
 }
 
+/// Which blocks are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockQuery {
+    /// Those that are in force at this time, in Unix milliseconds.
+    pub now_ms: i64,
+    /// Of those the ones that were said later than this by the clock of whoever said them; 0 is all.
+    pub said_after_ms: i64,
+    /// Where the page begins; at the beginning without it.
+    pub after: Option<BlockCursor>,
+}
+
 /// Where the next page of a list begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockCursor {
@@ -99,18 +110,17 @@ impl Database {
         .await
     }
 
-    /// A page of the accounts that are blocked at a time, and where the next one begins, if there is one.
+    /// A page of the accounts that are blocked, and where the next one begins, if there is one.
     ///
     /// # Errors
     /// Any of the database.
     pub async fn list_blocks(
         &self,
-        now_ms: i64,
-        after: Option<BlockCursor>,
+        query: BlockQuery,
     ) -> Result<(Vec<Block>, Option<BlockCursor>), StoreError> {
         self.transact(Access::Read, &move |transaction| {
             Box::pin(async move {
-                let page = transaction.blocks(now_ms, after).await?;
+                let page = transaction.blocks(query).await?;
                 Ok((transaction, page))
             })
         })
@@ -164,8 +174,7 @@ impl Transaction {
 
     async fn blocks(
         &self,
-        now_ms: i64,
-        after: Option<BlockCursor>,
+        query: BlockQuery,
     ) -> Result<(Vec<Block>, Option<BlockCursor>), StoreError> {
         // Rows of a range that is elsewhere, or on its way here, are told by the database that has it.
         let fences = self.all_fences().await?;
@@ -175,20 +184,21 @@ impl Transaction {
                 .find(|fence| fence.from.0 as i32 <= slot && slot < fence.to.0 as i32);
             fence.is_some_and(|fence| matches!(fence.state, FenceState::Open | FenceState::Closing(_)))
         };
-        let after = after.unwrap_or(BlockCursor {
+        let after = query.after.unwrap_or(BlockCursor {
             slot: -1,
             account: RowKey::default(),
         });
         let text = format!(
             "SELECT slot, account, until_ms, sealed FROM tim_account_block \
-             WHERE (slot > ? OR (slot = ? AND account > ?)) AND until_ms > ? \
+             WHERE (slot > ? OR (slot = ? AND account > ?)) AND until_ms > ? AND version > ? \
              ORDER BY slot, account LIMIT {MAX_LISTED_BLOCKS}"
         );
         let values = vec![
             after.slot.into(),
             after.slot.into(),
             after.account.to_vec().into(),
-            now_ms.into(),
+            query.now_ms.into(),
+            query.said_after_ms.into(),
         ];
         let rows = self
             .rows(summary("SELECT", ACCOUNT_BLOCK.name), &text, values)

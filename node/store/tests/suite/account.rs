@@ -1,6 +1,8 @@
 //! Accounts and login tokens.
 
-use tim_store::{Account, Block, Created};
+use tim_store::{Account, Block, BlockCursor, BlockQuery, Created};
+
+use futures::StreamExt;
 
 use crate::support::{EPOCH, Engine, Fresh, account, on_every_engine};
 
@@ -174,6 +176,14 @@ async fn expired_tokens_are_swept(engine: Engine) {
     assert!(database.take_token(EPOCH, b"new", 2_000).await.unwrap().is_some());
 }
 
+fn at(now_ms: i64, after: Option<BlockCursor>) -> BlockQuery {
+    BlockQuery {
+        now_ms,
+        said_after_ms: 0,
+        after,
+    }
+}
+
 async fn an_account_is_blocked_until_its_time(engine: Engine) {
     let fresh = Fresh::new(engine).await;
     let (database, other) = (fresh.node().await, fresh.node().await);
@@ -197,11 +207,16 @@ async fn an_account_is_blocked_until_its_time(engine: Engine) {
     );
     other.block_account(EPOCH, &block(0), 1_100).await.unwrap();
     assert_eq!(database.blocked_until(EPOCH, &alice, 1_200).await.unwrap(), None);
-    assert_eq!(database.list_blocks(1_200, None).await.unwrap(), (vec![], None));
+    assert_eq!(database.list_blocks(at(1_200, None)).await.unwrap(), (vec![], None));
     assert_eq!(database.sweep_expired(1_200).await.unwrap(), 1);
     database.block_account(EPOCH, &block(7_000), 1_300).await.unwrap();
-    let listed = database.list_blocks(1_400, None).await.unwrap();
+    let listed = database.list_blocks(at(1_400, None)).await.unwrap();
     assert_eq!(listed, (vec![block(7_000)], None));
+    let later = BlockQuery {
+        said_after_ms: 1_300,
+        ..at(1_400, None)
+    };
+    assert_eq!(database.list_blocks(later).await.unwrap().0, []);
     let rows = fresh.sql("SELECT COUNT(*) FROM tim_account_block").await;
     assert_eq!(rows, "1");
 }
@@ -214,19 +229,18 @@ async fn blocks_are_listed_page_by_page(engine: Engine) {
         account: account(&format!("a{number}")),
         until_ms: 2_000,
     }));
-    use futures::StreamExt;
     blocks
         .for_each_concurrent(4, |block| {
             let database = database.clone();
             async move { database.block_account(EPOCH, &block, 1).await.unwrap() }
         })
         .await;
-    let (first, next) = database.list_blocks(1_000, None).await.unwrap();
-    let (second, end) = database.list_blocks(1_000, next).await.unwrap();
+    let (first, next) = database.list_blocks(at(1_000, None)).await.unwrap();
+    let (second, end) = database.list_blocks(at(1_000, next)).await.unwrap();
     assert_eq!((second.len(), end), (5, None));
     let mut names: Vec<_> = first.into_iter().chain(second).map(|block| block.account).collect();
     names.sort();
     names.dedup();
     assert_eq!(names.len(), count);
-    assert_eq!(database.list_blocks(2_000, None).await.unwrap().0, []);
+    assert_eq!(database.list_blocks(at(2_000, None)).await.unwrap().0, []);
 }
