@@ -38,9 +38,7 @@ pub struct Sessions {
 }
 
 /// All but those without which there is no session: confirmation, ping and login.
-const COMMANDS_THAT_MAY_BE_OFF: [u8; 16] = [
-    14, 15, 17, 19, 21, 22, 41, 42, 90, 91, 92, 93, 94, 95, 96, 97,
-];
+const COMMANDS_THAT_MAY_BE_OFF: [u8; 16] = [14, 15, 17, 19, 21, 22, 41, 42, 90, 91, 92, 93, 94, 95, 96, 97];
 
 impl Default for Sessions {
     fn default() -> Self {
@@ -109,7 +107,11 @@ impl Sessions {
             self.token_lifetime_seconds,
             1..=86_400,
         )?;
-        LoadError::in_range("sessions.per_account_max", u64::from(self.per_account_max), 1..=1_000)?;
+        LoadError::in_range(
+            "sessions.per_account_max",
+            u64::from(self.per_account_max),
+            1..=1_000,
+        )?;
         LoadError::in_range(
             "sessions.per_device_class_max",
             u64::from(self.per_device_class_max),
@@ -120,7 +122,11 @@ impl Sessions {
             self.login_interval_seconds,
             0..=3_600,
         )?;
-        match self.commands_off.iter().find(|number| !COMMANDS_THAT_MAY_BE_OFF.contains(number)) {
+        match self
+            .commands_off
+            .iter()
+            .find(|number| !COMMANDS_THAT_MAY_BE_OFF.contains(number))
+        {
             None => Ok(()),
             Some(number) => Err(LoadError::invalid(
                 "sessions.commands_off",

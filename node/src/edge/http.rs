@@ -3,14 +3,14 @@
 use super::{Arrival, Connection};
 use crate::node::Node;
 use crate::{accounts, pages};
-use axum::{Extension, Router};
 use axum::body::Body;
+use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use axum::{Extension, Router};
 use std::sync::Arc;
 use std::time::Duration;
 use tim_catalogue::Report;

@@ -152,7 +152,10 @@ fn turn_away(socket: &TcpStream, door: &Door) {
         &causes::OVERLOADED,
         "this node has as many connections without a login as it takes (limits.unauthenticated_max)",
     );
-    let body = format!("{}\n", full.with_remedy("connect again in a moment, or to another node"));
+    let body = format!(
+        "{}\n",
+        full.with_remedy("connect again in a moment, or to another node")
+    );
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
@@ -161,12 +164,7 @@ fn turn_away(socket: &TcpStream, door: &Door) {
     let _ = socket.try_write(answer.as_bytes());
 }
 
-async fn connection(
-    socket: TcpStream,
-    arrival: Arrival,
-    router: Router,
-    tls: Option<Arc<dyn TlsSource>>,
-) {
+async fn connection(socket: TcpStream, arrival: Arrival, router: Router, tls: Option<Arc<dyn TlsSource>>) {
     let Some(tls) = tls else {
         return http(socket, arrival, router).await;
     };

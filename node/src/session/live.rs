@@ -13,7 +13,7 @@ use tim_core::rate::Meter;
 use tim_core::session::{Effect, Event, Session};
 use tim_core::time::Moment;
 use tim_telemetry::{Kind, Span, TraceContext, attribute, names};
-use tim_wire::{Command, Encoding, TimAck, Tid};
+use tim_wire::{Command, Encoding, Tid, TimAck};
 use tokio::sync::oneshot;
 
 /// Who sends, as receivers are told.

@@ -172,10 +172,7 @@ impl Transaction {
             .map_err(|error| self.database.error(error))
     }
 
-    async fn blocks(
-        &self,
-        query: BlockQuery,
-    ) -> Result<(Vec<Block>, Option<BlockCursor>), StoreError> {
+    async fn blocks(&self, query: BlockQuery) -> Result<(Vec<Block>, Option<BlockCursor>), StoreError> {
         // Rows of a range that is elsewhere, or on its way here, are told by the database that has it.
         let fences = self.all_fences().await?;
         let is_here = |slot: i32| {

@@ -16,6 +16,7 @@ pub mod http;
 pub mod load;
 pub mod operator;
 pub mod raw;
+pub mod socket;
 
 use authority::Authority;
 use std::net::{TcpListener, UdpSocket};
@@ -113,6 +114,14 @@ impl Cluster {
     /// As [`Cluster::prepare`], and all nodes run and serve.
     pub async fn start(count: usize, databases: &[&str]) -> Self {
         let mut cluster = Self::prepare(count, databases);
+        cluster.run_all().await;
+        cluster
+    }
+
+    /// As [`Cluster::start`], and accounts may have ten devices of each class; by default they have one.
+    pub async fn start_for_many_devices(count: usize, databases: &[&str]) -> Self {
+        let mut cluster = Self::prepare(count, databases);
+        cluster.extra = "[sessions]\nper_account_max = 10\nper_device_class_max = 10\n".to_owned();
         cluster.run_all().await;
         cluster
     }

@@ -135,9 +135,8 @@ impl Owner {
     /// The account's sessions that live on nodes of the view.
     fn live(&self, now: Moment, account: &AccountId) -> Vec<SessionEntry> {
         let shard = self.shards.get(&placement::shard(account));
-        let mut entries = shard.map_or_else(Vec::new, |shard| {
-            shard.get(account, now, self.config.expiry_ms())
-        });
+        let mut entries =
+            shard.map_or_else(Vec::new, |shard| shard.get(account, now, self.config.expiry_ms()));
         entries.retain(|entry| self.view.contains(&entry.node));
         entries
     }

@@ -391,7 +391,10 @@ fn the_primary_tells_the_oldest_session_to_yield_wherever_it_is() {
     };
     let mut primary = Owner::new(config, node("n0"), view.clone(), Moment(0));
     // Sessions of these tests have logged in at the moment that is their number.
-    assert_eq!(yielding(&register(&mut primary, 0, registration(&account, 7, "n1", 1))), []);
+    assert_eq!(
+        yielding(&register(&mut primary, 0, registration(&account, 7, "n1", 1))),
+        []
+    );
     let told = yielding(&register(&mut primary, 0, registration(&account, 8, "n0", 1)));
     assert_eq!(told, [(node("n1"), vec![SessionId(7)])]);
     // Of two that did not know of each other the older one goes, also when it is registered last.
@@ -401,10 +404,16 @@ fn the_primary_tells_the_oldest_session_to_yield_wherever_it_is() {
         &mut primary,
         0,
         OwnerEvent::Unregister {
-            registrations: vec![registration(&account, 6, "n1", 1), registration(&account, 7, "n1", 1)],
+            registrations: vec![
+                registration(&account, 6, "n1", 1),
+                registration(&account, 7, "n1", 1),
+            ],
         },
     );
-    assert_eq!(yielding(&register(&mut primary, 0, registration(&account, 8, "n0", 2))), []);
+    assert_eq!(
+        yielding(&register(&mut primary, 0, registration(&account, 8, "n0", 2))),
+        []
+    );
 }
 
 #[test]

@@ -207,7 +207,10 @@ async fn an_account_is_blocked_until_its_time(engine: Engine) {
     );
     other.block_account(EPOCH, &block(0), 1_100).await.unwrap();
     assert_eq!(database.blocked_until(EPOCH, &alice, 1_200).await.unwrap(), None);
-    assert_eq!(database.list_blocks(at(1_200, None)).await.unwrap(), (vec![], None));
+    assert_eq!(
+        database.list_blocks(at(1_200, None)).await.unwrap(),
+        (vec![], None)
+    );
     assert_eq!(database.sweep_expired(1_200).await.unwrap(), 1);
     database.block_account(EPOCH, &block(7_000), 1_300).await.unwrap();
     let listed = database.list_blocks(at(1_400, None)).await.unwrap();
@@ -238,7 +241,11 @@ async fn blocks_are_listed_page_by_page(engine: Engine) {
     let (first, next) = database.list_blocks(at(1_000, None)).await.unwrap();
     let (second, end) = database.list_blocks(at(1_000, next)).await.unwrap();
     assert_eq!((second.len(), end), (5, None));
-    let mut names: Vec<_> = first.into_iter().chain(second).map(|block| block.account).collect();
+    let mut names: Vec<_> = first
+        .into_iter()
+        .chain(second)
+        .map(|block| block.account)
+        .collect();
     names.sort();
     names.dedup();
     assert_eq!(names.len(), count);
