@@ -14,6 +14,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{Sink, SinkExt, StreamExt};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -44,7 +45,8 @@ pub(crate) struct Connection {
     pub(crate) out: Outbox,
     /// Set by the login.
     pub(crate) live: Option<Box<Live>>,
-    operation: Option<Operation>,
+    /// One after the other: an outcome may begin one while another is under way.
+    operations: VecDeque<Operation>,
     /// Frames read so far; an error names the frame by it.
     pub(crate) frame_number: u64,
     opened: Moment,
@@ -77,7 +79,7 @@ impl Connection {
             ),
             mailbox: Arc::new(Mailbox::default()),
             live: None,
-            operation: None,
+            operations: VecDeque::new(),
             frame_number: 0,
             opened: crate::clock::now(),
             armed: None,
@@ -114,7 +116,7 @@ impl Connection {
 
     /// Lets later frames wait until the operation is done.
     pub(crate) fn begin(&mut self, operation: Operation) {
-        self.operation = Some(operation);
+        self.operations.push_back(operation);
     }
 
     /// Somebody has logged in here.
@@ -167,9 +169,13 @@ impl Connection {
         if self.mailbox.poll_take(context, &mut inputs).is_ready() {
             return Poll::Ready(Wake::Inputs(inputs));
         }
-        if let Some(operation) = &mut self.operation {
+        if let Some(operation) = self.operations.front_mut() {
             let continuation = std::task::ready!(operation.as_mut().poll(context));
-            self.operation = None;
+            self.operations.pop_front();
+            if self.operations.is_empty() {
+                // An idle connection keeps no buffer.
+                self.operations = VecDeque::new();
+            }
             return Poll::Ready(Wake::Done(continuation));
         }
         let full = self.pending() >= self.node.config.limits.submissions_per_session_max as usize;
@@ -242,7 +248,7 @@ impl Connection {
                 self.out.close(CloseReason::Restart);
             }
             let waited = crate::clock::now().since_ms(self.opened);
-            if self.operation.is_none() && waited >= node.config.sessions.login_timeout_millis {
+            if self.operations.is_empty() && waited >= node.config.sessions.login_timeout_millis {
                 self.out.close(CloseReason::Unauthenticated);
             }
             return;
