@@ -8,7 +8,7 @@ use crate::commands::{Absences, Throttle};
 use crate::databases::Databases;
 use crate::drain::DrainControl;
 use crate::edge::AddressRates;
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::metrics::Metrics;
 use crate::peers::{Peers, ToPeer};
 use crate::session::{Input, LocalAccounts, Relayed, SessionTable};
@@ -25,7 +25,7 @@ use tim_cluster::tls::Trust;
 use tim_config::NodeConfig;
 use tim_core::id::{AccountId, NodeName};
 use tim_core::placement;
-use tim_core::presence::{Lookup, SessionEntry};
+use tim_core::presence::{Lookup, OwnerEvent, Registration, SessionEntry};
 use tim_core::session;
 use tim_core::view::View;
 use tim_wire::IdScheme;
@@ -143,6 +143,19 @@ impl Node {
             found.extend(accounts.into_iter().zip(lookups));
         }
         found
+    }
+
+    /// Tells the primary of an account that sessions of it have ended; what is posted after it comes after it.
+    pub(crate) async fn forget_sessions(&self, account: &AccountId, registrations: Vec<Registration>) {
+        let view = self.view.load_full();
+        match placement::shard_owners_of(account, &view).primary {
+            None => {}
+            Some(primary) if *primary == self.name => {
+                let event = OwnerEvent::Unregister { registrations };
+                self.engine.post(engine::Input::Owner(event));
+            }
+            Some(primary) => self.peers.forget_sessions(primary, &registrations).await,
+        }
     }
 
     /// Sends what is not stored to sessions wherever they are. Who has ended misses it; nothing is owed.

@@ -199,6 +199,58 @@ async fn a_session_on_a_dead_node_keeps_nobody_from_logging_in() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_yields_to_a_session_that_is_no_more() {
+    let limits = "per_account_max = 2\nper_device_class_max = 2\nlogin_interval_seconds = 600";
+    let mut cluster = cluster(3, limits).await;
+    cluster.register(0, "bob").await;
+    let (mut first, _) = log_in(&cluster, 0, &device("bob", 1)).await;
+    let (_lost, ack) = log_in(&cluster, 2, &device("bob", 1)).await;
+    assert!(ack.ok);
+    cluster.kill(2);
+    let (mut second, ack) = log_in(&cluster, 1, &device("bob", 1)).await;
+    assert!(ack.ok, "{ack:?}");
+    cluster.see_each_other(2).await;
+    assert!(first.silent(Command::Ack, Duration::from_secs(2)).await);
+    first.ping().await;
+    second.ping().await;
+    let (_, ack) = log_in(&cluster, 0, &device("bob", 1)).await;
+    assert_eq!(refusal(&ack).0, 4111, "there are two again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ids_come_from_the_seed_or_are_the_names() {
+    let with = async |accounts: &str| {
+        let mut cluster = Cluster::prepare(1, &["d0"]);
+        cluster.extra = format!("[accounts]\n{accounts}\n");
+        cluster.run_all().await;
+        cluster
+    };
+    for seed in ["seed = 9589443", "mask_seed = \"j\""] {
+        let cluster = with(seed).await;
+        assert_eq!(cluster.register(0, "tim1").await, "UHuS8PoK2Mi", "{seed}");
+        assert_eq!(cluster.register(0, "tim2").await, "QdH6CCms5FV", "{seed}");
+    }
+    let cluster = with("ids = \"names\"").await;
+    let (alice, bob) = cluster.friends("alice@example.org", "哈-4711").await;
+    assert_eq!((alice.as_str(), bob.as_str()), ("alice@example.org", "哈-4711"));
+    let mut one = cluster.login(0, "alice@example.org").await;
+    let mut other = cluster.login(0, "哈-4711").await;
+    other.offline().await;
+    one.say(&bob, "hello").await;
+    let message = other.message().await;
+    assert_eq!(message.from_node(), Some(alice.as_str()));
+    let auth = raw::auth("a|b", "secret");
+    let ack = raw::post(
+        cluster.nodes[0].client_port,
+        Command::Register,
+        Encoding::Json,
+        &auth,
+    )
+    .await;
+    assert_eq!(refusal(&ack).0, 4104);
+}
+
 fn unix_ms() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     i64::try_from(now.as_millis()).unwrap()

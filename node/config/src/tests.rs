@@ -101,6 +101,20 @@ fn what_every_session_needs_cannot_be_switched_off() {
 }
 
 #[test]
+fn ids_have_one_seed_and_one_form() {
+    let accounts = |text: &str| format!("{SMALL}[accounts]\n{text}\n");
+    let message = error_of(&accounts("seed = 7\nmask_seed = \"j\""));
+    assert!(
+        message.contains("accounts.seed: \"7\"; valid: 0 while"),
+        "{message}"
+    );
+    let (_folder, files) = file(&accounts("ids = \"names\"\nseed = 9589443"));
+    let config = load(&files, &BTreeMap::new()).unwrap().accounts;
+    assert_eq!((config.ids, config.seed), (AccountIds::Names, 9_589_443));
+    assert!(error_of(&accounts("ids = \"other\"")).contains("accounts.ids"));
+}
+
+#[test]
 fn broken_toml_names_file_and_line() {
     let message = error_of("[node]\nname = \n");
     assert!(

@@ -9,7 +9,7 @@ use crate::node::Node;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tim_core::id::{AccountId, DeviceClass, NodeName, SessionId};
-use tim_core::presence::{DeviceLimit, DeviceLimits, SessionEntry, TooManyDevices};
+use tim_core::presence::{DeviceLimit, DeviceLimits, Registration, SessionEntry, TooManyDevices};
 use tim_core::time::Moment;
 
 /// How long a login that is too much waits for a session that is just ending.
@@ -34,16 +34,15 @@ pub(super) async fn admit(node: &Node, account: &AccountId, class: DeviceClass) 
     let until = crate::clock::now().plus_ms(ENDING_LIMIT_MS);
     loop {
         let now_ms = u64::try_from(crate::clock::wall_ms()).unwrap_or(0);
-        let known = known(node, account).await;
+        let mut known = known(node, account).await;
+        if limits.reached(&known, class).is_some() {
+            // Nobody yields to a session that is no more.
+            let gone = gone(node, account, &known).await;
+            known.retain(|entry| !gone.contains(&entry.session));
+        }
         let too_many = match limits.admit(&known, class, now_ms) {
             Ok(logged_in_ms) => return Ok(logged_in_ms),
-            Err(_) => {
-                let live = those_that_live(node, known).await;
-                match limits.admit(&live, class, now_ms) {
-                    Ok(logged_in_ms) => return Ok(logged_in_ms),
-                    Err(too_many) => too_many,
-                }
-            }
+            Err(too_many) => too_many,
         };
         if is_over(until) {
             return Err(refusal(node, too_many));
@@ -72,31 +71,39 @@ fn refusal(node: &Node, too_many: TooManyDevices) -> Refusal {
     Refusal::too_many_devices(&limit, too_many.wait_ms)
 }
 
-/// What the registry says, without sessions of this node that have ended.
+/// What the registry says.
 async fn known(node: &Node, account: &AccountId) -> Vec<SessionEntry> {
     let found = tokio::time::timeout(ANSWER_LIMIT, node.look_up(account)).await;
-    let mut known = found.unwrap_or_default();
-    known.retain(|entry| entry.node != node.name || node.sessions.contains(entry.session));
-    known
+    found.unwrap_or_default()
 }
 
-/// Those of which their nodes say that they live.
-async fn those_that_live(node: &Node, known: Vec<SessionEntry>) -> Vec<SessionEntry> {
-    let mut elsewhere: BTreeMap<&NodeName, Vec<SessionId>> = BTreeMap::new();
-    for entry in known.iter().filter(|entry| entry.node != node.name) {
-        elsewhere.entry(&entry.node).or_default().push(entry.session);
+/// Those that their nodes do not know, or whose nodes do not answer. The registry is told: if one lives all the same, its
+/// node registers it anew.
+async fn gone(node: &Node, account: &AccountId, known: &[SessionEntry]) -> BTreeSet<SessionId> {
+    let mut by_node: BTreeMap<&NodeName, Vec<SessionId>> = BTreeMap::new();
+    for entry in known {
+        by_node.entry(&entry.node).or_default().push(entry.session);
     }
-    let asked = elsewhere.into_iter().map(|(name, sessions)| async move {
+    let asked = by_node.into_iter().map(|(name, mut sessions)| async move {
+        if *name == node.name {
+            sessions.retain(|session| !node.sessions.contains(*session));
+            return sessions;
+        }
         let gone = tokio::time::timeout(ANSWER_LIMIT, node.peers.gone_sessions(name, &sessions)).await;
-        // Who does not answer may be dead.
         gone.ok().flatten().unwrap_or(sessions)
     });
-    let gone: BTreeSet<SessionId> = futures::future::join_all(asked)
-        .await
-        .into_iter()
-        .flatten()
+    let gone = futures::future::join_all(asked).await;
+    let gone: BTreeSet<SessionId> = gone.into_iter().flatten().collect();
+    let forgotten = known.iter().filter(|entry| gone.contains(&entry.session));
+    let forgotten: Vec<Registration> = forgotten
+        .map(|entry| Registration {
+            account: account.clone(),
+            entry: entry.clone(),
+        })
         .collect();
-    let mut live = known;
-    live.retain(|entry| !gone.contains(&entry.session));
-    live
+    if !forgotten.is_empty() {
+        // Whether or not it arrives: entries that are not renewed expire.
+        let _ = tokio::time::timeout(ANSWER_LIMIT, node.forget_sessions(account, forgotten)).await;
+    }
+    gone
 }

@@ -227,9 +227,14 @@ fn credentials<'a>(node: &Node, auth: &'a TimAuth) -> Result<(AccountId, &'a str
             "auth.domain: longer than {CREDENTIAL_BYTES_MAX} bytes"
         )));
     }
-    let id =
-        AccountId::new(node.ids.account_id(name, domain)).map_err(|error| parameters(&error.to_string()))?;
-    Ok((id, password))
+    let id = node.ids.account_id(name, domain);
+    let valid = node.ids.is_valid(&id);
+    match AccountId::new(id) {
+        Ok(id) if valid => Ok((id, password)),
+        _ => Err(parameters(
+            "auth.name: is the account's id here, of 1 to 64 bytes without '|' and without the byte 131",
+        )),
+    }
 }
 
 /// Decides a login.

@@ -208,6 +208,14 @@ impl Peers {
         Some(presence::sessions(reply.into_inner().gone_sessions))
     }
 
+    /// Tells another node, as owner of a shard, that sessions have ended.
+    pub(crate) async fn forget_sessions(&self, to: &NodeName, registrations: &[Registration]) {
+        if let Ok(link) = self.links.link(to).await {
+            let request = presence::unregister_request(registrations);
+            drop(link.presence().unregister(request).await);
+        }
+    }
+
     /// Has another node end the sessions of an account that is blocked; how many, or nothing when it does not answer.
     pub(crate) async fn end_account(&self, to: &NodeName, account: &AccountId, until_ms: i64) -> Option<u32> {
         let link = self.links.link(to).await.ok()?;

@@ -32,7 +32,7 @@ use tim_cluster::keyring::KeyRing;
 use tim_cluster::links::{Handshaker, Links, PeerServer};
 use tim_cluster::membership::{self, Gossip, MemberState, SystemResolver};
 use tim_cluster::tls::{PeerIdentity, Trust, TrustFiles, TrustReloader, watch_files};
-use tim_config::NodeConfig;
+use tim_config::{AccountIds, NodeConfig};
 use tim_core::id::{DatabaseName, Epoch, NodeName, Slot};
 use tim_core::map::{HomePlacement, PartitionMap, Range};
 use tim_core::session;
@@ -420,12 +420,16 @@ fn guessed_map(config: &NodeConfig) -> anyhow::Result<PartitionMap> {
 
 fn id_scheme(config: &NodeConfig) -> IdScheme {
     let accounts = &config.accounts;
-    let scheme = if accounts.mask_seed.is_empty() {
-        IdScheme::default()
-    } else {
-        IdScheme::with_mask_seed(&accounts.mask_seed)
+    let scheme = match (accounts.seed, accounts.mask_seed.as_str()) {
+        (0, "") => IdScheme::default(),
+        (0, text) => IdScheme::with_mask_seed(text),
+        (seed, _) => IdScheme::with_seed(seed),
     };
-    scheme.with_salt(accounts.salt.as_bytes())
+    let scheme = scheme.with_salt(accounts.salt.as_bytes());
+    match accounts.ids {
+        AccountIds::Derived => scheme,
+        AccountIds::Names => scheme.with_names_as_ids(),
+    }
 }
 
 fn server_mark(name: &NodeName) -> i32 {

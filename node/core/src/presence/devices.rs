@@ -50,6 +50,19 @@ pub struct TooManyDevices {
 }
 
 impl DeviceLimits {
+    /// The limit that keeps another session of that class from beginning without somebody yielding.
+    #[must_use]
+    pub fn reached(&self, known: &[SessionEntry], class: DeviceClass) -> Option<DeviceLimit> {
+        let of_class = known.iter().filter(|entry| entry.class == class).count();
+        if of_class >= self.per_class {
+            Some(DeviceLimit::Class)
+        } else if known.len() >= self.per_account {
+            Some(DeviceLimit::Account)
+        } else {
+            None
+        }
+    }
+
     /// Whether another session of that class may begin, given the account's live sessions: when it logs in by the
     /// account's own reckoning, which goes on from the newest session known, whatever this node's clock says.
     ///
@@ -63,14 +76,7 @@ impl DeviceLimits {
     ) -> Result<u64, TooManyDevices> {
         let newest = known.iter().map(|entry| entry.logged_in_ms).max();
         let after_newest = newest.map_or(0, |newest| newest.saturating_add(1));
-        let of_class = known.iter().filter(|entry| entry.class == class).count();
-        let reached = if of_class >= self.per_class {
-            Some(DeviceLimit::Class)
-        } else if known.len() >= self.per_account {
-            Some(DeviceLimit::Account)
-        } else {
-            None
-        };
+        let reached = self.reached(known, class);
         // A login far in the future is one by a wrong clock and keeps nobody away.
         let recent = newest.filter(|newest| newest.abs_diff(now_ms) < self.login_interval_ms);
         if let (Some(limit), Some(recent)) = (reached, recent) {
