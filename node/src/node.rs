@@ -1,13 +1,11 @@
 //! The node as its parts see it.
 
 use crate::accounts::Accounts;
-use crate::accounts::blocks::BlockNews;
 use crate::admission::Admission;
 use crate::board::Board;
 use crate::commands::{Absences, Throttle};
 use crate::databases::Databases;
 use crate::drain::DrainControl;
-use crate::edge::AddressRates;
 use crate::engine::{self, Engine};
 use crate::metrics::Metrics;
 use crate::peers::{Peers, ToPeer};
@@ -54,10 +52,8 @@ pub(crate) struct Node {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) wheel: Arc<Wheel>,
     pub(crate) admission: Admission,
-    pub(crate) address_rates: AddressRates,
     pub(crate) throttle: Throttle,
     pub(crate) local_accounts: LocalAccounts,
-    pub(crate) block_news: BlockNews,
     pub(crate) sessions: Arc<SessionTable>,
     pub(crate) engine: Engine,
     pub(crate) databases: Arc<Databases>,

@@ -164,10 +164,8 @@ async fn a_frame_that_is_too_large_is_refused_before_it_is_read() {
     peaceful.nothing_is_logged();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn payloads_that_make_no_sense_are_answered() {
-    let mut peaceful = Peaceful::begin("").await;
-    let mut client = peaceful.cluster.login(0, "mallory").await;
+/// Payloads that are no struct in their encoding.
+fn nonsense() -> Vec<(Encoding, Vec<u8>)> {
     let nested = |depth: usize| {
         let mut text = "{\"msType\":2,\"odType\":1,\"extend\":".to_owned();
         text.extend(std::iter::repeat_n("[", depth));
@@ -179,7 +177,7 @@ async fn payloads_that_make_no_sense_are_answered() {
         bytes.extend(std::iter::repeat_n(0x19, usize::from(depth)));
         bytes
     };
-    let payloads: [(Encoding, Vec<u8>); 9] = [
+    vec![
         (Encoding::Json, nested(100_000)),
         (
             Encoding::Json,
@@ -196,7 +194,14 @@ async fn payloads_that_make_no_sense_are_answered() {
         (Encoding::Thrift, vec![0x18, 0xff, 0xff, 0xff, 0xff, 0x0f]),
         (Encoding::Thrift, vec![0x19, 0xf8, 0xff, 0xff, 0xff, 0xff, 0x0f]),
         (Encoding::Thrift, vec![0x18, 2, 0xc3, 0x28, 0]),
-    ];
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn payloads_that_make_no_sense_are_answered() {
+    let mut peaceful = Peaceful::begin("").await;
+    let mut client = peaceful.cluster.login(0, "mallory").await;
+    let payloads = nonsense();
     let commands = [
         Command::Message,
         Command::Presence,

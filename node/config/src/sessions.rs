@@ -107,6 +107,11 @@ impl Sessions {
             self.token_lifetime_seconds,
             1..=86_400,
         )?;
+        self.validate_devices()?;
+        self.validate_commands()
+    }
+
+    fn validate_devices(&self) -> Result<(), LoadError> {
         LoadError::in_range(
             "sessions.per_account_max",
             u64::from(self.per_account_max),
@@ -121,7 +126,10 @@ impl Sessions {
             "sessions.login_interval_seconds",
             self.login_interval_seconds,
             0..=3_600,
-        )?;
+        )
+    }
+
+    fn validate_commands(&self) -> Result<(), LoadError> {
         match self
             .commands_off
             .iter()

@@ -111,7 +111,7 @@ async fn tell_all(node: &Node, account: &AccountId, until_ms: i64) -> Vec<NodeNa
 
 /// Takes the news: whoever of the account is here is told to stay away. How many sessions.
 pub(crate) fn end_here(node: &Node, account: &AccountId, until_ms: i64) -> usize {
-    node.block_news.0.insert(account.clone(), until_ms);
+    node.accounts.block_news.0.insert(account.clone(), until_ms);
     if until_ms <= crate::clock::wall_ms() {
         return 0;
     }

@@ -6,14 +6,16 @@ mod passwords;
 mod remembered;
 
 use crate::commands::Refusal;
+use crate::edge::AddressRates;
 use crate::node::Node;
+use blocks::BlockNews;
 use bytes::Bytes;
 pub(crate) use devices::limits as device_limits;
 use moka::sync::Cache;
 use passwords::{HashError, PasswordWorkers};
 use remembered::Remembered;
 use std::net::IpAddr;
-use tim_config::Passwords;
+use tim_config::NodeConfig;
 use tim_core::id::{AccountId, DeviceClass};
 use tim_store::{Account, Created};
 use tim_wire::{ClientFrame, ClientRequest, Command, Encoding, ErrorCode, TimAck, TimAuth, WireStruct};
@@ -29,6 +31,9 @@ pub(crate) struct Accounts {
     workers: PasswordWorkers,
     remembered: Remembered,
     existing: Cache<AccountId, ()>,
+    /// Blocks that this node was told of lately.
+    pub(crate) block_news: BlockNews,
+    address_rates: AddressRates,
 }
 
 /// How the change of a password ended.
@@ -63,10 +68,13 @@ impl From<HashError> for Refusal {
 }
 
 impl Accounts {
-    pub(crate) fn new(config: &Passwords) -> anyhow::Result<Self> {
+    pub(crate) fn new(config: &NodeConfig) -> anyhow::Result<Self> {
+        let passwords = &config.accounts.passwords;
         Ok(Self {
-            workers: PasswordWorkers::start(config)?,
-            remembered: Remembered::new(config),
+            workers: PasswordWorkers::start(passwords)?,
+            remembered: Remembered::new(passwords),
+            block_news: BlockNews::default(),
+            address_rates: AddressRates::new(&config.limits),
             existing: Cache::new(EXISTING_MAX),
         })
     }
@@ -100,7 +108,7 @@ impl Accounts {
 
     async fn register(&self, node: &Node, auth: &TimAuth, from: IpAddr) -> Result<AccountId, Refusal> {
         let (id, password) = credentials(node, auth)?;
-        node.address_rates.registrations.take(from, &node.metrics)?;
+        self.address_rates.registrations.take(from, &node.metrics)?;
         if self.exists(node, &id).await? {
             return Err(Refusal::plain(ErrorCode::HasExist, "account_exists"));
         }
@@ -132,7 +140,7 @@ impl Accounts {
             return Ok(Some(id));
         }
         // Who is remembered gets in all the same: many clients may have one address.
-        let failures = &node.address_rates.failed_logins;
+        let failures = &self.address_rates.failed_logins;
         failures.look(from, &node.metrics)?;
         if !self.workers.verify(password.to_owned(), stored.clone()).await? {
             // Of those that were looked at together the last ones find no room, which counts as well.

@@ -95,7 +95,7 @@ fn accepted(
     };
     node.sessions.insert(id, Arc::clone(&connection.mailbox));
     // Only now: whoever blocks the account sees the session, or is seen here.
-    if let Some(until_ms) = node.block_news.until(&account) {
+    if let Some(until_ms) = node.accounts.block_news.until(&account) {
         live.forget(&node);
         return refused(connection, Refusal::blocked(until_ms), encoding, begun);
     }

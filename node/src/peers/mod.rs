@@ -238,7 +238,7 @@ impl Courier {
     fn queue_of(&self, message: &ToPeer) -> &mpsc::Sender<ToPeer> {
         match message {
             ToPeer::Open { .. } | ToPeer::Submit { .. } => &self.lanes,
-            ToPeer::Deliver { .. } | ToPeer::Relay { .. } => &self.deliveries,
+            ToPeer::Deliver { .. } | ToPeer::Relay { .. } | ToPeer::EndSessions { .. } => &self.deliveries,
             _ => &self.presence,
         }
     }

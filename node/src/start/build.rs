@@ -1,13 +1,13 @@
 //! The parts of a node, put together.
 
-use crate::accounts::blocks::{self, BlockNews};
+use crate::accounts::blocks;
 use crate::accounts::{Accounts, device_limits};
 use crate::admission::Admission;
 use crate::board::{Board, Effect, Place};
 use crate::commands::{Absences, Throttle};
 use crate::databases::{self, Databases};
 use crate::drain;
-use crate::edge::{AddressRates, TlsSource};
+use crate::edge::TlsSource;
 use crate::engine;
 use crate::founder::DatabaseFounder;
 use crate::metrics::Metrics;
@@ -122,12 +122,10 @@ pub(super) async fn build(
         metrics: Arc::new(Metrics::new()),
         wheel: Arc::default(),
         admission: Admission::new(&config.limits),
-        address_rates: AddressRates::new(&config.limits),
         throttle: Throttle::new(&config),
         local_accounts: LocalAccounts::default(),
-        block_news: BlockNews::default(),
         sessions: Arc::new(SessionTable::default()),
-        accounts: Accounts::new(&config.accounts.passwords)?,
+        accounts: Accounts::new(&config)?,
         absences: Absences::default(),
         view: ArcSwap::from_pointee(View::new(Vec::new())),
         repartition: repartition::Figures::default(),
