@@ -19,13 +19,14 @@ use crate::support::{EPOCH, Engine, Fresh, NOW_NS, Pair, database_name, node_wit
 pub(super) const HALF: Slot = Slot(SLOT_COUNT / 2);
 
 /// The tables whose rows move.
-pub(super) const MOVED_TABLES: [&str; 6] = [
+pub(super) const MOVED_TABLES: [&str; 7] = [
     "account",
     "token",
     "account_conversation",
     "conversation",
     "member",
     "message",
+    "account_block",
 ];
 
 /// Two databases, of which d1 is empty, and the plan to move the upper half of d0 there.
