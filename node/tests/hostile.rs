@@ -339,11 +339,16 @@ async fn upgrade(port: u16) -> (u16, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_does_not_arrive_is_given_up() {
     let mut peaceful = Peaceful::begin("").await;
+    let mut idle = Socket::plain(peaceful.port()).await;
+    idle.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     let mut slow = Socket::plain(peaceful.port()).await;
     slow.send(b"POST /tim2 HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n\x0e\x18")
         .await;
     peaceful.chats("undisturbed").await;
     let said = String::from_utf8_lossy(&slow.rest().await).into_owned();
+    // Nor is one waited for that never comes after another.
+    let answered = String::from_utf8_lossy(&idle.rest().await).into_owned();
+    assert!(answered.starts_with("HTTP/1.1 200"), "{answered}");
     assert!(
         said.starts_with("HTTP/1.1 408") && said.contains("TIM-P108"),
         "{said}"

@@ -313,6 +313,27 @@ async fn a_blocked_account_is_out_everywhere_until_its_time(nodes: usize) {
     assert_eq!(unknown.unwrap_err().code(), tonic::Code::NotFound);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_could_not_be_told_of_a_block_finds_out() {
+    let cluster = cluster(3, "").await;
+    let bob = cluster.register(0, "bob").await;
+    let (mut client, ack) = log_in(&cluster, 2, &device("bob", 1)).await;
+    assert!(ack.ok);
+    let mut control = operator::connect(&cluster, 0).await;
+    cluster.signal(2, "STOP");
+    let block = BlockAccountRequest {
+        account: bob,
+        until_ms: unix_ms() + 3_600_000,
+    };
+    let reply = control.block_account(block).await.unwrap().into_inner();
+    assert_eq!(
+        (reply.done, reply.untold_nodes),
+        (true, vec!["chat-2".to_owned()])
+    );
+    cluster.signal(2, "CONT");
+    is_out(&mut client).await;
+}
+
 fn list(reply: Result<tonic::Response<ListBlockedAccountsReply>, tonic::Status>) -> Vec<(String, i64)> {
     let reply = reply.unwrap().into_inner();
     assert_eq!(reply.cause, None);
