@@ -52,7 +52,7 @@ const MARKS: [&str; 16] = [
 const BAD_WHEN_TRUE: [&str; 4] = ["\"Degraded\"", "\"Failed\"", "\"Stalled\"", "\"Waiting\""];
 
 /// Expressions with a mark and no code: file, part of the expression, and why that is right.
-const NEED_NONE: [(&str, &str, &str); 35] = [
+const NEED_NONE: [(&str, &str, &str); 37] = [
     (
         "node/src/command_line.rs",
         r#"eprintln!("tim-node: {report}")"#,
@@ -126,6 +126,16 @@ const NEED_NONE: [(&str, &str, &str); 35] = [
     (
         "node/src/edge/http.rs",
         "StatusCode::SERVICE_UNAVAILABLE, told",
+        "a report begins with its code",
+    ),
+    (
+        "node/src/edge/http.rs",
+        "StatusCode::PAYLOAD_TOO_LARGE",
+        "a report begins with its code",
+    ),
+    (
+        "node/src/edge/http.rs",
+        "StatusCode::REQUEST_TIMEOUT",
         "a report begins with its code",
     ),
     (

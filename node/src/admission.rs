@@ -1,11 +1,19 @@
-//! How many connections the node takes, as a number that is given back by dropping a place.
+//! How many connections the node takes, as numbers that are given back by dropping a place.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tim_config::Limits;
 
-/// Counts connections against their limit.
+/// Counts connections against their limits.
 #[derive(Debug)]
 pub(crate) struct Admission {
+    connections: Counted,
+    /// Of those and of HTTP connections the ones that nobody has logged in on.
+    unauthenticated: Counted,
+}
+
+#[derive(Debug)]
+struct Counted {
     taken: Arc<AtomicUsize>,
     most: usize,
 }
@@ -20,24 +28,42 @@ impl Drop for Place {
     }
 }
 
-impl Admission {
-    pub(crate) fn new(most: usize) -> Self {
+impl Counted {
+    fn new(most: u32) -> Self {
         Self {
             taken: Arc::default(),
-            most,
+            most: most as usize,
         }
     }
 
-    /// A place for one connection, if there is one.
-    pub(crate) fn connection(&self) -> Option<Place> {
+    fn take(&self) -> Option<Place> {
         let place = Place(Arc::clone(&self.taken));
         // Counted first: two at once must not both take the last place.
         (self.taken.fetch_add(1, Ordering::Relaxed) < self.most).then_some(place)
     }
+}
 
-    /// How many are taken.
+impl Admission {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            connections: Counted::new(limits.connections_max),
+            unauthenticated: Counted::new(limits.unauthenticated_max),
+        }
+    }
+
+    /// A place for one WebSocket connection, if there is one.
+    pub(crate) fn connection(&self) -> Option<Place> {
+        self.connections.take()
+    }
+
+    /// A place for a connection before its login, if there is one.
+    pub(crate) fn unauthenticated(&self) -> Option<Place> {
+        self.unauthenticated.take()
+    }
+
+    /// How many WebSocket connections there are.
     pub(crate) fn taken(&self) -> usize {
-        self.taken.load(Ordering::Relaxed)
+        self.connections.taken.load(Ordering::Relaxed)
     }
 }
 
@@ -47,12 +73,18 @@ mod tests {
 
     #[test]
     fn a_full_node_takes_nobody_until_somebody_leaves() {
-        let admission = Admission::new(2);
+        let admission = Admission::new(&Limits {
+            connections_max: 2,
+            unauthenticated_max: 1,
+            ..Limits::default()
+        });
         let (one, two) = (admission.connection(), admission.connection());
         assert!(one.is_some() && two.is_some());
         assert!(admission.connection().is_none());
         drop(one);
         assert_eq!(admission.taken(), 1);
         assert!(admission.connection().is_some());
+        let stranger = admission.unauthenticated();
+        assert!(stranger.is_some() && admission.unauthenticated().is_none());
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Metrics {
     pub(crate) rejected: Counter,
     pub(crate) redelivered: Counter,
     pub(crate) frames_dropped: Counter,
+    pub(crate) sessions_ended: Counter,
+    limit_refused: Counter,
     pub(crate) home_conflicts: Counter,
     pub(crate) fence_refused: Counter,
     pub(crate) commit_duration: Histogram,
@@ -42,6 +44,8 @@ impl Metrics {
             rejected: counter(&names::MESSAGE_REJECTED),
             redelivered: counter(&names::MESSAGE_REDELIVERED),
             frames_dropped: counter(&names::STREAM_FRAMES_DROPPED),
+            sessions_ended: counter(&names::SESSION_ENDED),
+            limit_refused: counter(&names::LIMIT_REFUSED),
             home_conflicts: counter(&names::HOME_CONFLICTS),
             fence_refused: counter(&names::PARTITION_FENCE_REFUSED),
             commit_duration: histogram(&names::STORAGE_COMMIT_DURATION),
@@ -83,6 +87,11 @@ impl Metrics {
     pub(crate) fn commits(&self, database: &DatabaseName, now: Instant) -> RecentFigures {
         let recent = self.commits.read().get(database).cloned();
         recent.map_or_else(RecentFigures::default, |recent| recent.figures(now))
+    }
+
+    /// A client was refused something by the limit under that key of the configuration.
+    pub(crate) fn limit_reached(&self, key: &'static str) {
+        self.limit_refused.add(1, &[attribute(&names::LIMIT_NAME, key)]);
     }
 
     /// A message was refused with a wire code.

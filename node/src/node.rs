@@ -3,13 +3,13 @@
 use crate::accounts::Accounts;
 use crate::admission::Admission;
 use crate::board::Board;
-use crate::commands::Absences;
+use crate::commands::{Absences, Throttle};
 use crate::databases::Databases;
 use crate::drain::DrainControl;
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::metrics::Metrics;
 use crate::peers::{Peers, ToPeer};
-use crate::session::{Input, Relayed, SessionTable};
+use crate::session::{Input, LocalAccounts, Relayed, SessionTable};
 use crate::wheel::Wheel;
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ use tim_cluster::tls::Trust;
 use tim_config::NodeConfig;
 use tim_core::id::{AccountId, NodeName};
 use tim_core::placement;
-use tim_core::presence::{Lookup, SessionEntry};
+use tim_core::presence::{Lookup, OwnerEvent, Registration, SessionEntry};
 use tim_core::session;
 use tim_core::view::View;
 use tim_wire::IdScheme;
@@ -52,6 +52,8 @@ pub(crate) struct Node {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) wheel: Arc<Wheel>,
     pub(crate) admission: Admission,
+    pub(crate) throttle: Throttle,
+    pub(crate) local_accounts: LocalAccounts,
     pub(crate) sessions: Arc<SessionTable>,
     pub(crate) engine: Engine,
     pub(crate) databases: Arc<Databases>,
@@ -137,6 +139,19 @@ impl Node {
             found.extend(accounts.into_iter().zip(lookups));
         }
         found
+    }
+
+    /// Tells the primary of an account that sessions of it have ended; what is posted after it comes after it.
+    pub(crate) async fn forget_sessions(&self, account: &AccountId, registrations: Vec<Registration>) {
+        let view = self.view.load_full();
+        match placement::shard_owners_of(account, &view).primary {
+            None => {}
+            Some(primary) if *primary == self.name => {
+                let event = OwnerEvent::Unregister { registrations };
+                self.engine.post(engine::Input::Owner(event));
+            }
+            Some(primary) => self.peers.forget_sessions(primary, &registrations).await,
+        }
     }
 
     /// Sends what is not stored to sessions wherever they are. Who has ended misses it; nothing is owed.

@@ -1,5 +1,6 @@
 //! What an operator or a supervisor calls on this node. That it is one was checked by its certificate.
 
+use crate::accounts::blocks::{self, BlockError};
 use crate::admin::Status as NodeStatus;
 use crate::drain::Asked;
 use crate::node::Node;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tim_catalogue::{Report, repartition as causes};
 use tim_cluster::control::RemoveError;
-use tim_core::id::{NodeName, Slot};
+use tim_core::id::{AccountId, NodeName, Slot};
 use tim_core::repartition::{Config, Ending, OperationId, Phase, Progress};
 use tim_proto::control::v1 as api;
 use tim_proto::control::v1::node_control_server::{NodeControl, NodeControlServer};
@@ -328,5 +329,68 @@ impl NodeControl for Control {
             .map(|held| self.repartition(held))
             .collect();
         Ok(Response::new(api::ListRepartitionsReply { repartitions }))
+    }
+
+    async fn block_account(
+        &self,
+        request: Request<api::BlockAccountRequest>,
+    ) -> Result<Response<api::BlockAccountReply>, Status> {
+        let request = request.into_inner();
+        let account = account(&request.account)?;
+        let told = Box::pin(blocks::block(&self.0, &account, request.until_ms)).await;
+        Ok(Response::new(blocked(told)?))
+    }
+
+    async fn unblock_account(
+        &self,
+        request: Request<api::UnblockAccountRequest>,
+    ) -> Result<Response<api::BlockAccountReply>, Status> {
+        let account = account(&request.into_inner().account)?;
+        let told = Box::pin(blocks::unblock(&self.0, &account)).await;
+        Ok(Response::new(blocked(told)?))
+    }
+
+    async fn list_blocked_accounts(
+        &self,
+        _: Request<api::ListBlockedAccountsRequest>,
+    ) -> Result<Response<api::ListBlockedAccountsReply>, Status> {
+        let listed = Box::pin(blocks::list(&self.0)).await;
+        Ok(Response::new(match listed {
+            Ok(blocks) => api::ListBlockedAccountsReply {
+                accounts: blocks
+                    .into_iter()
+                    .map(|block| api::BlockedAccount {
+                        account: block.account.as_str().to_owned(),
+                        until_ms: block.until_ms,
+                    })
+                    .collect(),
+                cause: None,
+            },
+            Err(report) => api::ListBlockedAccountsReply {
+                accounts: Vec::new(),
+                cause: Some(cause(&report)),
+            },
+        }))
+    }
+}
+
+fn account(name: &str) -> Result<AccountId, Status> {
+    AccountId::new(name).map_err(|error| Status::invalid_argument(format!("account: {error}")))
+}
+
+/// What became of a block, or of lifting it.
+fn blocked(told: Result<Vec<NodeName>, BlockError>) -> Result<api::BlockAccountReply, Status> {
+    match told {
+        Ok(untold) => Ok(api::BlockAccountReply {
+            done: true,
+            cause: None,
+            untold_nodes: untold.iter().map(|name| name.as_str().to_owned()).collect(),
+        }),
+        Err(BlockError::NoSuchAccount) => Err(Status::not_found("account: there is none of that id")),
+        Err(BlockError::Database(report)) => Ok(api::BlockAccountReply {
+            done: false,
+            cause: Some(cause(&report)),
+            untold_nodes: Vec::new(),
+        }),
     }
 }

@@ -100,7 +100,7 @@ async fn serve(config: NodeConfig, source: ConfigSource, telemetry: &Telemetry) 
     });
     supervisor.run(
         "admin",
-        edge::serve(sockets.admin, admin, None, supervisor.stop()),
+        edge::serve(sockets.admin, admin, edge::Door::default(), supervisor.stop()),
     );
     let parts = build::Sockets {
         client: sockets.client.address,
@@ -152,10 +152,14 @@ async fn go(
         .client
         .tls
         .then(|| Arc::new(build::ClientTls(node.trust.clone())) as Arc<dyn edge::TlsSource>);
+    let door = edge::Door {
+        tls,
+        limited_by: Some(Arc::clone(node)),
+    };
     let stop = supervisor.stop();
     supervisor.run(
         "clients",
-        edge::serve(client, edge::router(Arc::clone(node)), tls, stop),
+        edge::serve(client, edge::router(Arc::clone(node)), door, stop),
     );
     tracing::info!(node = %node.name, "serving");
     let fault = supervisor.watch().await;

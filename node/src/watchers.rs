@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// A jump of the clock is shown for this long.
 const CLOCK_SHOWN: Duration = Duration::from_secs(60);
-/// Expired login tokens are swept this often, by one node after the other.
+/// Expired login tokens and blocks are swept this often, by one node after the other.
 const SWEEP_INTERVAL_MS: u64 = 60_000;
 /// After a change of the view sessions look for undelivered messages at this rate: so many per millisecond.
 const CHECKS_PER_MS: u64 = 10;
@@ -199,7 +199,7 @@ fn expired(node: &Node) -> Option<Report> {
     })
 }
 
-/// Sweeps expired login tokens from time to time.
+/// Sweeps expired login tokens and blocks from time to time.
 pub(crate) async fn sweep(node: Arc<Node>) {
     loop {
         tokio::time::sleep(Duration::from_millis(crate::random::jittered_ms(
@@ -207,7 +207,7 @@ pub(crate) async fn sweep(node: Arc<Node>) {
         )))
         .await;
         for name in node.databases.store().databases() {
-            node.databases.sweep_tokens(&name).await;
+            node.databases.sweep_expired(&name).await;
         }
     }
 }

@@ -470,4 +470,9 @@ async fn ports_say_what_they_are() {
     assert_eq!(status["schemaVersion"], 1);
     assert_eq!(status["state"], "serving");
     assert_eq!(status["partitions"]["ranges"][0]["database"], "d0");
+    let path = "/drain?id=test&limit_seconds=5";
+    let (code, body) = http::request(node.admin_port, "POST", path, &[]).await.unwrap();
+    let body = String::from_utf8_lossy(&body).into_owned();
+    assert_eq!(code, 200, "whoever is on this machine may ask: {body}");
+    assert!(body.contains("sessionsRemaining"), "{body}");
 }

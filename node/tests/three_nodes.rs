@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(3);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn users_of_different_nodes_chat() {
-    let cluster = Cluster::start(3, &["d0", "d1"]).await;
+    let cluster = Cluster::start_for_many_devices(3, &["d0", "d1"]).await;
     let (alice, bob) = cluster.friends("alice", "bob").await;
     let mut phones = Vec::new();
     for node in 0..3 {

@@ -43,7 +43,7 @@ struct Two {
 impl Two {
     /// Alice on the first node, Bob on the last, friends.
     async fn friends(nodes: usize) -> Self {
-        let cluster = Cluster::start(nodes, &["d0", "d1"]).await;
+        let cluster = Cluster::start_for_many_devices(nodes, &["d0", "d1"]).await;
         let (alice, bob) = cluster.friends("alice", "bob").await;
         let one = cluster.login(0, "alice").await;
         let other = Self::bob(&cluster).await;

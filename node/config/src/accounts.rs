@@ -10,10 +10,27 @@ use serde::{Deserialize, Serialize};
 pub struct Accounts {
     /// Salt of the derivation; the default is the reference engine's, so that existing ids stay. Treated as a secret.
     pub salt: String,
-    /// Seed of the check byte as text (generation 2.1); empty: the default seed.
+    /// Seed of the check byte as text (`maskseed` of generation 2.1); empty: the default seed.
     pub mask_seed: String,
+    /// Seed of the check byte as a number (`seed` of generation 2.0); 0: the default seed. Only one of the two is set.
+    pub seed: i64,
+    /// What account ids are: `derived` from name and domain as the reference engine does it, or the `names` themselves, for
+    /// clusters whose accounts have ids from elsewhere. Never changed once there are accounts.
+    pub ids: AccountIds,
     /// Password hashing.
     pub passwords: Passwords,
+}
+
+/// What account ids are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum AccountIds {
+    /// A number with a check byte, from the login name and its domain.
+    #[default]
+    Derived,
+    /// The login name, whatever the domain: 1 to 64 bytes.
+    Names,
 }
 
 /// Section `[accounts.passwords]`: argon2id, off the I/O threads.
@@ -40,6 +57,8 @@ impl Default for Accounts {
         Self {
             salt: String::from("#@*=+-<>?:|$&()%$#{]aQkLIPM79643028U'TRKF_}"),
             mask_seed: String::new(),
+            seed: 0,
+            ids: AccountIds::default(),
             passwords: Passwords::default(),
         }
     }
@@ -68,6 +87,13 @@ impl Accounts {
     }
 
     pub(crate) fn validate(&self) -> Result<(), LoadError> {
+        if self.seed != 0 && !self.mask_seed.is_empty() {
+            return Err(LoadError::invalid(
+                "accounts.seed",
+                &self.seed.to_string(),
+                "0 while accounts.mask_seed is set",
+            ));
+        }
         let passwords = &self.passwords;
         LoadError::in_range(
             "accounts.passwords.memory_kib",

@@ -19,7 +19,7 @@ mod storage;
 mod telemetry;
 mod trust;
 
-pub use accounts::{Accounts, Passwords};
+pub use accounts::{AccountIds, Accounts, Passwords};
 pub use drain::Drain;
 pub use identity::Identity;
 pub use limits::Limits;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Connections of clients per node.
     pub connections_max: u32,
-    /// Connections that have not logged in yet.
+    /// Connections of clients per node that have not logged in, HTTP requests among them.
     pub unauthenticated_max: u32,
     /// Largest frame a client may send, in bytes.
     pub frame_bytes_max: u32,
@@ -26,6 +26,16 @@ pub struct Limits {
     pub home_queue_max: u32,
     /// Conversations whose head and version a home keeps in memory.
     pub home_conversations_max: u32,
+    /// Messages and requests of one session per second, as many of them at once; more are answered 5104. 0: no limit.
+    pub session_requests_per_second: u32,
+    /// The same for all sessions that an account has on one node together.
+    pub account_requests_per_second: u32,
+    /// Wrong passwords that one client address may present per minute, as many of them at once; then its logins and token
+    /// requests by password are answered 5104. 0: no limit. An IPv6 address counts as its /64. Behind a load balancer that
+    /// hides addresses all clients have one.
+    pub failed_logins_per_address_per_minute: u32,
+    /// Registrations by one client address per minute, as many of them at once; more are answered 5104. 0: no limit.
+    pub registrations_per_address_per_minute: u32,
 }
 
 impl Default for Limits {
@@ -40,6 +50,10 @@ impl Default for Limits {
             batch_messages_max: 512,
             home_queue_max: 16_384,
             home_conversations_max: 200_000,
+            session_requests_per_second: 5_000,
+            account_requests_per_second: 10_000,
+            failed_logins_per_address_per_minute: 600,
+            registrations_per_address_per_minute: 0,
         }
     }
 }
@@ -62,6 +76,27 @@ impl Limits {
             ("limits.home_queue_max", self.home_queue_max, 16),
             ("limits.home_conversations_max", self.home_conversations_max, 16),
         ];
+        let rates = [
+            (
+                "limits.session_requests_per_second",
+                self.session_requests_per_second,
+            ),
+            (
+                "limits.account_requests_per_second",
+                self.account_requests_per_second,
+            ),
+            (
+                "limits.failed_logins_per_address_per_minute",
+                self.failed_logins_per_address_per_minute,
+            ),
+            (
+                "limits.registrations_per_address_per_minute",
+                self.registrations_per_address_per_minute,
+            ),
+        ];
+        for (key, value) in rates {
+            LoadError::in_range(key, u64::from(value), 0..=1_000_000)?;
+        }
         limits
             .into_iter()
             .try_for_each(|(key, value, least)| LoadError::in_range(key, u64::from(value), least..=MOST))

@@ -26,7 +26,19 @@ pub struct Sessions {
     pub undelivered_check_seconds: u64,
     /// How long a login token lives, in seconds.
     pub token_lifetime_seconds: u64,
+    /// Sessions of one account over the whole cluster; beyond it the oldest one ends and its client is told to stay away.
+    pub per_account_max: u32,
+    /// Sessions of one account with devices of one class (`termtyp`), likewise.
+    pub per_device_class_max: u32,
+    /// So soon after an account's login before, in seconds, nobody's place is taken: a login beyond the limits is answered
+    /// 4111. 0: a place is always taken.
+    pub login_interval_seconds: u64,
+    /// Commands that are switched off, by number: 14, 15, 17, 19, 21, 22, 41, 42, 90 to 97. They are answered 4107.
+    pub commands_off: Vec<u8>,
 }
+
+/// All but those without which there is no session: confirmation, ping and login.
+const COMMANDS_THAT_MAY_BE_OFF: [u8; 16] = [14, 15, 17, 19, 21, 22, 41, 42, 90, 91, 92, 93, 94, 95, 96, 97];
 
 impl Default for Sessions {
     fn default() -> Self {
@@ -40,6 +52,10 @@ impl Default for Sessions {
             offline_batch_messages: 10,
             undelivered_check_seconds: 60,
             token_lifetime_seconds: 10,
+            per_account_max: 1,
+            per_device_class_max: 1,
+            login_interval_seconds: 10,
+            commands_off: Vec::new(),
         }
     }
 }
@@ -90,6 +106,41 @@ impl Sessions {
             "sessions.token_lifetime_seconds",
             self.token_lifetime_seconds,
             1..=86_400,
+        )?;
+        self.validate_devices()?;
+        self.validate_commands()
+    }
+
+    fn validate_devices(&self) -> Result<(), LoadError> {
+        LoadError::in_range(
+            "sessions.per_account_max",
+            u64::from(self.per_account_max),
+            1..=1_000,
+        )?;
+        LoadError::in_range(
+            "sessions.per_device_class_max",
+            u64::from(self.per_device_class_max),
+            1..=1_000,
+        )?;
+        LoadError::in_range(
+            "sessions.login_interval_seconds",
+            self.login_interval_seconds,
+            0..=3_600,
         )
+    }
+
+    fn validate_commands(&self) -> Result<(), LoadError> {
+        match self
+            .commands_off
+            .iter()
+            .find(|number| !COMMANDS_THAT_MAY_BE_OFF.contains(number))
+        {
+            None => Ok(()),
+            Some(number) => Err(LoadError::invalid(
+                "sessions.commands_off",
+                &number.to_string(),
+                "14, 15, 17, 19, 21, 22, 41, 42, 90 to 97",
+            )),
+        }
     }
 }

@@ -87,6 +87,34 @@ fn values_outside_their_range_are_named_with_the_valid_set() {
 }
 
 #[test]
+fn what_every_session_needs_cannot_be_switched_off() {
+    let (_folder, files) = file(&format!("{SMALL}[sessions]\ncommands_off = [22, 94]\n"));
+    let config = load(&files, &BTreeMap::new()).unwrap();
+    assert_eq!(config.sessions.commands_off, [22, 94]);
+    for number in [12, 13, 16, 77] {
+        let message = error_of(&format!("{SMALL}[sessions]\ncommands_off = [22, {number}]\n"));
+        assert!(
+            message.contains(&format!("sessions.commands_off: \"{number}\"; valid: 14, 15")),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn ids_have_one_seed_and_one_form() {
+    let accounts = |text: &str| format!("{SMALL}[accounts]\n{text}\n");
+    let message = error_of(&accounts("seed = 7\nmask_seed = \"j\""));
+    assert!(
+        message.contains("accounts.seed: \"7\"; valid: 0 while"),
+        "{message}"
+    );
+    let (_folder, files) = file(&accounts("ids = \"names\"\nseed = 9589443"));
+    let config = load(&files, &BTreeMap::new()).unwrap().accounts;
+    assert_eq!((config.ids, config.seed), (AccountIds::Names, 9_589_443));
+    assert!(error_of(&accounts("ids = \"other\"")).contains("accounts.ids"));
+}
+
+#[test]
 fn broken_toml_names_file_and_line() {
     let message = error_of("[node]\nname = \n");
     assert!(

@@ -34,6 +34,7 @@ pub mod map;
 pub mod mutation;
 pub mod placement;
 pub mod presence;
+pub mod rate;
 pub mod repartition;
 pub mod session;
 pub mod submit;

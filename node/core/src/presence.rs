@@ -4,6 +4,7 @@
 //! ([`crate::placement::writer`]): it is written and asked for them, the other follows and stands in. [`Owner`] is
 //! a node's part as owner of shards, [`Registrar`] its part as the node of sessions.
 
+mod devices;
 mod owner;
 mod registrar;
 mod shard;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AccountId, DeviceClass, Generation, NodeName, SessionId, ShardId, ViewHash};
 use crate::view::View;
 
+pub use devices::{DeviceLimit, DeviceLimits, TooManyDevices};
 pub use owner::Owner;
 pub use registrar::Registrar;
 pub use shard::Shard;
@@ -32,6 +34,8 @@ pub struct SessionEntry {
     pub class: DeviceClass,
     /// Of two entries of one session the higher generation counts.
     pub generation: Generation,
+    /// When it logged in: Unix milliseconds, always later than the account's sessions that its node knew of.
+    pub logged_in_ms: u64,
 }
 
 /// A session to be registered.
@@ -198,6 +202,13 @@ pub enum OwnerEffect {
         /// The shards.
         snapshots: Vec<Snapshot>,
     },
+    /// End sessions: newer ones of their accounts have taken their places.
+    Yield {
+        /// The node of the sessions.
+        to: NodeName,
+        /// The sessions.
+        sessions: Vec<SessionId>,
+    },
 }
 
 /// What happens to a node as the node of sessions.
@@ -283,6 +294,8 @@ pub struct Config {
     pub answer_timeout_ms: u64,
     /// Wait before a refused or failed registration is tried again, in milliseconds.
     pub retry_ms: u64,
+    /// Most sessions of an account; `None` is no limit.
+    pub devices: Option<DeviceLimits>,
 }
 
 impl Config {
@@ -302,6 +315,7 @@ impl Default for Config {
             reregister_per_100ms: 1_000,
             answer_timeout_ms: 1_000,
             retry_ms: 200,
+            devices: None,
         }
     }
 }

@@ -14,6 +14,7 @@ fn to_entry(account: &str, entry: &SessionEntry) -> peer::SessionEntry {
         node: entry.node.as_str().to_owned(),
         device_class: i32::from(entry.class.0),
         generation: entry.generation.0,
+        logged_in_ms: entry.logged_in_ms,
     }
 }
 
@@ -23,6 +24,7 @@ fn entry(entry: &peer::SessionEntry) -> Option<SessionEntry> {
         node: NodeName::new(&entry.node).ok()?,
         class: class(entry.device_class)?,
         generation: Generation(entry.generation),
+        logged_in_ms: entry.logged_in_ms,
     })
 }
 

@@ -152,6 +152,7 @@ fn presence() {
             node: NodeName::new("chat-2").unwrap(),
             class: DeviceClass(1),
             generation: Generation(8),
+            logged_in_ms: 9,
         },
     };
     let one = vec![registration.clone()];

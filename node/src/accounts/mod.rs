@@ -1,16 +1,22 @@
 //! Accounts: registration, login tokens, logins.
 
+pub(crate) mod blocks;
+mod devices;
 mod passwords;
 mod remembered;
 
 use crate::commands::Refusal;
+use crate::edge::AddressRates;
 use crate::node::Node;
+use blocks::BlockNews;
 use bytes::Bytes;
+pub(crate) use devices::limits as device_limits;
 use moka::sync::Cache;
 use passwords::{HashError, PasswordWorkers};
 use remembered::Remembered;
-use tim_config::Passwords;
-use tim_core::id::AccountId;
+use std::net::IpAddr;
+use tim_config::NodeConfig;
+use tim_core::id::{AccountId, DeviceClass};
 use tim_store::{Account, Created};
 use tim_wire::{ClientFrame, ClientRequest, Command, Encoding, ErrorCode, TimAck, TimAuth, WireStruct};
 
@@ -25,6 +31,9 @@ pub(crate) struct Accounts {
     workers: PasswordWorkers,
     remembered: Remembered,
     existing: Cache<AccountId, ()>,
+    /// Blocks that this node was told of lately.
+    pub(crate) block_news: BlockNews,
+    address_rates: AddressRates,
 }
 
 /// How the change of a password ended.
@@ -41,6 +50,8 @@ pub(crate) enum PasswordChange {
 pub(crate) struct LoggedIn {
     pub(crate) account: AccountId,
     pub(crate) domain: Option<String>,
+    /// When, by the account's own reckoning.
+    pub(crate) logged_in_ms: u64,
 }
 
 fn parameters(detail: &str) -> Refusal {
@@ -57,10 +68,13 @@ impl From<HashError> for Refusal {
 }
 
 impl Accounts {
-    pub(crate) fn new(config: &Passwords) -> anyhow::Result<Self> {
+    pub(crate) fn new(config: &NodeConfig) -> anyhow::Result<Self> {
+        let passwords = &config.accounts.passwords;
         Ok(Self {
-            workers: PasswordWorkers::start(config)?,
-            remembered: Remembered::new(config),
+            workers: PasswordWorkers::start(passwords)?,
+            remembered: Remembered::new(passwords),
+            block_news: BlockNews::default(),
+            address_rates: AddressRates::new(&config.limits),
             existing: Cache::new(EXISTING_MAX),
         })
     }
@@ -92,8 +106,9 @@ impl Accounts {
         Ok(found.iter().all(Option::is_some))
     }
 
-    async fn register(&self, node: &Node, auth: &TimAuth) -> Result<AccountId, Refusal> {
+    async fn register(&self, node: &Node, auth: &TimAuth, from: IpAddr) -> Result<AccountId, Refusal> {
         let (id, password) = credentials(node, auth)?;
+        self.address_rates.registrations.take(from, &node.metrics)?;
         if self.exists(node, &id).await? {
             return Err(Refusal::plain(ErrorCode::HasExist, "account_exists"));
         }
@@ -111,7 +126,7 @@ impl Accounts {
     }
 
     /// Whose name and password these are; nobody's takes as long.
-    async fn verify(&self, node: &Node, auth: &TimAuth) -> Result<Option<AccountId>, Refusal> {
+    async fn verify(&self, node: &Node, auth: &TimAuth, from: IpAddr) -> Result<Option<AccountId>, Refusal> {
         let (id, password) = credentials(node, auth)?;
         let found = node
             .databases
@@ -124,7 +139,12 @@ impl Accounts {
         {
             return Ok(Some(id));
         }
+        // Who is remembered gets in all the same: many clients may have one address.
+        let failures = &self.address_rates.failed_logins;
+        failures.look(from, &node.metrics)?;
         if !self.workers.verify(password.to_owned(), stored.clone()).await? {
+            // Of those that were looked at together the last ones find no room, which counts as well.
+            let _ = failures.take(from, &node.metrics);
             return Ok(None);
         }
         if let Some(stored) = stored {
@@ -177,8 +197,8 @@ impl Accounts {
         })
     }
 
-    async fn token(&self, node: &Node, auth: &TimAuth) -> Result<TimAck, Refusal> {
-        let Some(account) = self.verify(node, auth).await? else {
+    async fn token(&self, node: &Node, auth: &TimAuth, from: IpAddr) -> Result<TimAck, Refusal> {
+        let Some(account) = self.verify(node, auth, from).await? else {
             return Err(Refusal::plain(ErrorCode::NoPass, "wrong_password"));
         };
         let token = tim_wire::LoginToken::from_random(crate::random::number());
@@ -215,20 +235,25 @@ fn credentials<'a>(node: &Node, auth: &'a TimAuth) -> Result<(AccountId, &'a str
             "auth.domain: longer than {CREDENTIAL_BYTES_MAX} bytes"
         )));
     }
-    let id =
-        AccountId::new(node.ids.account_id(name, domain)).map_err(|error| parameters(&error.to_string()))?;
-    Ok((id, password))
+    let id = node.ids.account_id(name, domain);
+    let valid = node.ids.is_valid(&id);
+    match AccountId::new(id) {
+        Ok(id) if valid => Ok((id, password)),
+        _ => Err(parameters(
+            "auth.name: is the account's id here, of 1 to 64 bytes without '|' and without the byte 131",
+        )),
+    }
 }
 
 /// Decides a login.
-pub(crate) async fn log_in(node: &Node, auth: &TimAuth) -> Result<LoggedIn, Refusal> {
+pub(crate) async fn log_in(node: &Node, auth: &TimAuth, from: IpAddr) -> Result<LoggedIn, Refusal> {
     if !node.takes_logins() {
         return Err(Refusal::draining());
     }
     let account = match auth.token.as_ref().filter(|token| !token.is_empty()) {
         Some(token) => by_token(node, auth, token).await?,
         None => {
-            let verified = node.accounts.verify(node, auth).await;
+            let verified = node.accounts.verify(node, auth, from).await;
             // Missing names and passwords are told like wrong ones.
             let denied = || Refusal::plain(ErrorCode::PermissionDenied, "wrong_password");
             match verified {
@@ -238,9 +263,16 @@ pub(crate) async fn log_in(node: &Node, auth: &TimAuth) -> Result<LoggedIn, Refu
             }
         }
     };
+    let blocked = node.databases.blocked_until(&account).await;
+    if let Some(until_ms) = blocked.map_err(|report| Refusal::database(&report))? {
+        return Err(Refusal::blocked(until_ms));
+    }
+    let class = DeviceClass(auth.termtyp.unwrap_or(0));
+    let logged_in_ms = Box::pin(devices::admit(node, &account, class)).await?;
     Ok(LoggedIn {
         account,
         domain: auth.domain.clone(),
+        logged_in_ms,
     })
 }
 
@@ -266,7 +298,7 @@ async fn by_token(node: &Node, auth: &TimAuth, token: &tim_wire::Token) -> Resul
 }
 
 /// Answers `/tim2`: register and token; everything else is empty, as with the reference.
-pub(crate) async fn http_request(node: &Node, body: Bytes) -> Bytes {
+pub(crate) async fn http_request(node: &Node, body: Bytes, from: IpAddr) -> Bytes {
     let Ok(frame) = ClientFrame::parse(body) else {
         return Bytes::new();
     };
@@ -275,13 +307,18 @@ pub(crate) async fn http_request(node: &Node, body: Bytes) -> Bytes {
         _ => return Bytes::new(),
     };
     let outcome = match frame.request() {
+        _ if node.throttle.is_off(frame.number) => {
+            node.metrics.limit_reached("sessions.commands_off");
+            Err(Refusal::switched_off(frame.number))
+        }
         Ok(ClientRequest::Register(auth)) => {
-            node.accounts.register(node, &auth).await.map(|account| TimAck {
+            let registered = node.accounts.register(node, &auth, from).await;
+            registered.map(|account| TimAck {
                 n: Some(account.as_str().to_owned()),
                 ..TimAck::success(command)
             })
         }
-        Ok(ClientRequest::Token(auth)) => node.accounts.token(node, &auth).await,
+        Ok(ClientRequest::Token(auth)) => node.accounts.token(node, &auth, from).await,
         Ok(_) => return Bytes::new(),
         Err(error) => Err(parameters(&format!("the request cannot be read: {error}"))),
     };

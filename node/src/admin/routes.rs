@@ -3,15 +3,15 @@
 use super::status::{Status, causes};
 use crate::board::Board;
 use crate::drain::Asked;
+use crate::edge::Arrival;
 use crate::node::Node;
 use crate::pages;
-use axum::extract::{ConnectInfo, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 /// What the routes work with. The node is there once its parts are; health and readiness answer before.
@@ -112,10 +112,10 @@ async fn metrics(State(state): State<AdminState>) -> Response {
 /// Begins a drain or keeps it going. Only from this machine: it is what runs before a container stops.
 async fn drain(
     State(state): State<AdminState>,
-    ConnectInfo(remote): ConnectInfo<SocketAddr>,
+    Extension(arrival): Extension<Arrival>,
     Query(query): Query<DrainQuery>,
 ) -> Response {
-    if !remote.ip().is_loopback() {
+    if !arrival.remote.ip().is_loopback() {
         return (
             StatusCode::FORBIDDEN,
             "A drain is asked for from this machine, or over the peer port.\n",

@@ -31,9 +31,9 @@ pub(super) fn begin(connection: &mut Connection, frame: &ClientFrame) {
             return refused(connection, refusal, encoding, begun);
         }
     };
-    let node = Arc::clone(&connection.node);
+    let (node, from) = (Arc::clone(&connection.node), connection.address);
     connection.begin(Box::pin(async move {
-        let outcome = Box::pin(accounts::log_in(&node, &auth)).await;
+        let outcome = Box::pin(accounts::log_in(&node, &auth, from)).await;
         let continuation: Continuation = Box::new(move |connection| match outcome {
             Ok(logged_in) => accepted(connection, logged_in, auth, encoding, begun),
             Err(refusal) => refused(connection, refusal, encoding, begun),
@@ -90,9 +90,15 @@ fn accepted(
             node: node.name.clone(),
             class: live.class,
             generation: node.engine.next_generation(),
+            logged_in_ms: logged_in.logged_in_ms,
         },
     };
     node.sessions.insert(id, Arc::clone(&connection.mailbox));
+    // Only now: whoever blocks the account sees the session, or is seen here.
+    if let Some(until_ms) = node.accounts.block_news.until(&account) {
+        live.forget(&node);
+        return refused(connection, Refusal::blocked(until_ms), encoding, begun);
+    }
     let answer = TimAck {
         t: Some(i64::from(node.server_mark)),
         n: Some(account.as_str().to_owned()),
@@ -101,6 +107,7 @@ fn accepted(
     };
     connection.out.push(frames::ack(&answer, encoding));
     connection.live = Some(Box::new(live));
+    connection.logged_in();
     node.engine.session_opened(registration);
     record(connection, "accepted", begun);
     tracing::debug!(tim.session.id = id.0, "session opened");

@@ -11,10 +11,12 @@ mod presence;
 mod profiles;
 mod refuse;
 mod relay;
+mod throttle;
 
 pub(crate) use outcome::outcome;
 pub(crate) use presence::{Absences, session_ended};
-pub(crate) use refuse::Refusal;
+pub(crate) use refuse::{Limit, Refusal};
+pub(crate) use throttle::Throttle;
 
 use crate::edge::Connection;
 use crate::session::{CloseReason, frames};
@@ -32,6 +34,9 @@ pub(crate) fn handle(connection: &mut Connection, frame: ClientFrame) {
         return before_login(connection, &frame);
     }
     seen(connection);
+    if throttle::refuses(connection, &frame) {
+        return;
+    }
     if frame.command().is_some_and(Command::is_big_data) {
         return big_data(connection, &frame);
     }

@@ -4,7 +4,17 @@ use crate::edge::Connection;
 use crate::session::frames;
 use tim_catalogue::{Cause, Report, node, protocol, storage};
 use tim_core::conversation;
+use tim_core::rate::TooFast;
 use tim_wire::{Encoding, ErrorCode, TimAck};
+
+/// A limit of the configuration.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
+    /// Its key.
+    pub(crate) key: &'static str,
+    /// What is set.
+    pub(crate) value: u32,
+}
 
 /// Why an operation is refused.
 #[derive(Debug, Clone)]
@@ -65,6 +75,42 @@ impl Refusal {
     /// A limit is reached.
     pub(crate) fn overloaded(detail: &str) -> Self {
         Self::of(ErrorCode::Overload, &node::OVERLOADED, detail)
+    }
+
+    /// A rate of the configuration is used up.
+    pub(crate) fn too_fast(limit: &Limit, too_fast: TooFast) -> Self {
+        let detail = format!(
+            "{} is {}; again in {} ms",
+            limit.key, limit.value, too_fast.wait_ms
+        );
+        Self::of(ErrorCode::Overload, &protocol::TOO_FAST, &detail)
+    }
+
+    /// A command is switched off in this cluster.
+    pub(crate) fn switched_off(number: u8) -> Self {
+        let detail = format!("command {number} is switched off (sessions.commands_off)");
+        Self::of(ErrorCode::Interface, &protocol::SWITCHED_OFF, &detail)
+    }
+
+    /// The account has as many sessions as it may, and the login before was a moment ago.
+    pub(crate) fn too_many_devices(limit: &Limit, wait_ms: u64) -> Self {
+        let detail = format!(
+            "{} is {}, and the account logged in a moment ago; again in {wait_ms} ms",
+            limit.key, limit.value
+        );
+        Self::of(ErrorCode::OverEntry, &protocol::TOO_MANY_DEVICES, &detail)
+    }
+
+    /// The account may not log in until a time, in Unix milliseconds.
+    pub(crate) fn blocked(until_ms: i64) -> Self {
+        let detail = format!("the account is blocked until {} (Unix seconds)", until_ms / 1_000);
+        Self::of(ErrorCode::PermissionDenied, &protocol::ACCOUNT_BLOCKED, &detail)
+    }
+
+    /// A frame is larger than it may be; which command it was is not known.
+    pub(crate) fn frame_too_large(limit: usize) -> Self {
+        let detail = format!("limits.frame_bytes_max is {limit}");
+        Self::of(ErrorCode::Parameters, &protocol::FRAME_TOO_LARGE, &detail)
     }
 
     /// The node leaves; another one takes the client.

@@ -8,6 +8,7 @@
 mod accounts;
 mod append;
 mod batcher;
+mod blocks;
 mod cursors;
 mod declared;
 mod figures;

@@ -29,15 +29,16 @@ impl Databases {
         .await
     }
 
-    /// Removes tokens of a database that have expired. It makes no difference to anybody, so a failure is passed over.
-    pub(crate) async fn sweep_tokens(&self, name: &DatabaseName) {
+    /// Removes tokens and blocks of a database that have expired. It makes no difference to anybody, so a failure is
+    /// passed over.
+    pub(crate) async fn sweep_expired(&self, name: &DatabaseName) {
         if self.trouble_at(name).is_some() {
             return;
         }
         if let Ok(database) = self.store.database(name)
-            && let Err(error) = database.sweep_tokens(crate::clock::wall_ms()).await
+            && let Err(error) = database.sweep_expired(crate::clock::wall_ms()).await
         {
-            tracing::debug!(database = %name, %error, "expired tokens are swept later");
+            tracing::debug!(database = %name, %error, "expired tokens and blocks are swept later");
         }
     }
 }

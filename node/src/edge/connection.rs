@@ -5,7 +5,8 @@
 //! as many messages as allowed have no outcome yet; what the client sends meanwhile stays in its socket.
 
 use super::Outbox;
-use crate::commands;
+use crate::admission::Place;
+use crate::commands::{self, Refusal};
 use crate::mailbox::Mailbox;
 use crate::node::Node;
 use crate::session::{CloseReason, Input, Live};
@@ -13,13 +14,16 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{Sink, SinkExt, StreamExt};
+use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tim_core::time::Moment;
 use tim_wire::{ClientFrame, Encoding};
+use tokio_tungstenite::tungstenite;
 
 /// What an operation does to its connection when it is done.
 pub(crate) type Continuation = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -29,6 +33,10 @@ pub(crate) type Operation = BoxFuture<'static, Continuation>;
 
 /// How long the last frames and the closing handshake may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// How long a client that cannot be read has for reading why.
+const UNREADABLE_LINGER: Duration = Duration::from_millis(500);
+/// What an answer names when the command is not known.
+const UNKNOWN_COMMAND: i8 = 0;
 
 /// A connection, before and after login.
 pub(crate) struct Connection {
@@ -37,7 +45,8 @@ pub(crate) struct Connection {
     pub(crate) out: Outbox,
     /// Set by the login.
     pub(crate) live: Option<Box<Live>>,
-    operation: Option<Operation>,
+    /// One after the other: an outcome may begin one while another is under way.
+    operations: VecDeque<Operation>,
     /// Frames read so far; an error names the frame by it.
     pub(crate) frame_number: u64,
     opened: Moment,
@@ -45,25 +54,32 @@ pub(crate) struct Connection {
     unflushed: bool,
     close_by: Option<Moment>,
     skipping: usize,
+    /// Where the client is, as its socket says.
+    pub(crate) address: IpAddr,
+    /// Its place among those that have not logged in.
+    unauthenticated: Option<Place>,
 }
 
 enum Wake {
     Frame(Bytes),
     Inputs(Vec<Input>),
     Done(Continuation),
+    Unreadable(CloseReason),
     Gone,
 }
 
 impl Connection {
-    pub(crate) fn new(node: Arc<Node>) -> Self {
+    pub(crate) fn new(node: Arc<Node>, address: IpAddr, unauthenticated: Option<Place>) -> Self {
         Self {
+            unauthenticated,
+            address,
             // One frame of any size may come on top of what was allowed before it.
             out: Outbox::new(
                 (node.config.limits.outbound_bytes_max + node.config.limits.frame_bytes_max) as usize,
             ),
             mailbox: Arc::new(Mailbox::default()),
             live: None,
-            operation: None,
+            operations: VecDeque::new(),
             frame_number: 0,
             opened: crate::clock::now(),
             armed: None,
@@ -82,6 +98,7 @@ impl Connection {
                 Wake::Frame(frame) => self.frame(frame),
                 Wake::Inputs(inputs) => self.inputs(inputs),
                 Wake::Done(continuation) => continuation(&mut self),
+                Wake::Unreadable(reason) => self.unreadable(reason),
                 Wake::Gone => break,
             }
             if self.may_close() {
@@ -99,7 +116,12 @@ impl Connection {
 
     /// Lets later frames wait until the operation is done.
     pub(crate) fn begin(&mut self, operation: Operation) {
-        self.operation = Some(operation);
+        self.operations.push_back(operation);
+    }
+
+    /// Somebody has logged in here.
+    pub(crate) fn logged_in(&mut self) {
+        self.unauthenticated = None;
     }
 
     /// Passes over so many bytes of the messages to come.
@@ -147,13 +169,18 @@ impl Connection {
         if self.mailbox.poll_take(context, &mut inputs).is_ready() {
             return Poll::Ready(Wake::Inputs(inputs));
         }
-        if let Some(operation) = &mut self.operation {
+        if let Some(operation) = self.operations.front_mut() {
             let continuation = std::task::ready!(operation.as_mut().poll(context));
-            self.operation = None;
+            self.operations.pop_front();
+            if self.operations.is_empty() {
+                // An idle connection keeps no buffer.
+                self.operations = VecDeque::new();
+            }
             return Poll::Ready(Wake::Done(continuation));
         }
         let full = self.pending() >= self.node.config.limits.submissions_per_session_max as usize;
-        if full || self.out.closing().is_some() {
+        // Who does not read its answers gets no more of them: what it sends stays in its socket.
+        if full || self.out.is_behind() || self.out.closing().is_some() {
             return Poll::Pending;
         }
         loop {
@@ -163,7 +190,7 @@ impl Connection {
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Err(error)) => {
                     tracing::debug!(%error, "a connection broke");
-                    return Poll::Ready(Wake::Gone);
+                    return Poll::Ready(unreadable(error).map_or(Wake::Gone, Wake::Unreadable));
                 }
                 Some(Ok(Message::Close(_))) | None => return Poll::Ready(Wake::Gone),
             }
@@ -204,6 +231,16 @@ impl Connection {
         }
     }
 
+    /// What comes next cannot be found in what the client sends.
+    fn unreadable(&mut self, reason: CloseReason) {
+        if reason == CloseReason::TooLarge {
+            let limit = self.node.config.limits.frame_bytes_max as usize;
+            self.node.metrics.limit_reached("limits.frame_bytes_max");
+            Refusal::frame_too_large(limit).answer(self, UNKNOWN_COMMAND);
+        }
+        self.out.close(reason);
+    }
+
     fn inputs(&mut self, inputs: Vec<Input>) {
         let node = Arc::clone(&self.node);
         let Some(live) = &mut self.live else {
@@ -211,7 +248,7 @@ impl Connection {
                 self.out.close(CloseReason::Restart);
             }
             let waited = crate::clock::now().since_ms(self.opened);
-            if self.operation.is_none() && waited >= node.config.sessions.login_timeout_millis {
+            if self.operations.is_empty() && waited >= node.config.sessions.login_timeout_millis {
                 self.out.close(CloseReason::Unauthenticated);
             }
             return;
@@ -258,11 +295,23 @@ impl Connection {
         if let Some(live) = self.live.take() {
             tracing::debug!(tim.session.id = live.id.0, reason = ?self.out.closing(), "session closed");
             live.save(&self.node, &self.mailbox);
-            self.node.sessions.remove(live.id);
+            live.forget(&self.node);
             self.node.engine.session_closed(live.id);
             commands::session_ended(&self.node, live.account.clone(), live.sender.tid.clone());
         }
         self.mailbox.close();
+    }
+}
+
+/// Why no frame can be read any more, where the client can still be told.
+fn unreadable(error: axum::Error) -> Option<CloseReason> {
+    let error = error.into_inner();
+    match error.downcast_ref::<tungstenite::Error>()? {
+        tungstenite::Error::Capacity(_) => Some(CloseReason::TooLarge),
+        tungstenite::Error::Utf8(_) => Some(CloseReason::Malformed),
+        tungstenite::Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => None,
+        tungstenite::Error::Protocol(_) => Some(CloseReason::Malformed),
+        _ => None,
     }
 }
 
@@ -277,6 +326,10 @@ async fn close(socket: &mut WebSocket, out: &mut Outbox, reason: CloseReason) ->
         reason: axum::extract::ws::Utf8Bytes::from_static(""),
     };
     socket.send(Message::Close(Some(frame))).await?;
+    if matches!(reason, CloseReason::TooLarge | CloseReason::Malformed) {
+        // What is still unread would reset the connection, and with it what the client is told.
+        tokio::time::sleep(UNREADABLE_LINGER).await;
+    }
     while let Some(Ok(message)) = socket.next().await {
         if matches!(message, Message::Close(_)) {
             break;

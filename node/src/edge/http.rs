@@ -1,43 +1,47 @@
 //! The routes of the client port: the WebSocket on `/tim` and `/`, register and token on `/tim2`, and a page for people.
 
-use super::Connection;
+use super::{Arrival, Connection};
 use crate::node::Node;
 use crate::{accounts, pages};
-use axum::Router;
-use axum::body::Bytes;
+use axum::body::Body;
+use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use axum::{Extension, Router};
 use std::sync::Arc;
+use std::time::Duration;
 use tim_catalogue::Report;
 use tim_catalogue::node::OVERLOADED;
+use tim_catalogue::protocol::{FRAME_TOO_LARGE, REQUEST_TOO_SLOW};
 
 /// Read buffer of one WebSocket: larger ones miss the memory target, since it is allocated for every idle client.
 const READ_BUFFER_BYTES: usize = 1_024;
 /// Frames smaller than this are gathered before they are written.
 const WRITE_BUFFER_BYTES: usize = 8 * 1_024;
 
+/// How long the body of a request may take.
+const BODY_LIMIT: Duration = Duration::from_secs(10);
+
 /// The routes.
 pub(crate) fn router(node: Arc<Node>) -> Router {
-    let frame_bytes_max = node.config.limits.frame_bytes_max as usize;
     Router::new()
         .route("/tim", get(upgrade_only))
         .route("/", get(upgrade_or_page))
         .route("/tim2", any(request))
         .fallback(not_found)
-        .layer(DefaultBodyLimit::max(frame_bytes_max))
         .with_state(node)
 }
 
 async fn upgrade_only(
     State(node): State<Arc<Node>>,
+    Extension(arrival): Extension<Arrival>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     match upgrade {
-        Ok(upgrade) => websocket(node, upgrade),
+        Ok(upgrade) => websocket(node, &arrival, upgrade),
         Err(_) => (
             StatusCode::UPGRADE_REQUIRED,
             [(header::UPGRADE, "websocket")],
@@ -49,22 +53,28 @@ async fn upgrade_only(
 
 async fn upgrade_or_page(
     State(node): State<Arc<Node>>,
+    Extension(arrival): Extension<Arrival>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     match upgrade {
         // A client that forgets the path is served all the same.
-        Ok(upgrade) => websocket(node, upgrade),
+        Ok(upgrade) => websocket(node, &arrival, upgrade),
         Err(_) => pages::client(&node).into_response(),
     }
 }
 
-fn websocket(node: Arc<Node>, upgrade: WebSocketUpgrade) -> Response {
+fn websocket(node: Arc<Node>, arrival: &Arrival, upgrade: WebSocketUpgrade) -> Response {
     let Some(place) = node.admission.connection() else {
-        let full = Report::new(&OVERLOADED, "this node has as many connections as it takes");
+        node.metrics.limit_reached("limits.connections_max");
+        let full = Report::new(
+            &OVERLOADED,
+            "this node has as many connections as it takes (limits.connections_max)",
+        );
         let told = format!("{}\n", full.with_remedy("connect to another node"));
         return (StatusCode::SERVICE_UNAVAILABLE, told).into_response();
     };
     let frame_bytes_max = node.config.limits.frame_bytes_max as usize;
+    let connection = Connection::new(node, arrival.remote.ip(), arrival.take_place());
     upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
@@ -72,15 +82,35 @@ fn websocket(node: Arc<Node>, upgrade: WebSocketUpgrade) -> Response {
         .max_message_size(frame_bytes_max)
         .on_upgrade(move |socket| {
             Box::pin(async move {
-                Connection::new(node).run(socket).await;
+                connection.run(socket).await;
                 drop(place);
             })
         })
 }
 
 /// `/tim2`: one frame in the body, one ack back. Whatever cannot be answered is an empty 200, as with the reference.
-async fn request(State(node): State<Arc<Node>>, body: Bytes) -> Response {
-    let answer = Box::pin(accounts::http_request(&node, body)).await;
+async fn request(
+    State(node): State<Arc<Node>>,
+    Extension(arrival): Extension<Arrival>,
+    body: Body,
+) -> Response {
+    let frame_bytes_max = node.config.limits.frame_bytes_max as usize;
+    let read = axum::body::to_bytes(body, frame_bytes_max);
+    let body = match tokio::time::timeout(BODY_LIMIT, read).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => {
+            node.metrics.limit_reached("limits.frame_bytes_max");
+            let observed = format!("the request has more than {frame_bytes_max} bytes, or broke off");
+            let large = Report::new(&FRAME_TOO_LARGE, observed);
+            return (StatusCode::PAYLOAD_TOO_LARGE, format!("{large}\n")).into_response();
+        }
+        Err(_) => {
+            let observed = format!("the request has not arrived within {} s", BODY_LIMIT.as_secs());
+            let slow = Report::new(&REQUEST_TOO_SLOW, observed);
+            return (StatusCode::REQUEST_TIMEOUT, format!("{slow}\n")).into_response();
+        }
+    };
+    let answer = Box::pin(accounts::http_request(&node, body, arrival.remote.ip())).await;
     ([(header::CONTENT_TYPE, "application/octet-stream")], answer).into_response()
 }
 

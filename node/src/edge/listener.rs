@@ -2,14 +2,17 @@
 //!
 //! Whoever speaks plain HTTP to a TLS port is told so in HTTP, instead of meeting a closed socket.
 
+use crate::admission::Place;
+use crate::node::Node;
 use crate::supervisor::Stop;
 use anyhow::Context as _;
 use axum::Router;
-use axum::extract::ConnectInfo;
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +20,6 @@ use tim_catalogue::{Report, node as causes};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use tower::Service;
 
 /// How long the headers of a request and a TLS handshake may take.
 const HEADER_LIMIT: Duration = Duration::from_secs(10);
@@ -64,13 +66,49 @@ pub(crate) fn bind_error(purpose: &str, address: SocketAddr, error: &std::io::Er
     )
 }
 
+/// What stands between a socket and the routes.
+#[derive(Clone, Default)]
+pub(crate) struct Door {
+    /// TLS, where the configuration says so.
+    pub(crate) tls: Option<Arc<dyn TlsSource>>,
+    /// The node whose limit of connections without a login holds here; none on the admin port.
+    pub(crate) limited_by: Option<Arc<Node>>,
+}
+
+impl Door {
+    /// A place for a socket, or nothing where there is no limit; an error when the limit is reached.
+    fn place(&self) -> Result<Option<Place>, Full> {
+        let Some(node) = &self.limited_by else {
+            return Ok(None);
+        };
+        let place = node.admission.unauthenticated().map(Some);
+        place.ok_or_else(|| {
+            node.metrics.limit_reached("limits.unauthenticated_max");
+            Full
+        })
+    }
+}
+
+/// Who has come in by a socket, for the routes.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrival {
+    /// Where from, as the socket says.
+    pub(crate) remote: SocketAddr,
+    place: Arc<Mutex<Option<Place>>>,
+}
+
+impl Arrival {
+    /// The place that the socket has, for a connection that outlives HTTP; without that it goes with the socket.
+    pub(crate) fn take_place(&self) -> Option<Place> {
+        self.place.lock().take()
+    }
+}
+
+/// There are as many connections without a login as the node takes.
+struct Full;
+
 /// Accepts and serves until the process stops.
-pub(crate) async fn serve(
-    bound: BoundListener,
-    router: Router,
-    tls: Option<Arc<dyn TlsSource>>,
-    mut stop: Stop,
-) {
+pub(crate) async fn serve(bound: BoundListener, router: Router, door: Door, mut stop: Stop) {
     loop {
         let accepted = tokio::select! {
             () = stop.stopped() => return,
@@ -78,9 +116,18 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((socket, remote)) => {
+                let Ok(place) = door.place() else {
+                    turn_away(&socket, &door);
+                    continue;
+                };
                 // Small frames are answered at once; without it each waits for the client's delayed acknowledgement.
                 let _ = socket.set_nodelay(true);
-                tokio::spawn(connection(socket, remote, router.clone(), tls.clone()));
+                let (router, tls) = (router.clone(), door.tls.clone());
+                let arrival = Arrival {
+                    remote,
+                    place: Arc::new(Mutex::new(place)),
+                };
+                tokio::spawn(connection(socket, arrival, router, tls));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -96,9 +143,30 @@ pub(crate) trait TlsSource: Send + Sync + 'static {
     fn server_config(&self) -> Arc<rustls::ServerConfig>;
 }
 
-async fn connection(socket: TcpStream, remote: SocketAddr, router: Router, tls: Option<Arc<dyn TlsSource>>) {
+/// Says in one write that there is no room; nobody waits for a stranger.
+fn turn_away(socket: &TcpStream, door: &Door) {
+    if door.tls.is_some() {
+        return;
+    }
+    let full = Report::new(
+        &causes::OVERLOADED,
+        "this node has as many connections without a login as it takes (limits.unauthenticated_max)",
+    );
+    let body = format!(
+        "{}\n",
+        full.with_remedy("connect again in a moment, or to another node")
+    );
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    // Whoever asked may be gone.
+    let _ = socket.try_write(answer.as_bytes());
+}
+
+async fn connection(socket: TcpStream, arrival: Arrival, router: Router, tls: Option<Arc<dyn TlsSource>>) {
     let Some(tls) = tls else {
-        return http(socket, remote, router).await;
+        return http(socket, arrival, router).await;
     };
     let handshake = Box::pin(async move {
         let mut first = [0_u8];
@@ -112,7 +180,7 @@ async fn connection(socket: TcpStream, remote: SocketAddr, router: Router, tls: 
         }
     });
     if let Ok(Some(stream)) = tokio::time::timeout(HEADER_LIMIT, handshake).await {
-        http(stream, remote, router).await;
+        http(stream, arrival, router).await;
     }
 }
 
@@ -127,14 +195,14 @@ async fn plain_http_on_tls(mut socket: TcpStream) {
     let _ = socket.shutdown().await;
 }
 
-async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: S,
-    remote: SocketAddr,
-    router: Router,
-) {
+async fn http<S>(stream: S, arrival: Arrival, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let routes = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(remote));
-        router.clone().call(request)
+        request.extensions_mut().insert(arrival.clone());
+        routes.call(request)
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

@@ -48,7 +48,10 @@ impl Machines {
     pub(super) fn new(engine: Engine, parts: Parts) -> Self {
         let now = crate::clock::now();
         let (view, map, name) = (parts.view.clone(), parts.map.clone(), parts.name.clone());
-        let presence = presence::Config::default();
+        let presence = presence::Config {
+            devices: Some(parts.devices),
+            ..presence::Config::default()
+        };
         Self {
             lanes: Submitter::new(super::submit::config(&parts.limits), view.clone(), map.clone()),
             home: Home::new(

@@ -27,7 +27,7 @@ use tim_core::conversation::Submission;
 use tim_core::home::RequestId;
 use tim_core::id::{AccountId, Generation, NodeName, SessionId};
 use tim_core::map::PartitionMap;
-use tim_core::presence::{Lookup, OwnerEvent, RegistrarEvent, Registration};
+use tim_core::presence::{DeviceLimits, Lookup, OwnerEvent, RegistrarEvent, Registration};
 use tim_core::time::Moment;
 use tim_core::view::View;
 use tim_core::{conversation, delivery as core_delivery, home as core_home, submit as core_submit};
@@ -130,6 +130,7 @@ pub(crate) struct Parts {
     pub(crate) peers: Arc<Peers>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: tim_config::Limits,
+    pub(crate) devices: DeviceLimits,
     pub(crate) need_map: Arc<tokio::sync::Notify>,
 }
 

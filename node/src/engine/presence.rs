@@ -51,6 +51,15 @@ impl Machines {
             OwnerEffect::SendSnapshot { to, snapshots } => {
                 self.parts.peers.send(&to, ToPeer::SendSnapshot { snapshots });
             }
+            OwnerEffect::Yield { to, sessions } if self.is_me(&to) => {
+                for session in sessions {
+                    // It may have ended meanwhile.
+                    let _ = self.parts.sessions.post(session, SessionInput::LogOut);
+                }
+            }
+            OwnerEffect::Yield { to, sessions } => {
+                self.parts.peers.send(&to, ToPeer::EndSessions { sessions });
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use tim_core::id::NodeName;
 use tim_core::presence::RegistrarEvent;
 use tim_core::{delivery, submit};
 use tim_peer::presence;
+use tim_proto::peer::v1 as peer;
 use tokio::sync::mpsc;
 
 /// Deliveries that go in one call.
@@ -47,7 +48,7 @@ pub(super) async fn carry_deliveries(way: Way, mut queue: mpsc::Receiver<ToPeer>
             waiting.clear();
             continue;
         };
-        let (mut delivered, mut relayed) = (Vec::new(), Vec::new());
+        let (mut delivered, mut relayed, mut sessions) = (Vec::new(), Vec::new(), Vec::new());
         for message in waiting.drain(..) {
             match message {
                 ToPeer::Deliver { pushes, traces } => delivered.push((pushes, traces)),
@@ -55,6 +56,9 @@ pub(super) async fn carry_deliveries(way: Way, mut queue: mpsc::Receiver<ToPeer>
                     session,
                     relayed: message,
                 } => relayed.push((session, message)),
+                ToPeer::EndSessions { sessions: ended } => {
+                    sessions.extend(ended.into_iter().map(|session| session.0));
+                }
                 _ => {}
             }
         }
@@ -67,6 +71,13 @@ pub(super) async fn carry_deliveries(way: Way, mut queue: mpsc::Receiver<ToPeer>
             && let Err(status) = link.delivery().relay(convert::relay_request(relayed)).await
         {
             tracing::debug!(peer = %way.to, %status, "relayed messages did not arrive");
+        }
+        let ended = peer::EndSessionsRequest { sessions };
+        if !ended.sessions.is_empty()
+            && let Err(status) = link.delivery().end_sessions(ended).await
+        {
+            // The account's next registration repeats it.
+            tracing::debug!(peer = %way.to, %status, "sessions were not told to end");
         }
     }
 }

@@ -23,6 +23,7 @@ use tim_core::id::{AccountId, NodeName, SessionId, ShardId, Tenure, ViewHash};
 use tim_core::presence::{Lookup, Registration, Replication, Snapshot};
 use tim_core::submit::{Answer, LaneId, LaneStamp, OpenRefusal};
 use tim_peer::presence;
+use tim_proto::peer::v1 as peer;
 use tim_telemetry::TraceContext;
 use tokio::sync::mpsc;
 
@@ -91,6 +92,9 @@ pub(crate) enum ToPeer {
     },
     SendSnapshot {
         snapshots: Vec<Snapshot>,
+    },
+    EndSessions {
+        sessions: Vec<SessionId>,
     },
 }
 
@@ -190,6 +194,39 @@ impl Peers {
         Some(presence::lookups(reply.into_inner()))
     }
 
+    /// Which of another node's sessions have ended; nothing when it does not answer.
+    pub(crate) async fn gone_sessions(
+        &self,
+        to: &NodeName,
+        sessions: &[SessionId],
+    ) -> Option<Vec<SessionId>> {
+        let link = self.links.link(to).await.ok()?;
+        let request = peer::AskSessionsRequest {
+            sessions: sessions.iter().map(|session| session.0).collect(),
+        };
+        let reply = link.delivery().ask_sessions(request).await.ok()?;
+        Some(presence::sessions(reply.into_inner().gone_sessions))
+    }
+
+    /// Tells another node, as owner of a shard, that sessions have ended.
+    pub(crate) async fn forget_sessions(&self, to: &NodeName, registrations: &[Registration]) {
+        if let Ok(link) = self.links.link(to).await {
+            let request = presence::unregister_request(registrations);
+            drop(link.presence().unregister(request).await);
+        }
+    }
+
+    /// Has another node end the sessions of an account that is blocked; how many, or nothing when it does not answer.
+    pub(crate) async fn end_account(&self, to: &NodeName, account: &AccountId, until_ms: i64) -> Option<u32> {
+        let link = self.links.link(to).await.ok()?;
+        let request = peer::EndAccountRequest {
+            account: account.as_str().to_owned(),
+            until_ms,
+        };
+        let reply = link.delivery().end_account(request).await.ok()?;
+        Some(reply.into_inner().sessions)
+    }
+
     fn opened_stream(&self, from: &NodeName) -> mpsc::Receiver<ToPeer> {
         let (answers, queue) = mpsc::channel(QUEUE_MAX);
         self.answers.lock().insert(from.clone(), answers);
@@ -201,7 +238,7 @@ impl Courier {
     fn queue_of(&self, message: &ToPeer) -> &mpsc::Sender<ToPeer> {
         match message {
             ToPeer::Open { .. } | ToPeer::Submit { .. } => &self.lanes,
-            ToPeer::Deliver { .. } | ToPeer::Relay { .. } => &self.deliveries,
+            ToPeer::Deliver { .. } | ToPeer::Relay { .. } | ToPeer::EndSessions { .. } => &self.deliveries,
             _ => &self.presence,
         }
     }

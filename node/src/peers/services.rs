@@ -1,13 +1,15 @@
 //! What peers call on this node. Who calls is known from the connection: certificate and proof were checked before.
 
 use super::{Peers, convert};
+use crate::accounts::blocks;
 use crate::engine::{Engine, Input, OwnerAnswer, hand_over};
+use crate::node::Node;
 use crate::session::{Input as SessionInput, SessionTable};
 use futures::Stream;
 use std::pin::Pin;
 use std::sync::Arc;
 use tim_cluster::links::{MESSAGE_BYTES_MAX, PeerConnection};
-use tim_core::id::{NodeName, SessionId};
+use tim_core::id::{AccountId, NodeName, SessionId};
 use tim_core::presence::OwnerEvent;
 use tim_peer::presence;
 use tim_proto::peer::v1 as peer;
@@ -25,6 +27,7 @@ pub(crate) struct Services {
     pub(crate) engine: Engine,
     pub(crate) peers: Arc<Peers>,
     pub(crate) sessions: Arc<SessionTable>,
+    pub(crate) node: Arc<Node>,
 }
 
 /// The services of the message path.
@@ -216,14 +219,37 @@ impl Delivery for Services {
         Ok(Response::new(peer::RelayReply { gone_sessions }))
     }
 
-    async fn close_session(
+    async fn end_sessions(
         &self,
-        request: Request<peer::CloseSessionRequest>,
-    ) -> Result<Response<peer::CloseSessionReply>, Status> {
+        request: Request<peer::EndSessionsRequest>,
+    ) -> Result<Response<peer::EndSessionsReply>, Status> {
         caller(&request)?;
-        let session = SessionId(request.into_inner().session);
-        let close = SessionInput::Close(crate::session::CloseReason::Restart);
-        let found = self.sessions.post(session, close).is_ok();
-        Ok(Response::new(peer::CloseSessionReply { found }))
+        for session in presence::sessions(request.into_inner().sessions) {
+            // It may have ended meanwhile.
+            let _ = self.sessions.post(session, SessionInput::LogOut);
+        }
+        Ok(Response::new(peer::EndSessionsReply {}))
+    }
+
+    async fn ask_sessions(
+        &self,
+        request: Request<peer::AskSessionsRequest>,
+    ) -> Result<Response<peer::AskSessionsReply>, Status> {
+        caller(&request)?;
+        let mut gone_sessions = request.into_inner().sessions;
+        gone_sessions.retain(|session| !self.sessions.contains(SessionId(*session)));
+        Ok(Response::new(peer::AskSessionsReply { gone_sessions }))
+    }
+
+    async fn end_account(
+        &self,
+        request: Request<peer::EndAccountRequest>,
+    ) -> Result<Response<peer::EndAccountReply>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let account = AccountId::new(&request.account).map_err(|_| malformed())?;
+        let ended = blocks::end_here(&self.node, &account, request.until_ms);
+        let sessions = u32::try_from(ended).unwrap_or(u32::MAX);
+        Ok(Response::new(peer::EndAccountReply { sessions }))
     }
 }

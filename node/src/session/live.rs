@@ -1,6 +1,6 @@
 //! The part of a connection that exists only after login.
 
-use super::{CloseReason, Input, PendingQueue, Routes, Traces, frames};
+use super::{CloseReason, Input, PendingQueue, Routes, SharedMeter, Traces, frames};
 use crate::edge::Outbox;
 use crate::mailbox::Mailbox;
 use crate::node::Node;
@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 use tim_core::conversation::Entry;
 use tim_core::id::{AccountId, ConversationId, DeviceClass, MessageKey, SessionId};
+use tim_core::rate::Meter;
 use tim_core::session::{Effect, Event, Session};
 use tim_core::time::Moment;
 use tim_telemetry::{Kind, Span, TraceContext, attribute, names};
-use tim_wire::{Encoding, Tid};
+use tim_wire::{Command, Encoding, Tid, TimAck};
 use tokio::sync::oneshot;
 
 /// Who sends, as receivers are told.
@@ -42,6 +43,10 @@ pub(crate) struct Live {
     pub(crate) pending: PendingQueue,
     pub(crate) last_ping: Moment,
     pub(crate) routes: Routes,
+    /// Of this session's requests.
+    pub(crate) meter: Meter,
+    /// Of the requests of all its account's sessions on this node.
+    pub(crate) account_meter: SharedMeter,
     core: Session,
     in_flight: VecDeque<InFlight>,
     traces: Vec<(MessageKey, TraceContext, SystemTime)>,
@@ -61,16 +66,18 @@ impl Live {
         Self {
             id,
             core: Session::new(node.session_config, account.clone(), now),
-            account,
             class,
             sender,
             encoding,
             pending: PendingQueue::default(),
             last_ping: now,
             routes: Routes::default(),
+            meter: Meter::default(),
+            account_meter: node.local_accounts.join(&account, id),
             in_flight: VecDeque::new(),
             traces: Vec::new(),
             settled: None,
+            account,
         }
     }
 
@@ -108,6 +115,11 @@ impl Live {
             Input::Settle(settled) => {
                 self.settled = Some(settled);
                 self.handle(node, mailbox, Event::StopDelivery, out);
+            }
+            Input::LogOut => {
+                node.metrics.sessions_ended.add(1, &[]);
+                out.push(frames::ack(&TimAck::success(Command::Logout), self.encoding));
+                out.close(CloseReason::LoggedOut);
             }
             Input::Close(reason) => out.close(reason),
             Input::Outcome { .. } => {}
@@ -255,6 +267,12 @@ impl Live {
             since: Instant::now(),
             span,
         });
+    }
+
+    /// Takes the session out of the tables of this node.
+    pub(crate) fn forget(&self, node: &Node) {
+        node.sessions.remove(self.id);
+        node.local_accounts.leave(&self.account, self.id);
     }
 
     /// The session ends: what the client has confirmed is kept, so that it is not given that again.

@@ -6,12 +6,14 @@
 mod envelope;
 pub(crate) mod frames;
 mod live;
+mod local_accounts;
 mod pending;
 mod routes;
 mod table;
 
 pub(crate) use envelope::Envelope;
 pub(crate) use live::{Live, Sender};
+pub(crate) use local_accounts::{LocalAccounts, SharedMeter};
 pub(crate) use pending::{Pending, PendingQueue};
 pub(crate) use routes::{Route, Routes};
 pub(crate) use table::SessionTable;
@@ -48,6 +50,8 @@ pub(crate) enum Input {
     Relayed(Arc<Relayed>),
     /// Deliver nothing new, and tell when nothing is outstanding.
     Settle(oneshot::Sender<()>),
+    /// End the session and tell the client to stay away: a newer login has taken its place, or the account is blocked.
+    LogOut,
     /// Close the connection.
     Close(CloseReason),
 }
@@ -79,6 +83,12 @@ pub(crate) enum CloseReason {
     TooSlow,
     /// The node leaves.
     Restart,
+    /// The session was ended by a newer login or a block.
+    LoggedOut,
+    /// A frame is larger than it may be.
+    TooLarge,
+    /// What the client sends is not WebSocket.
+    Malformed,
 }
 
 impl CloseReason {
@@ -89,6 +99,9 @@ impl CloseReason {
             Self::Silent => 1001,
             Self::TooSlow => 1013,
             Self::Restart => 1012,
+            Self::LoggedOut => 1008,
+            Self::TooLarge => 1009,
+            Self::Malformed => 1002,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The parts of a node, put together.
 
-use crate::accounts::Accounts;
+use crate::accounts::blocks;
+use crate::accounts::{Accounts, device_limits};
 use crate::admission::Admission;
 use crate::board::{Board, Effect, Place};
-use crate::commands::Absences;
+use crate::commands::{Absences, Throttle};
 use crate::databases::{self, Databases};
 use crate::drain;
 use crate::edge::TlsSource;
@@ -13,7 +14,7 @@ use crate::metrics::Metrics;
 use crate::node::{Addresses, Node};
 use crate::peers::{Peers, Services};
 use crate::repartition::{self, Driver};
-use crate::session::SessionTable;
+use crate::session::{LocalAccounts, SessionTable};
 use crate::supervisor::Supervisor;
 use crate::{gauges, node_control, peers, watchers};
 use anyhow::Context;
@@ -31,7 +32,7 @@ use tim_cluster::keyring::KeyRing;
 use tim_cluster::links::{Handshaker, Links, PeerServer};
 use tim_cluster::membership::{self, Gossip, MemberState, SystemResolver};
 use tim_cluster::tls::{PeerIdentity, Trust, TrustFiles, TrustReloader, watch_files};
-use tim_config::NodeConfig;
+use tim_config::{AccountIds, NodeConfig};
 use tim_core::id::{DatabaseName, Epoch, NodeName, Slot};
 use tim_core::map::{HomePlacement, PartitionMap, Range};
 use tim_core::session;
@@ -120,9 +121,11 @@ pub(super) async fn build(
         board,
         metrics: Arc::new(Metrics::new()),
         wheel: Arc::default(),
-        admission: Admission::new(config.limits.connections_max as usize),
+        admission: Admission::new(&config.limits),
+        throttle: Throttle::new(&config),
+        local_accounts: LocalAccounts::default(),
         sessions: Arc::new(SessionTable::default()),
-        accounts: Accounts::new(&config.accounts.passwords)?,
+        accounts: Accounts::new(&config)?,
         absences: Absences::default(),
         view: ArcSwap::from_pointee(View::new(Vec::new())),
         repartition: repartition::Figures::default(),
@@ -192,6 +195,7 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
         peers: Arc::clone(&node.peers),
         metrics: Arc::clone(&node.metrics),
         limits: node.config.limits.clone(),
+        devices: device_limits(&node.config.sessions),
         need_map: Arc::clone(&node.databases.need_map),
     };
     supervisor.run("engine", engine::run(node.engine.clone(), parts, running.inputs));
@@ -205,6 +209,7 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
     supervisor.run("control", watchers::control(Arc::clone(node)));
     supervisor.run("environment", watchers::environment(Arc::clone(node)));
     supervisor.run("tokens", watchers::sweep(Arc::clone(node)));
+    supervisor.run("blocks", blocks::follow(Arc::clone(node)));
     let driver = Driver {
         control: node.control.clone(),
         databases: Arc::clone(&node.databases),
@@ -223,6 +228,7 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
         engine: node.engine.clone(),
         peers: Arc::clone(&node.peers),
         sessions: Arc::clone(&node.sessions),
+        node: Arc::clone(node),
     })
     .add_service(node_control::service(Arc::clone(node)))
     .add_service(node.control.service());
@@ -412,12 +418,16 @@ fn guessed_map(config: &NodeConfig) -> anyhow::Result<PartitionMap> {
 
 fn id_scheme(config: &NodeConfig) -> IdScheme {
     let accounts = &config.accounts;
-    let scheme = if accounts.mask_seed.is_empty() {
-        IdScheme::default()
-    } else {
-        IdScheme::with_mask_seed(&accounts.mask_seed)
+    let scheme = match (accounts.seed, accounts.mask_seed.as_str()) {
+        (0, "") => IdScheme::default(),
+        (0, text) => IdScheme::with_mask_seed(text),
+        (seed, _) => IdScheme::with_seed(seed),
     };
-    scheme.with_salt(accounts.salt.as_bytes())
+    let scheme = scheme.with_salt(accounts.salt.as_bytes());
+    match accounts.ids {
+        AccountIds::Derived => scheme,
+        AccountIds::Names => scheme.with_names_as_ids(),
+    }
 }
 
 fn server_mark(name: &NodeName) -> i32 {

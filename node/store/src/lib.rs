@@ -15,6 +15,7 @@
 pub mod account;
 mod admit;
 pub mod append;
+pub mod block;
 pub mod connection;
 pub mod cursor;
 pub mod dsn;
@@ -38,6 +39,7 @@ mod transaction;
 pub use account::{Account, Created};
 pub use admit::Admitted;
 pub use append::batch_result;
+pub use block::{Block, BlockCursor, BlockQuery};
 pub use cursor::{Advanced, CursorAdvance};
 pub use dsn::{Dsn, Engine};
 pub use entry::MAX_BODY_BYTES;

@@ -203,6 +203,21 @@ pub(crate) static MESSAGE: Table = Table {
     ],
 };
 
+/// Blocked accounts: until when each may not log in. A time that is over is no block; such rows go some time.
+pub(crate) static ACCOUNT_BLOCK: Table = Table {
+    name: "tim_account_block",
+    code: 20,
+    columns: &[
+        column("slot", Kind::Int),
+        column("account", Kind::Key),
+        column("until_ms", Kind::Big),
+        column("sealed", Kind::Sealed),
+        column("version", Kind::Big),
+    ],
+    key_columns: 2,
+    unique: &[],
+};
+
 /// The change table: what was written in a part of a range that is being copied. A set of keys, not a log.
 pub(crate) static CHANGE: Table = Table {
     name: "tim_change",
@@ -218,13 +233,14 @@ pub(crate) static CHANGE: Table = Table {
 };
 
 /// Every table that moves with its slots, in the order in which a repartition copies them.
-pub(crate) static MOVING: [&Table; 6] = [
+pub(crate) static MOVING: [&Table; 7] = [
     &ACCOUNT,
     &TOKEN,
     &ACCOUNT_CONVERSATION,
     &CONVERSATION,
     &MEMBER,
     &MESSAGE,
+    &ACCOUNT_BLOCK,
 ];
 
 /// The only lane as long as there is one data centre.

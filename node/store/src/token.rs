@@ -7,7 +7,7 @@ use tim_core::placement;
 
 use crate::error::StoreError;
 use crate::fence::{Access, FenceState};
-use crate::schema::TOKEN;
+use crate::schema::{ACCOUNT_BLOCK, TOKEN};
 use crate::seal::Place;
 use crate::statement::Cell;
 use crate::store::Database;
@@ -114,14 +114,14 @@ impl Database {
         }
     }
 
-    /// Removes tokens that have expired, wherever no repartition is under way; how many.
+    /// Removes tokens and blocks that have expired, wherever no repartition is under way; how many.
     ///
-    /// Whether a token is there makes no difference once it has expired, so no node needs to do this at a certain
+    /// Whether one is there makes no difference once it has expired, so no node needs to do this at a certain
     /// time. A range that is being copied keeps its rows: both sides are compared.
     ///
     /// # Errors
     /// Any of the database.
-    pub async fn sweep_tokens(&self, now_ms: i64) -> Result<u64, StoreError> {
+    pub async fn sweep_expired(&self, now_ms: i64) -> Result<u64, StoreError> {
         self.transact(Access::Write, &move |mut transaction| {
             Box::pin(async move {
                 let starts: Vec<_> = transaction
@@ -140,11 +140,16 @@ impl Database {
                     .collect();
                 let mut swept = 0;
                 for (from, to) in quiet {
-                    let text = "DELETE FROM tim_token WHERE slot >= ? AND slot < ? AND expires_ms <= ?";
-                    let values = vec![(from.0 as i32).into(), (to.0 as i32).into(), now_ms.into()];
-                    swept += transaction
-                        .run(summary("DELETE", TOKEN.name), text, values)
-                        .await?;
+                    for (table, expiry) in [(&TOKEN, "expires_ms"), (&ACCOUNT_BLOCK, "until_ms")] {
+                        let text = format!(
+                            "DELETE FROM {} WHERE slot >= ? AND slot < ? AND {expiry} <= ?",
+                            table.name
+                        );
+                        let values = vec![(from.0 as i32).into(), (to.0 as i32).into(), now_ms.into()];
+                        swept += transaction
+                            .run(summary("DELETE", table.name), &text, values)
+                            .await?;
+                    }
                 }
                 Ok((transaction, swept))
             })

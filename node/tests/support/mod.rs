@@ -16,11 +16,14 @@ pub mod http;
 pub mod load;
 pub mod operator;
 pub mod raw;
+pub mod socket;
 
 use authority::Authority;
+use std::collections::BTreeSet;
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -51,12 +54,13 @@ pub struct Cluster {
     pub telemetry: String,
 }
 
-/// A port that nobody listens on, for TCP and UDP.
+/// A port that nobody listens on, for TCP and UDP, and that was given to nobody in this process before.
 fn free_port() -> u16 {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     loop {
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = tcp.local_addr().unwrap().port();
-        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
+        if UdpSocket::bind(("127.0.0.1", port)).is_ok() && GIVEN.lock().unwrap().insert(port) {
             return port;
         }
     }
@@ -113,6 +117,14 @@ impl Cluster {
     /// As [`Cluster::prepare`], and all nodes run and serve.
     pub async fn start(count: usize, databases: &[&str]) -> Self {
         let mut cluster = Self::prepare(count, databases);
+        cluster.run_all().await;
+        cluster
+    }
+
+    /// As [`Cluster::start`], and accounts may have ten devices of each class; by default they have one.
+    pub async fn start_for_many_devices(count: usize, databases: &[&str]) -> Self {
+        let mut cluster = Self::prepare(count, databases);
+        cluster.extra = "[sessions]\nper_account_max = 10\nper_device_class_max = 10\n".to_owned();
         cluster.run_all().await;
         cluster
     }

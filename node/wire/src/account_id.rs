@@ -10,6 +10,9 @@ pub const DEFAULT_SALT: &[u8] = b"#@*=+-<>?:|$&()%$#{]aQkLIPM79643028U'TRKF_}";
 /// The longest text that can be an id of anything, in bytes.
 pub const NODE_LENGTH_MAX: usize = 64;
 
+/// Bytes that end an id in frames of big data (section 15).
+const BIG_DATA_SEPARATORS: [u8; 2] = [b'|', 0x83];
+
 const DEFAULT_MASK_SEED: [u8; 8] = [0x10, 0, 0, 0, 0, 0, 0, 0];
 
 const CRC_64: Crc<u64> = Crc::<u64>::new(&CRC_64_XZ);
@@ -21,6 +24,8 @@ const CRC_8: Crc<u8> = Crc::<u8>::new(&CRC_8_SMBUS);
 pub struct IdScheme {
     salt: Vec<u8>,
     check_seed: [u8; 8],
+    /// Accounts have ids from elsewhere: their names.
+    free_form: bool,
 }
 
 impl Default for IdScheme {
@@ -34,6 +39,7 @@ impl IdScheme {
         Self {
             salt: salt.to_vec(),
             check_seed: mix(mask_seed, mask_seed),
+            free_form: false,
         }
     }
 
@@ -58,9 +64,22 @@ impl IdScheme {
         }
     }
 
-    /// The id of an account: always the same for a name in a domain.
+    /// The same, but accounts are called by their names.
+    #[must_use]
+    pub fn with_names_as_ids(self) -> Self {
+        Self {
+            free_form: true,
+            ..self
+        }
+    }
+
+    /// The id of an account: always the same for a name in a domain. A name that is the id itself may be none that
+    /// [`IdScheme::is_valid`] takes.
     #[must_use]
     pub fn account_id(&self, name: &str, domain: &str) -> String {
+        if self.free_form {
+            return name.to_owned();
+        }
         self.id_of(name.as_bytes(), domain)
     }
 
@@ -87,6 +106,10 @@ impl IdScheme {
     /// Whether a text is a well-formed id of this scheme. Says nothing about whether it exists.
     #[must_use]
     pub fn is_valid(&self, id: &str) -> bool {
+        if self.free_form {
+            let separates = |byte: u8| BIG_DATA_SEPARATORS.contains(&byte);
+            return (1..=NODE_LENGTH_MAX).contains(&id.len()) && !id.bytes().any(separates);
+        }
         id.len() <= NODE_LENGTH_MAX && base58::decode(id).is_some_and(|number| self.checked(number) == number)
     }
 

@@ -35,11 +35,23 @@ impl Delivery for Sessions {
     async fn relay(&self, _: Request<peer::RelayRequest>) -> Result<Response<peer::RelayReply>, Status> {
         Ok(Response::new(peer::RelayReply::default()))
     }
-    async fn close_session(
+    async fn end_sessions(
         &self,
-        _: Request<peer::CloseSessionRequest>,
-    ) -> Result<Response<peer::CloseSessionReply>, Status> {
-        Ok(Response::new(peer::CloseSessionReply::default()))
+        _: Request<peer::EndSessionsRequest>,
+    ) -> Result<Response<peer::EndSessionsReply>, Status> {
+        Ok(Response::new(peer::EndSessionsReply::default()))
+    }
+    async fn ask_sessions(
+        &self,
+        _: Request<peer::AskSessionsRequest>,
+    ) -> Result<Response<peer::AskSessionsReply>, Status> {
+        Ok(Response::new(peer::AskSessionsReply::default()))
+    }
+    async fn end_account(
+        &self,
+        _: Request<peer::EndAccountRequest>,
+    ) -> Result<Response<peer::EndAccountReply>, Status> {
+        Ok(Response::new(peer::EndAccountReply::default()))
     }
 }
 

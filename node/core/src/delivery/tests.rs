@@ -37,6 +37,7 @@ fn session(number: u64, at: &str) -> SessionEntry {
         node: node(at),
         class: DeviceClass(1),
         generation: Generation(1),
+        logged_in_ms: 1,
     }
 }
 

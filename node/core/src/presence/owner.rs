@@ -122,8 +122,7 @@ impl Owner {
         let Some(shard) = self.shards.get(&placement::shard(account)) else {
             return Lookup::Unknown { seen: Vec::new() };
         };
-        let mut entries = shard.get(account, now, self.config.expiry_ms());
-        entries.retain(|entry| self.view.contains(&entry.node));
+        let entries = self.live(now, account);
         if !self.is_primary(account) || !shard.is_certain(placement::writer(account)) {
             Lookup::Unknown { seen: entries }
         } else if entries.is_empty() {
@@ -131,6 +130,15 @@ impl Owner {
         } else {
             Lookup::Found(entries)
         }
+    }
+
+    /// The account's sessions that live on nodes of the view.
+    fn live(&self, now: Moment, account: &AccountId) -> Vec<SessionEntry> {
+        let shard = self.shards.get(&placement::shard(account));
+        let mut entries =
+            shard.map_or_else(Vec::new, |shard| shard.get(account, now, self.config.expiry_ms()));
+        entries.retain(|entry| self.view.contains(&entry.node));
+        entries
     }
 
     /// Sessions held, expired ones included.

@@ -17,6 +17,7 @@ fn registration(account: &AccountId, session: u64, at: &str, generation: u64) ->
         node: node(at),
         class: DeviceClass(1),
         generation: Generation(generation),
+        logged_in_ms: session,
     };
     Registration {
         account: account.clone(),
@@ -366,4 +367,64 @@ fn long_lists_are_said_in_parts() {
         })
         .collect();
     assert_eq!(wholes, [false, false, true]);
+}
+
+fn yielding(effects: &[OwnerEffect]) -> Vec<(NodeName, Vec<SessionId>)> {
+    let told = effects.iter().filter_map(|effect| match effect {
+        OwnerEffect::Yield { to, sessions } => Some((to.clone(), sessions.clone())),
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn the_primary_tells_the_oldest_session_to_yield_wherever_it_is() {
+    let view = view(&["n0", "n1"]);
+    let account = account_of("n0", &view);
+    let config = Config {
+        devices: Some(DeviceLimits {
+            per_account: 1,
+            per_class: 1,
+            login_interval_ms: 10_000,
+        }),
+        ..Config::default()
+    };
+    let mut primary = Owner::new(config, node("n0"), view.clone(), Moment(0));
+    // Sessions of these tests have logged in at the moment that is their number.
+    assert_eq!(
+        yielding(&register(&mut primary, 0, registration(&account, 7, "n1", 1))),
+        []
+    );
+    let told = yielding(&register(&mut primary, 0, registration(&account, 8, "n0", 1)));
+    assert_eq!(told, [(node("n1"), vec![SessionId(7)])]);
+    // Of two that did not know of each other the older one goes, also when it is registered last.
+    let told = yielding(&register(&mut primary, 0, registration(&account, 6, "n1", 1)));
+    assert_eq!(told, [(node("n1"), vec![SessionId(7), SessionId(6)])]);
+    run(
+        &mut primary,
+        0,
+        OwnerEvent::Unregister {
+            registrations: vec![
+                registration(&account, 6, "n1", 1),
+                registration(&account, 7, "n1", 1),
+            ],
+        },
+    );
+    assert_eq!(
+        yielding(&register(&mut primary, 0, registration(&account, 8, "n0", 2))),
+        []
+    );
+}
+
+#[test]
+fn a_session_on_a_dead_node_takes_nobodys_place() {
+    let both = view(&["n0", "n1"]);
+    let account = account_of("n0", &both);
+    let mut primary = complete("n0", &both);
+    register(&mut primary, 0, registration(&account, 7, "n1", 1));
+    run(&mut primary, 0, OwnerEvent::ViewChanged(view(&["n0"])));
+    let (Lookup::Unknown { seen: known } | Lookup::Found(known)) = primary.lookup(Moment(0), &account) else {
+        return;
+    };
+    assert_eq!(known, []);
 }

@@ -27,6 +27,8 @@ impl World {
                 OwnerEffect::Replicate { to, changes } => (to, PeerMessage::Replicate { changes }),
                 OwnerEffect::AskSnapshot { to, shards } => (to, PeerMessage::AskSnapshot { shards }),
                 OwnerEffect::SendSnapshot { to, snapshots } => (to, PeerMessage::SendSnapshot { snapshots }),
+                // The simulation sets no limit of devices.
+                OwnerEffect::Yield { .. } => continue,
             };
             let to = self.node_index(&to);
             self.send(node, to, message);

@@ -103,6 +103,7 @@ impl World {
             node: self.names[node].clone(),
             class: DeviceClass(member.class),
             generation: Generation(1),
+            logged_in_ms: self.now,
         };
         let registration = Registration { account, entry };
         self.registrar_event(node, RegistrarEvent::SessionOpened(registration));

@@ -1,6 +1,8 @@
 //! Accounts and login tokens.
 
-use tim_store::{Account, Created};
+use tim_store::{Account, Block, BlockCursor, BlockQuery, Created};
+
+use futures::StreamExt;
 
 use crate::support::{EPOCH, Engine, Fresh, account, on_every_engine};
 
@@ -11,6 +13,8 @@ on_every_engine!(
     a_token_is_taken_exactly_once,
     a_token_needs_its_value_and_its_time,
     expired_tokens_are_swept,
+    an_account_is_blocked_until_its_time,
+    blocks_are_listed_page_by_page,
 );
 
 fn alice() -> Account {
@@ -167,7 +171,83 @@ async fn expired_tokens_are_swept(engine: Engine) {
         .put_token(EPOCH, b"new", &account("alice"), 3_000)
         .await
         .unwrap();
-    assert_eq!(database.sweep_tokens(2_000).await.unwrap(), 1);
+    assert_eq!(database.sweep_expired(2_000).await.unwrap(), 1);
     assert_eq!(fresh.sql("SELECT COUNT(*) FROM tim_token").await, "1");
     assert!(database.take_token(EPOCH, b"new", 2_000).await.unwrap().is_some());
+}
+
+fn at(now_ms: i64, after: Option<BlockCursor>) -> BlockQuery {
+    BlockQuery {
+        now_ms,
+        said_after_ms: 0,
+        after,
+    }
+}
+
+async fn an_account_is_blocked_until_its_time(engine: Engine) {
+    let fresh = Fresh::new(engine).await;
+    let (database, other) = (fresh.node().await, fresh.node().await);
+    let alice = account("alice");
+    let block = |until_ms| Block {
+        account: alice.clone(),
+        until_ms,
+    };
+    assert_eq!(database.blocked_until(EPOCH, &alice, 0).await.unwrap(), None);
+    database.block_account(EPOCH, &block(5_000), 1_000).await.unwrap();
+    assert_eq!(
+        other.blocked_until(EPOCH, &alice, 4_999).await.unwrap(),
+        Some(5_000)
+    );
+    assert_eq!(other.blocked_until(EPOCH, &alice, 5_000).await.unwrap(), None);
+    // The last word counts, whichever clock it is said by.
+    other.block_account(EPOCH, &block(9_000), 900).await.unwrap();
+    assert_eq!(
+        database.blocked_until(EPOCH, &alice, 5_000).await.unwrap(),
+        Some(9_000)
+    );
+    other.block_account(EPOCH, &block(0), 1_100).await.unwrap();
+    assert_eq!(database.blocked_until(EPOCH, &alice, 1_200).await.unwrap(), None);
+    assert_eq!(
+        database.list_blocks(at(1_200, None)).await.unwrap(),
+        (vec![], None)
+    );
+    assert_eq!(database.sweep_expired(1_200).await.unwrap(), 1);
+    database.block_account(EPOCH, &block(7_000), 1_300).await.unwrap();
+    let listed = database.list_blocks(at(1_400, None)).await.unwrap();
+    assert_eq!(listed, (vec![block(7_000)], None));
+    let later = BlockQuery {
+        said_after_ms: 1_300,
+        ..at(1_400, None)
+    };
+    assert_eq!(database.list_blocks(later).await.unwrap().0, []);
+    let rows = fresh.sql("SELECT COUNT(*) FROM tim_account_block").await;
+    assert_eq!(rows, "1");
+}
+
+async fn blocks_are_listed_page_by_page(engine: Engine) {
+    let fresh = Fresh::new(engine).await;
+    let database = fresh.node().await;
+    let count = usize::try_from(tim_store::block::MAX_LISTED_BLOCKS).unwrap() + 5;
+    let blocks = futures::stream::iter((0..count).map(|number| Block {
+        account: account(&format!("a{number}")),
+        until_ms: 2_000,
+    }));
+    blocks
+        .for_each_concurrent(4, |block| {
+            let database = database.clone();
+            async move { database.block_account(EPOCH, &block, 1).await.unwrap() }
+        })
+        .await;
+    let (first, next) = database.list_blocks(at(1_000, None)).await.unwrap();
+    let (second, end) = database.list_blocks(at(1_000, next)).await.unwrap();
+    assert_eq!((second.len(), end), (5, None));
+    let mut names: Vec<_> = first
+        .into_iter()
+        .chain(second)
+        .map(|block| block.account)
+        .collect();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), count);
+    assert_eq!(database.list_blocks(at(2_000, None)).await.unwrap().0, []);
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tim_core::id::DeviceClass;
-use tim_store::{Account, CursorAdvance, ListEntry, ListedConversation};
+use tim_store::{Account, Block, CursorAdvance, ListEntry, ListedConversation};
 
 use crate::support::{EPOCH, Engine, Fresh, Pair, account, append_one, on_every_engine};
 
@@ -37,6 +37,11 @@ async fn nothing_that_people_wrote_is_readable(engine: Engine) {
         .put_token(EPOCH, CANARIES[5].as_bytes(), &account(CANARIES[0]), 1)
         .await
         .unwrap();
+    let block = Block {
+        account: account(CANARIES[0]),
+        until_ms: 1,
+    };
+    database.block_account(EPOCH, &block, 1).await.unwrap();
     let listed = ListedConversation {
         conversation: pair.id,
         peer: pair.other.clone(),

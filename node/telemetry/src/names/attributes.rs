@@ -191,6 +191,13 @@ pub static LOGIN_OUTCOME: Attribute = Attribute {
     stability: Stability::Development,
 };
 
+/// `tim.limit.name`
+pub static LIMIT_NAME: Attribute = Attribute {
+    name: "tim.limit.name",
+    description: "key of the configuration that sets the limit",
+    stability: Stability::Development,
+};
+
 /// `tim.certificate.purpose`
 pub static CERTIFICATE_PURPOSE: Attribute = Attribute {
     name: "tim.certificate.purpose",
@@ -367,6 +374,7 @@ pub static ATTRIBUTES: &[&Attribute] = &[
     &MEMBER_STATE,
     &QUEUE_NAME,
     &LOGIN_OUTCOME,
+    &LIMIT_NAME,
     &CERTIFICATE_PURPOSE,
     &SESSION_ID,
     &CLUSTER_NAME,

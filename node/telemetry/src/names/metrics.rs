@@ -43,6 +43,26 @@ pub static LOGIN_DURATION: Metric = Metric {
     stability: Stability::Development,
 };
 
+/// `tim.limit.refused`
+pub static LIMIT_REFUSED: Metric = Metric {
+    name: "tim.limit.refused",
+    unit: "{refusal}",
+    kind: MetricKind::Counter,
+    description: "what clients were refused because a limit is reached",
+    attributes: &[&LIMIT_NAME],
+    stability: Stability::Development,
+};
+
+/// `tim.session.ended`
+pub static SESSION_ENDED: Metric = Metric {
+    name: "tim.session.ended",
+    unit: "{session}",
+    kind: MetricKind::Counter,
+    description: "sessions whose client was told to stay away, for a newer login or a block",
+    attributes: &[],
+    stability: Stability::Development,
+};
+
 /// `tim.message.ack.duration`
 pub static MESSAGE_ACK_DURATION: Metric = Metric {
     name: "tim.message.ack.duration",
@@ -419,6 +439,8 @@ pub static METRICS: &[&Metric] = &[
     &SESSION_LIMIT,
     &SESSION_UNREGISTERED_COUNT,
     &LOGIN_DURATION,
+    &LIMIT_REFUSED,
+    &SESSION_ENDED,
     &MESSAGE_ACK_DURATION,
     &MESSAGE_DELIVERY_DURATION,
     &MESSAGE_ACCEPTED,

@@ -70,6 +70,40 @@ fn second_family_has_mask_seed_t() {
 }
 
 #[test]
+fn families_differ_from_the_default_by_one_check_byte() {
+    let number = |id: &str| base58::decode(id).unwrap();
+    for (first, default, second) in [
+        ("QdH6CCms5FV", "QdH6CCms5EU", "QdH6CCms5Ex"),
+        ("UHuS8PoK2Mi", "UHuS8PoK2LX", "UHuS8PoK2M9"),
+    ] {
+        assert_eq!(number(first) ^ number(default), 0xc5);
+        assert_eq!(number(second) ^ number(default), 0x24);
+    }
+}
+
+#[test]
+fn names_may_be_ids_unless_they_hold_what_ends_an_id() {
+    let scheme = IdScheme::default().with_names_as_ids();
+    assert_eq!(
+        scheme.account_id("user-4711@example", DOMAIN),
+        "user-4711@example"
+    );
+    let long = "a".repeat(65);
+    for (id, valid) in [
+        ("user-4711@example", true),
+        ("哈", true),
+        (&long[..64], true),
+        ("", false),
+        (&long[..], false),
+        ("a|b", false),
+        // Its middle byte is 131.
+        ("メ\u{30c3}", false),
+    ] {
+        assert_eq!(scheme.is_valid(id), valid, "{id}");
+    }
+}
+
+#[test]
 fn an_empty_domain_is_left_out() {
     let scheme = IdScheme::default();
     assert_ne!(scheme.account_id("tim1", ""), scheme.account_id("tim1", DOMAIN));

@@ -1,6 +1,8 @@
 //! Writes: registrations, ends, heartbeats, and what the other owner passes on.
 
-use crate::id::{NodeName, SessionId};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::id::{AccountId, NodeName, SessionId};
 use crate::placement;
 use crate::presence::owner::{Outgoing, Owner};
 use crate::presence::{OwnerEffect, Registration, Replication};
@@ -17,6 +19,7 @@ impl Owner {
     ) {
         let mut refused = Vec::new();
         let mut outgoing = Outgoing::default();
+        let mut touched = BTreeSet::new();
         for registration in registrations {
             // A node this view does not have (yet) would be looked up as absent: refused until views agree.
             let known = self.view.contains(&registration.entry.node);
@@ -25,6 +28,7 @@ impl Owner {
                 continue;
             }
             self.insert(registration.clone(), now);
+            touched.insert(registration.account.clone());
             if let Some(other) = outgoing.to(self.follower_of(&registration.account)) {
                 other.upserts.push(registration);
             }
@@ -35,6 +39,30 @@ impl Owner {
             request,
             refused,
         });
+        self.keep_device_limits(now, &touched, effects);
+    }
+
+    /// Who is too many yields; its entry goes when its node says that it has ended.
+    fn keep_device_limits(
+        &self,
+        now: Moment,
+        accounts: &BTreeSet<AccountId>,
+        effects: &mut Vec<OwnerEffect>,
+    ) {
+        let Some(limits) = self.config.devices else {
+            return;
+        };
+        let mut yielding: BTreeMap<NodeName, Vec<SessionId>> = BTreeMap::new();
+        for account in accounts {
+            for entry in limits.excess(self.live(now, account)) {
+                yielding.entry(entry.node).or_default().push(entry.session);
+            }
+        }
+        effects.extend(
+            yielding
+                .into_iter()
+                .map(|(to, sessions)| OwnerEffect::Yield { to, sessions }),
+        );
     }
 
     pub(super) fn unregister(&mut self, registrations: Vec<Registration>, effects: &mut Vec<OwnerEffect>) {

@@ -10,7 +10,7 @@ use tim_core::map::HomePlacement;
 use tim_core::placement::{self, SLOT_COUNT};
 use tim_core::repartition::{Done, OperationId, Plan, Step};
 use tim_store::{
-    Account, CursorAdvance, Database, EntriesAfter, Fence, ListEntry, ListedConversation, Store,
+    Account, Block, CursorAdvance, Database, EntriesAfter, Fence, ListEntry, ListedConversation, Store,
 };
 
 use crate::support::{EPOCH, Engine, Fresh, NOW_NS, Pair, database_name, node_with, whole};
@@ -19,13 +19,14 @@ use crate::support::{EPOCH, Engine, Fresh, NOW_NS, Pair, database_name, node_wit
 pub(super) const HALF: Slot = Slot(SLOT_COUNT / 2);
 
 /// The tables whose rows move.
-pub(super) const MOVED_TABLES: [&str; 6] = [
+pub(super) const MOVED_TABLES: [&str; 7] = [
     "account",
     "token",
     "account_conversation",
     "conversation",
     "member",
     "message",
+    "account_block",
 ];
 
 /// Two databases, of which d1 is empty, and the plan to move the upper half of d0 there.
@@ -170,6 +171,11 @@ pub(super) async fn fill(store: &Store, pairs: &[Pair]) {
             .put_token(EPOCH, format!("token-{number}").as_bytes(), &pair.one, i64::MAX)
             .await
             .unwrap();
+        let block = Block {
+            account: pair.one.clone(),
+            until_ms: 77,
+        };
+        database.block_account(EPOCH, &block, 1).await.unwrap();
         let listed = ListedConversation {
             conversation: pair.id,
             peer: pair.other.clone(),
@@ -218,6 +224,8 @@ pub(super) async fn check_filled(store: &Store, pairs: &[Pair]) {
         let database = store.database(&database_name(name)).unwrap();
         let found = database.find_account(epoch, &pair.one).await.unwrap().unwrap();
         assert_eq!(found.profile, [7]);
+        let blocked = database.blocked_until(epoch, &pair.one, 0).await.unwrap();
+        assert_eq!(blocked, Some(77));
         let lists = database
             .conversations_of(&[(pair.one.clone(), epoch)])
             .await
