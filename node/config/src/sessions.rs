@@ -26,6 +26,8 @@ pub struct Sessions {
     pub undelivered_check_seconds: u64,
     /// How long a login token lives, in seconds.
     pub token_lifetime_seconds: u64,
+    /// A virtual room into which nobody has pushed for this long is removed, in seconds.
+    pub virtual_room_idle_seconds: u64,
 }
 
 impl Default for Sessions {
@@ -40,6 +42,7 @@ impl Default for Sessions {
             offline_batch_messages: 10,
             undelivered_check_seconds: 60,
             token_lifetime_seconds: 10,
+            virtual_room_idle_seconds: 300,
         }
     }
 }
@@ -89,6 +92,11 @@ impl Sessions {
         LoadError::in_range(
             "sessions.token_lifetime_seconds",
             self.token_lifetime_seconds,
+            1..=86_400,
+        )?;
+        LoadError::in_range(
+            "sessions.virtual_room_idle_seconds",
+            self.virtual_room_idle_seconds,
             1..=86_400,
         )
     }

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tim_core::time::Moment;
+use tim_wire::frame::{BigDataAssembler, BigDataPiece};
 use tim_wire::{ClientFrame, Encoding};
 
 /// What an operation does to its connection when it is done.
@@ -44,7 +45,8 @@ pub(crate) struct Connection {
     armed: Option<Moment>,
     unflushed: bool,
     close_by: Option<Moment>,
-    skipping: usize,
+    /// A big-data frame of which only the beginning has come.
+    begun: Option<Box<BigDataAssembler>>,
 }
 
 enum Wake {
@@ -57,10 +59,7 @@ enum Wake {
 impl Connection {
     pub(crate) fn new(node: Arc<Node>) -> Self {
         Self {
-            // One frame of any size may come on top of what was allowed before it.
-            out: Outbox::new(
-                (node.config.limits.outbound_bytes_max + node.config.limits.frame_bytes_max) as usize,
-            ),
+            out: outbox(&node.config.limits),
             mailbox: Arc::new(Mailbox::default()),
             live: None,
             operation: None,
@@ -69,7 +68,7 @@ impl Connection {
             armed: None,
             unflushed: false,
             close_by: None,
-            skipping: 0,
+            begun: None,
             node,
         }
     }
@@ -100,18 +99,6 @@ impl Connection {
     /// Lets later frames wait until the operation is done.
     pub(crate) fn begin(&mut self, operation: Operation) {
         self.operation = Some(operation);
-    }
-
-    /// Passes over so many bytes of the messages to come.
-    pub(crate) fn skip_next(&mut self, bytes: usize) {
-        self.skipping = bytes;
-    }
-
-    /// Whether a message belongs to what is passed over.
-    pub(crate) fn skip(&mut self, frame: &ClientFrame) -> bool {
-        let skipped = self.skipping > 0;
-        self.skipping = self.skipping.saturating_sub(1 + frame.payload.len());
-        skipped
     }
 
     /// Encoding of answers: as the login chose, before it as the frame at hand.
@@ -195,10 +182,30 @@ impl Connection {
         Ok(())
     }
 
+    /// Keeps the beginning of a big-data frame: the messages to come belong to it.
+    pub(crate) fn begin_big_data(&mut self, assembler: BigDataAssembler) {
+        self.begun = Some(Box::new(assembler));
+    }
+
     fn frame(&mut self, bytes: Bytes) {
         self.frame_number += 1;
-        match ClientFrame::parse(bytes) {
-            Ok(frame) => commands::handle(self, frame),
+        let Some(mut begun) = self.begun.take() else {
+            return self.whole_frame(bytes);
+        };
+        match begun.push(bytes) {
+            Ok(Some(piece)) => commands::big_data_piece(self, piece),
+            Ok(None) => self.begun = Some(begun),
+            // As with the reference, the message stands for itself; what was begun is lost.
+            Err(overshooting) => {
+                commands::big_data_piece(self, BigDataPiece::TooLong);
+                self.whole_frame(overshooting);
+            }
+        }
+    }
+
+    fn whole_frame(&mut self, bytes: Bytes) {
+        match ClientFrame::parse(bytes.clone()) {
+            Ok(frame) => commands::handle(self, &frame, bytes),
             // An empty message says nothing; the reference passes over it.
             Err(error) => tracing::debug!(%error, "a frame is passed over"),
         }
@@ -260,10 +267,20 @@ impl Connection {
             live.save(&self.node, &self.mailbox);
             self.node.sessions.remove(live.id);
             self.node.engine.session_closed(live.id);
+            self.node.streams.session_closed(live.id);
             commands::session_ended(&self.node, live.account.clone(), live.sender.tid.clone());
         }
         self.mailbox.close();
     }
+}
+
+/// One frame of any size may come on top of what was allowed before it.
+fn outbox(limits: &tim_config::Limits) -> Outbox {
+    let largest = limits.frame_bytes_max.max(limits.big_data_bytes_max);
+    Outbox::new(
+        limits.outbound_bytes_max as usize + largest as usize,
+        limits.stream_bytes_per_session_max as usize,
+    )
 }
 
 async fn close(socket: &mut WebSocket, out: &mut Outbox, reason: CloseReason) -> Result<(), axum::Error> {

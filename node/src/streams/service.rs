@@ -1,0 +1,36 @@
+//! What peers call on this node.
+
+use super::Streams;
+use crate::peers::{caller, malformed};
+use tim_cluster::links::MESSAGE_BYTES_MAX;
+use tim_peer::streams::message;
+use tim_proto::peer::v1 as peer;
+use tim_proto::peer::v1::streams_server::{Streams as Service, StreamsServer};
+use tonic::{Request, Response, Status};
+
+/// The service.
+pub(crate) fn service(streams: Streams) -> StreamsServer<impl Service> {
+    StreamsServer::new(Served { streams }).max_decoding_message_size(MESSAGE_BYTES_MAX)
+}
+
+struct Served {
+    streams: Streams,
+}
+
+#[tonic::async_trait]
+impl Service for Served {
+    async fn carry(
+        &self,
+        request: Request<peer::CarryRequest>,
+    ) -> Result<Response<peer::CarryReply>, Status> {
+        let from = caller(&request)?;
+        let items = request.into_inner().items;
+        let messages: Option<Vec<_>> = items.into_iter().map(message).collect();
+        for message in messages.ok_or_else(malformed)? {
+            if !self.streams.received(from.clone(), message) {
+                tracing::debug!(peer = %from, "a frame of a stream is dropped: too many wait");
+            }
+        }
+        Ok(Response::new(peer::CarryReply {}))
+    }
+}
