@@ -16,6 +16,7 @@ pub mod http;
 pub mod load;
 pub mod operator;
 pub mod raw;
+pub mod stream;
 
 use authority::Authority;
 use std::net::{TcpListener, UdpSocket};
