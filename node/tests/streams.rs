@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use support::raw::Raw;
 use support::stream::{Heard, big_frame, owners, room_with_relay};
 use support::{Cluster, http};
+use tim_client::{Client, Credentials, Event, Events, Options, RequestError, Server, StreamForm};
 use tim_wire::structs::virtual_room;
 use tim_wire::{Command, Encoding, TimReq, TimStream};
 
@@ -403,6 +404,81 @@ async fn a_stream_goes_on_when_the_node_of_its_relay_is_killed_or_stopped() {
     assert!(late.subscribe(&room, true).await.ok);
     owner.push(&room, b"late").await;
     assert_eq!(late.stream().await.body, b"late");
+    assert_eq!(reader.stream().await.body, b"late");
+    late.close().await;
+    // A process that is stopped says nothing and breaks nothing.
+    cluster.signal(1, "STOP");
+    let stopped = interruption(&mut owner, &mut reader, &room, &mut number, 100).await;
+    assert!(stopped < Duration::from_secs(1), "{stopped:?}");
+    cluster.signal(1, "CONT");
+    cluster.see_each_other(3).await;
+    interruption(&mut owner, &mut reader, &room, &mut number, 50).await;
+}
+
+#[tokio::test]
+async fn the_client_library_streams() {
+    let cluster = Cluster::start(1, &["d0"]).await;
+    let (owner_id, friend_id) = cluster.friends("owner", "friend").await;
+    let (owner, _) = connect(&cluster, "owner").await;
+    let (friend, mut events) = connect(&cluster, "friend").await;
+    let room = owner.create_virtual_room().await.unwrap();
+    friend.subscribe(&room, StreamForm::Struct).await.unwrap();
+    let refused = friend.grant_push(&room, &friend_id).await.unwrap_err();
+    assert!(matches!(refused, RequestError::Rejected(rejection) if rejection.number == 4105));
+    owner.grant_push(&room, &friend_id).await.unwrap();
+    friend
+        .push_stream(&room, Some(1), Bytes::from_static(b"mine"))
+        .await
+        .unwrap();
+    match next(&mut events).await {
+        Event::Stream(stream) => assert_eq!(stream.from_node, owner_id),
+        other => panic!("{other:?}"),
+    }
+    owner.withdraw_push(&room, &friend_id).await.unwrap();
+    friend.subscribe(&room, StreamForm::Binary).await.unwrap();
+    owner
+        .push_binary(&room, Bytes::from_static(b"raw"))
+        .await
+        .unwrap();
+    match next(&mut events).await {
+        Event::BinaryStream(stream) => {
+            assert_eq!((stream.node, &stream.data[..]), (room.clone(), &b"raw"[..]))
+        }
+        other => panic!("{other:?}"),
+    }
+    friend.unsubscribe(&room).await.unwrap();
+    owner.remove_virtual_room(&room).await.unwrap();
+    owner.send_big_string(&friend_id, "text").await.unwrap();
+    owner
+        .send_big_binary(&friend_id, Bytes::from_static(b"bytes"))
+        .await
+        .unwrap();
+    for data in [&b"text"[..], b"bytes"] {
+        match next(&mut events).await {
+            Event::BigData(big) => assert_eq!((big.node, &big.data[..]), (owner_id.clone(), data)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+async fn connect(cluster: &Cluster, name: &str) -> (Client, Events) {
+    let server = Server::at([cluster.client_url(0).parse().unwrap()]);
+    let options = Options::new(
+        server,
+        Credentials::password(name, "secret", support::raw::DOMAIN),
+    );
+    Client::connect(options).await.unwrap()
+}
+
+/// The next event that is not about the connection itself.
+async fn next(events: &mut Events) -> Event {
+    loop {
+        let event = tokio::time::timeout(support::PATIENCE, events.next()).await;
+        match event.unwrap().unwrap() {
+            Event::Connected { .. } => {}
+            event => return event,
+        }
+    }
 }
 
 #[tokio::test]

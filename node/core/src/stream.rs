@@ -325,7 +325,7 @@ impl Default for Config {
             max_pushers: 256,
             max_subscriptions: 64,
             max_unsettled_bytes: 1 << 20,
-            answer_timeout_ms: 500,
+            answer_timeout_ms: 300,
             retry_ms: 100,
             operation_timeout_ms: 4_000,
             push_lifetime_ms: 4_000,
