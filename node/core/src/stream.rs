@@ -26,6 +26,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::id::{AccountId, NodeName, SessionId, VirtualRoomId};
+use crate::mutation::Mutations;
 use crate::view::View;
 
 pub use machine::Streams;
@@ -315,6 +316,8 @@ pub struct Config {
     pub announce_interval_ms: u64,
     /// After a change of the view, "not known" is no proof for so long, in milliseconds.
     pub settle_ms: u64,
+    /// Planted bugs; none outside the simulator.
+    pub mutations: Mutations,
 }
 
 impl Default for Config {
@@ -331,6 +334,7 @@ impl Default for Config {
             push_lifetime_ms: 4_000,
             announce_interval_ms: 5_000,
             settle_ms: 2_000,
+            mutations: Mutations::default(),
         }
     }
 }

@@ -49,7 +49,7 @@ impl Streams {
         }
     }
 
-    /// Rooms that this node holds, as relay or backup.
+    /// Rooms that this node holds, as relay or backup; also those that were removed lately.
     #[must_use]
     pub fn rooms(&self) -> usize {
         self.relay.len()

@@ -189,6 +189,11 @@ impl Publisher {
             }
         }
         self.unsettled -= before - lane.waiting.len();
+        // Rooms that are not there must not be remembered: anybody can make up their ids.
+        let refused = verdict != Verdict::Relayed && lane.waiting.is_empty();
+        if refused && let Some(publishing) = self.sessions.get_mut(&session) {
+            publishing.lanes.remove(room);
+        }
     }
 
     pub(super) fn unreached(&mut self, node: &NodeName, turn: &mut Turn<'_>) {

@@ -14,12 +14,15 @@ const HEARSAY_PART: u64 = 4;
 const ANNOUNCEMENT_INTERVALS: u64 = 3;
 /// A room that belongs to others is kept for so long after it was sent to them.
 const HANDED_OVER_KEPT_MS: u64 = 5_000;
+/// How often it is looked what is over.
+const SWEEP_INTERVAL_MS: u64 = 1_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Relay {
     rooms: HashMap<VirtualRoomId, Room>,
     /// Also of rooms that are not here (yet): an announcement may be faster than the room.
     subscribers: HashMap<VirtualRoomId, BTreeMap<NodeName, Moment>>,
+    swept: Moment,
 }
 
 #[derive(Debug)]
@@ -55,9 +58,9 @@ impl Room {
 }
 
 impl Relay {
-    /// Rooms held, without the removed.
+    /// Rooms held, also those that were removed lately.
     pub(super) fn len(&self) -> usize {
-        self.rooms.values().filter(|room| !room.removed).count()
+        self.rooms.len()
     }
 
     pub(super) fn ask(
@@ -307,6 +310,10 @@ impl Relay {
 
     /// Forgets what is over, and says once more what a new owner may have missed.
     pub(super) fn sweep(&mut self, turn: &mut Turn<'_>) {
+        if turn.now.since_ms(self.swept) < SWEEP_INTERVAL_MS {
+            return;
+        }
+        self.swept = turn.now;
         if !turn.settled {
             let names: Vec<VirtualRoomId> = self.rooms.keys().cloned().collect();
             for name in names {

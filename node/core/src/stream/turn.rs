@@ -71,6 +71,9 @@ impl Choice {
     /// The target does not answer: takes the other owner. Whether it may be asked at once: not when both were.
     pub(super) fn pass_over(&mut self, room: &VirtualRoomId, turn: &Turn<'_>) -> bool {
         let owners = turn.owners(room);
+        if turn.config.mutations.keep_to_relay() {
+            return false;
+        }
         let other = owners.iter().find(|owner| !self.is(owner));
         self.target = other.or_else(|| owners.first()).cloned();
         self.hops += 1;
