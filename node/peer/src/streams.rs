@@ -257,87 +257,96 @@ mod tests {
     use super::*;
     use bytes::Bytes;
 
-    fn all() -> Vec<Message> {
-        let room = room("5UuHvyshZND").unwrap();
+    fn names() -> (VirtualRoomId, AccountId, AccountId) {
         let [alice, bob] = ["alice", "bob"].map(|name| account(name).unwrap());
-        let frame = |dtype| Frame {
-            id: -4,
-            dtype,
-            body: Bytes::from_static(b"data"),
-        };
-        let mut all: Vec<Message> = [
+        (room("5UuHvyshZND").unwrap(), alice, bob)
+    }
+
+    fn operations() -> Vec<Message> {
+        let (room, alice, bob) = names();
+        let operations = [
             Operation::Create { owner: alice.clone() },
             Operation::Remove { by: alice.clone() },
             Operation::Grant {
                 by: alice.clone(),
                 to: bob.clone(),
             },
-            Operation::Withdraw {
-                by: alice.clone(),
-                from: bob.clone(),
-            },
+            Operation::Withdraw { by: alice, from: bob },
             Operation::Subscribe(Form::Struct),
             Operation::Subscribe(Form::Binary),
-        ]
-        .map(|operation| Message::Ask {
+        ];
+        let asks = operations.map(|operation| Message::Ask {
             request: 7,
             room: room.clone(),
             operation,
-        })
-        .to_vec();
-        all.extend(
-            [
-                Outcome::Done,
-                Outcome::Denied,
-                Outcome::NoSuchRoom,
-                Outcome::TooMany,
-                Outcome::Unavailable,
-            ]
-            .map(|outcome| Message::Answer { request: 8, outcome }),
-        );
-        for verdict in [Verdict::Relayed, Verdict::Denied, Verdict::Unknown] {
-            all.push(Message::Settled {
-                room: room.clone(),
-                session: SessionId(1),
-                number: 2,
-                verdict,
-            });
-        }
+        });
+        let outcomes = [
+            Outcome::Done,
+            Outcome::Denied,
+            Outcome::NoSuchRoom,
+            Outcome::TooMany,
+            Outcome::Unavailable,
+        ];
+        let answers = outcomes.map(|outcome| Message::Answer { request: 8, outcome });
+        asks.into_iter().chain(answers).collect()
+    }
+
+    fn frames() -> Vec<Message> {
+        let (room, alice, bob) = names();
+        let session = SessionId(1);
+        let frame = |dtype| Frame {
+            id: -4,
+            dtype,
+            body: Bytes::from_static(b"data"),
+        };
+        let mut frames = Vec::new();
         for dtype in [None, Some(-1)] {
-            all.push(Message::Push {
+            frames.push(Message::Push {
                 room: room.clone(),
-                session: SessionId(1),
+                session,
                 account: bob.clone(),
                 number: 3,
                 frame: frame(dtype),
             });
-            all.push(Message::Fan {
+            frames.push(Message::Fan {
                 room: room.clone(),
                 owner: alice.clone(),
-                session: SessionId(1),
+                session,
                 number: 3,
                 frame: frame(dtype),
             });
         }
-        all.push(Message::Announce {
-            rooms: vec![room.clone()],
-            subscribed: true,
-        });
-        all.push(Message::Put(RoomState {
-            room,
+        let verdicts = [Verdict::Relayed, Verdict::Denied, Verdict::Unknown];
+        frames.extend(verdicts.map(|verdict| Message::Settled {
+            room: room.clone(),
+            session,
+            number: 2,
+            verdict,
+        }));
+        frames
+    }
+
+    fn rooms() -> Vec<Message> {
+        let (room, alice, bob) = names();
+        let state = RoomState {
+            room: room.clone(),
             owner: alice,
             pushers: vec![bob],
             version: 9,
             removed: true,
             idle_ms: 10,
             subscribers: vec![NodeName::new("chat-1").unwrap()],
-        }));
-        all
+        };
+        let announce = Message::Announce {
+            rooms: vec![room],
+            subscribed: true,
+        };
+        vec![announce, Message::Put(state)]
     }
 
     #[test]
     fn everything_arrives_as_it_was() {
-        for sent in all() {
+        for sent in [operations(), frames(), rooms()].concat() {
             assert_eq!(message(item(sent.clone()).unwrap()), Some(sent));
         }
     }

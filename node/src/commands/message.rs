@@ -38,7 +38,7 @@ pub(super) fn begin(connection: &mut Connection, command: Command, message: TimM
             Sendable {
                 to,
                 tim_type: command.tim_type(),
-                content: Content::Message(message),
+                content: Content::Message(Box::new(message)),
             },
         ),
         Ok((Way::Stored(operation), checked)) => submit(connection, command, operation, checked),

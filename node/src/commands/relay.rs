@@ -26,7 +26,7 @@ pub(super) struct Sendable {
 }
 
 pub(super) enum Content {
-    Message(TimMessage),
+    Message(Box<TimMessage>),
     BigData(BigData),
 }
 
@@ -100,7 +100,7 @@ fn send(connection: &Connection, sendable: Sendable, route: &Route) {
                 domain: live.sender.tid.domain.clone(),
                 ..Tid::of(sendable.to.as_str())
             };
-            let (body, _) = Envelope::seal(message, &live.sender.tid, to, None);
+            let (body, _) = Envelope::seal(*message, &live.sender.tid, to, None);
             Relayed::Message {
                 wire_id,
                 timestamp_ns: crate::clock::wall_ns(),

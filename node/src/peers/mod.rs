@@ -123,11 +123,11 @@ impl std::fmt::Debug for Peers {
 }
 
 impl Peers {
-    pub(crate) fn new(links: Links, engine: Engine, relayed_bytes_max: usize) -> Self {
+    pub(crate) fn new(links: Links, engine: Engine, limits: &tim_config::Limits) -> Self {
         Self {
             links,
             engine,
-            relayed_bytes_max,
+            relayed_bytes_max: limits.stream_bytes_per_node_max as usize,
             couriers: Mutex::default(),
             answers: Mutex::default(),
         }

@@ -109,11 +109,7 @@ pub(super) async fn build(
     let databases = Arc::new(Databases::new(store, map.clone(), board.clone()));
     let (engine, inputs) = engine::channel();
     let (streams, stream_inputs) = streams::channel(links.clone(), &config.limits);
-    let peers = Arc::new(Peers::new(
-        links,
-        engine.clone(),
-        config.limits.stream_bytes_per_node_max as usize,
-    ));
+    let peers = Arc::new(Peers::new(links, engine.clone(), &config.limits));
     let (drain, drain_inputs) = drain::channel();
     let node = Arc::new(Node {
         config_hash: config_hash(&config),
