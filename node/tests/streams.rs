@@ -415,6 +415,26 @@ async fn a_stream_goes_on_when_the_node_of_its_relay_is_killed_or_stopped() {
     interruption(&mut owner, &mut reader, &room, &mut number, 50).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_does_not_notice_that_the_node_of_its_relay_leaves() {
+    let mut cluster = Cluster::start(3, &["d0"]).await;
+    cluster.register(0, "owner").await;
+    cluster.register(0, "reader").await;
+    let mut owner = cluster.login(0, "owner").await;
+    let mut reader = cluster.login(2, "reader").await;
+    let room = room_with_relay(&cluster, &mut owner, 1).await;
+    assert!(reader.subscribe(&room, false).await.ok);
+    let mut number = 0;
+    let streaming = interruption(&mut owner, &mut reader, &room, &mut number, 300);
+    let (longest, ()) = tokio::join!(streaming, cluster.terminate(1));
+    assert!(longest < Duration::from_secs(1), "{longest:?}");
+    cluster.see_each_other(2).await;
+    // On what is left it finds its way as well.
+    owner.done(virtual_room::REMOVE, &room, None).await;
+    owner.push(&room, b"gone").await;
+    assert_eq!(owner.refusal(Command::Stream).await.0, 4105);
+}
+
 #[tokio::test]
 async fn the_client_library_streams() {
     let cluster = Cluster::start(1, &["d0"]).await;

@@ -239,7 +239,7 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
         peers: Arc::clone(&node.peers),
         sessions: Arc::clone(&node.sessions),
     })
-    .add_service(streams::service(node.streams.clone()))
+    .add_service(streams::service(node.streams.clone(), Arc::clone(&node.metrics)))
     .add_service(node_control::service(Arc::clone(node)))
     .add_service(node.control.service());
     let stop = supervisor.stop().token();

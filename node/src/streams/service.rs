@@ -1,7 +1,9 @@
 //! What peers call on this node.
 
 use super::Streams;
+use crate::metrics::Metrics;
 use crate::peers::{caller, malformed};
+use std::sync::Arc;
 use tim_cluster::links::MESSAGE_BYTES_MAX;
 use tim_peer::streams::message;
 use tim_proto::peer::v1 as peer;
@@ -9,12 +11,13 @@ use tim_proto::peer::v1::streams_server::{Streams as Service, StreamsServer};
 use tonic::{Request, Response, Status};
 
 /// The service.
-pub(crate) fn service(streams: Streams) -> StreamsServer<impl Service> {
-    StreamsServer::new(Served { streams }).max_decoding_message_size(MESSAGE_BYTES_MAX)
+pub(crate) fn service(streams: Streams, metrics: Arc<Metrics>) -> StreamsServer<impl Service> {
+    StreamsServer::new(Served { streams, metrics }).max_decoding_message_size(MESSAGE_BYTES_MAX)
 }
 
 struct Served {
     streams: Streams,
+    metrics: Arc<Metrics>,
 }
 
 #[tonic::async_trait]
@@ -28,7 +31,7 @@ impl Service for Served {
         let messages: Option<Vec<_>> = items.into_iter().map(message).collect();
         for message in messages.ok_or_else(malformed)? {
             if !self.streams.received(from.clone(), message) {
-                tracing::debug!(peer = %from, "a frame of a stream is dropped: too many wait");
+                self.metrics.frames_dropped.add(1, &[]);
             }
         }
         Ok(Response::new(peer::CarryReply {}))
