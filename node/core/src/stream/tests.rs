@@ -367,6 +367,8 @@ fn interruption(happens: impl Fn(&mut Network, &[NodeName])) -> (u64, Vec<Vec<u8
     let (room, owners) = room_of(&NAMES, |owners| {
         !owners.contains(&node("a")) && !owners.contains(&node("d"))
     });
+    // Long enough that owners do not tell each other everything for the sake of a new view.
+    network.run(3_000);
     network.create("a", 1, "alice", &room);
     network.subscribe("d", 2, &room);
     let (mut count, mut since, mut longest) = (0, network.now, 0);
