@@ -7,6 +7,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "proto/tim/peer/v1/home.proto",
         "proto/tim/peer/v1/presence.proto",
         "proto/tim/peer/v1/delivery.proto",
+        "proto/tim/peer/v1/streams.proto",
         "proto/tim/peer/v1/raft.proto",
         "proto/tim/control/v1/node.proto",
     ];

@@ -39,6 +39,14 @@ pub(crate) fn register(node: &Arc<Node>) {
         &names::PRESENCE_ENTRY_COUNT,
         of(|node| plain(node.engine.figures.presence_entries.load(Ordering::Relaxed))),
     );
+    observe_u64(
+        &names::STREAM_ROOM_COUNT,
+        of(|node| plain(node.streams.figures.rooms.load(Ordering::Relaxed))),
+    );
+    observe_u64(
+        &names::STREAM_SUBSCRIPTION_COUNT,
+        of(|node| plain(node.streams.figures.subscriptions.load(Ordering::Relaxed))),
+    );
     observe_u64(&names::QUEUE_LENGTH, of(queues));
     observe_u64(&names::QUEUE_LIMIT, of(queue_limits));
     observe_u64(&names::PARTITION_EPOCH_METRIC, of(epochs));

@@ -15,6 +15,7 @@
 mod accounts;
 mod admin;
 mod admission;
+mod backlog;
 mod board;
 mod clock;
 mod command_line;
@@ -39,6 +40,7 @@ mod reload;
 mod repartition;
 mod session;
 mod start;
+mod streams;
 mod supervisor;
 mod watchers;
 mod wheel;

@@ -8,8 +8,9 @@ use crate::databases::Databases;
 use crate::drain::DrainControl;
 use crate::engine::{self, Engine};
 use crate::metrics::Metrics;
-use crate::peers::{Peers, ToPeer};
+use crate::peers::Peers;
 use crate::session::{Input, LocalAccounts, Relayed, SessionTable};
+use crate::streams::Streams;
 use crate::wheel::Wheel;
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
@@ -58,6 +59,7 @@ pub(crate) struct Node {
     pub(crate) engine: Engine,
     pub(crate) databases: Arc<Databases>,
     pub(crate) peers: Arc<Peers>,
+    pub(crate) streams: Streams,
     pub(crate) accounts: Accounts,
     pub(crate) absences: Absences,
     pub(crate) membership: Membership,
@@ -162,7 +164,9 @@ impl Node {
                 let _ = self.sessions.post(entry.session, Input::Relayed(relayed));
             } else {
                 let session = entry.session;
-                self.peers.send(&entry.node, ToPeer::Relay { session, relayed });
+                if !self.peers.relay(&entry.node, session, relayed) {
+                    self.metrics.frames_dropped.add(1, &[]);
+                }
             }
         }
     }

@@ -44,11 +44,13 @@ pub(crate) async fn members(node: Arc<Node>) {
 fn view_of(node: &Node, members: &Members) {
     let known = members.clone();
     node.peers.keep_only(|name| known.get(name).is_some());
+    node.streams.keep_only(|name| known.get(name).is_some());
     if node.view.load().hash() == members.view().hash() {
         return;
     }
     let view = Arc::new(members.view().clone());
     node.view.store(Arc::clone(&view));
+    node.streams.view_changed(Arc::clone(&view));
     node.engine.post(Input::View(view));
     for (place, session) in (0_u64..).zip(node.sessions.ids()) {
         let event = session::Event::ViewChanged {

@@ -226,7 +226,7 @@ impl Client {
         };
         let (waiting, answer) = oneshot::channel();
         let order = Order::History { request, waiting };
-        self.orders.send(order).await.map_err(|_| RequestError::Closed)?;
+        self.order(order).await?;
         answer.await.unwrap_or(Err(RequestError::Closed))
     }
 
@@ -264,7 +264,12 @@ impl Client {
         }
     }
 
-    fn frame(&self, command: Command, payload: &impl WireStruct) -> Result<Bytes, SendError> {
+    /// Puts an order into the queue of the one task.
+    pub(crate) async fn order(&self, order: Order) -> Result<(), RequestError> {
+        self.orders.send(order).await.map_err(|_| RequestError::Closed)
+    }
+
+    pub(crate) fn frame(&self, command: Command, payload: &impl WireStruct) -> Result<Bytes, SendError> {
         self.checked(client_frame(
             command,
             self.encoding,

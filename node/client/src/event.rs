@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::Stream;
+use tim_wire::frame::BigData;
 use tim_wire::{ServerFrame, TimAck, TimMessage, TimNodes, TimPresence, TimStream};
 use tokio::sync::mpsc;
 
@@ -70,8 +71,12 @@ pub enum Event {
     Presence(TimPresence),
     /// A list, profiles or rooms.
     Nodes(TimNodes),
-    /// Data of a virtual room.
+    /// Data of a virtual room, subscribed to as a struct.
     Stream(TimStream),
+    /// Data of a virtual room, subscribed to as raw bytes; `node` is the room.
+    BinaryStream(BigData),
+    /// Somebody's unstructured text or bytes; `node` is the sender.
+    BigData(BigData),
     /// A frame that this library has no type for.
     Frame(ServerFrame),
     /// The end; nothing follows.

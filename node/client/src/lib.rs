@@ -23,6 +23,7 @@ mod event;
 mod options;
 mod requests;
 mod session;
+mod streams;
 mod telemetry;
 mod transport;
 
@@ -33,4 +34,5 @@ pub use client::{Client, Receipt};
 pub use error::{AccountError, Advice, CloseReason, ConnectError, Rejection, RequestError, SendError};
 pub use event::{Confirmation, Event, Events, Sent};
 pub use options::{Confirm, Credentials, Limits, Options, ReconnectPolicy, Server};
+pub use streams::StreamForm;
 pub use tim_wire as wire;

@@ -36,6 +36,16 @@ pub struct Limits {
     pub failed_logins_per_address_per_minute: u32,
     /// Registrations by one client address per minute, as many of them at once; more are answered 5104. 0: no limit.
     pub registrations_per_address_per_minute: u32,
+    /// Largest big-data frame (commands 95, 96, 97) that is put together from several messages, in bytes.
+    pub big_data_bytes_max: u32,
+    /// Virtual rooms that a node holds, as relay or as backup.
+    pub virtual_rooms_max: u32,
+    /// Virtual rooms that one session may subscribe to.
+    pub subscriptions_per_session_max: u32,
+    /// Bytes of live streams that may wait for one subscriber; beyond, the oldest frames are dropped.
+    pub stream_bytes_per_session_max: u32,
+    /// Bytes of live streams that may wait in this node or for another one; beyond, new frames are dropped.
+    pub stream_bytes_per_node_max: u32,
 }
 
 impl Default for Limits {
@@ -54,6 +64,11 @@ impl Default for Limits {
             account_requests_per_second: 10_000,
             failed_logins_per_address_per_minute: 600,
             registrations_per_address_per_minute: 0,
+            big_data_bytes_max: 1 << 20,
+            virtual_rooms_max: 100_000,
+            subscriptions_per_session_max: 64,
+            stream_bytes_per_session_max: 1 << 20,
+            stream_bytes_per_node_max: 16 << 20,
         }
     }
 }
@@ -61,6 +76,13 @@ impl Default for Limits {
 impl Limits {
     pub(crate) fn validate(&self) -> Result<(), LoadError> {
         const MOST: u64 = u32::MAX as u64;
+        /// What fits into a message between nodes, and below any length that a short frame could seem to announce.
+        const BIG_DATA_MOST: u64 = 8 << 20;
+        LoadError::in_range(
+            "limits.big_data_bytes_max",
+            u64::from(self.big_data_bytes_max),
+            1_024..=BIG_DATA_MOST,
+        )?;
         let limits = [
             ("limits.connections_max", self.connections_max, 1),
             ("limits.unauthenticated_max", self.unauthenticated_max, 1),
@@ -75,6 +97,22 @@ impl Limits {
             ("limits.batch_messages_max", self.batch_messages_max, 1),
             ("limits.home_queue_max", self.home_queue_max, 16),
             ("limits.home_conversations_max", self.home_conversations_max, 16),
+            ("limits.virtual_rooms_max", self.virtual_rooms_max, 1),
+            (
+                "limits.subscriptions_per_session_max",
+                self.subscriptions_per_session_max,
+                1,
+            ),
+            (
+                "limits.stream_bytes_per_session_max",
+                self.stream_bytes_per_session_max,
+                1_024,
+            ),
+            (
+                "limits.stream_bytes_per_node_max",
+                self.stream_bytes_per_node_max,
+                65_536,
+            ),
         ];
         let rates = [
             (

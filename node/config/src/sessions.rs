@@ -35,6 +35,8 @@ pub struct Sessions {
     pub login_interval_seconds: u64,
     /// Commands that are switched off, by number: 14, 15, 17, 19, 21, 22, 41, 42, 90 to 97. They are answered 4107.
     pub commands_off: Vec<u8>,
+    /// A virtual room into which nobody has pushed for this long is removed, in seconds.
+    pub virtual_room_idle_seconds: u64,
 }
 
 /// All but those without which there is no session: confirmation, ping and login.
@@ -56,6 +58,7 @@ impl Default for Sessions {
             per_device_class_max: 1,
             login_interval_seconds: 10,
             commands_off: Vec::new(),
+            virtual_room_idle_seconds: 300,
         }
     }
 }
@@ -105,6 +108,11 @@ impl Sessions {
         LoadError::in_range(
             "sessions.token_lifetime_seconds",
             self.token_lifetime_seconds,
+            1..=86_400,
+        )?;
+        LoadError::in_range(
+            "sessions.virtual_room_idle_seconds",
+            self.virtual_room_idle_seconds,
             1..=86_400,
         )?;
         self.validate_devices()?;

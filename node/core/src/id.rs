@@ -92,6 +92,10 @@ name_type!(
     RoomId
 );
 name_type!(
+    /// A virtual room: where live streams meet. Not stored, and gone some time after the last push.
+    VirtualRoomId
+);
+name_type!(
     /// The stable name of a node; survives its restarts.
     NodeName
 );

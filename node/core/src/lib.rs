@@ -3,7 +3,8 @@
 //! Nothing here reads a clock, a socket or a random number. Two kinds of code live in this crate:
 //!
 //! * **Functions over values**: [`placement`], [`view`], [`map`], [`conversation`].
-//! * **State machines**: `home`, `submit`, `delivery`, `session`, `presence`, `drain`, `repartition`, `control`.
+//! * **State machines**: `home`, `submit`, `delivery`, `session`, `presence`, `stream`, `drain`, `repartition`,
+//!   `control`.
 //!
 //! # The pattern of the state machines
 //!
@@ -37,6 +38,7 @@ pub mod presence;
 pub mod rate;
 pub mod repartition;
 pub mod session;
+pub mod stream;
 pub mod submit;
 pub mod time;
 pub mod view;

@@ -18,6 +18,12 @@ pub struct Mutations {
     /// Live messages overtake the backlog of their conversation.
     #[cfg(feature = "mutations")]
     pub live_before_backlog: bool,
+    /// A subscriber's node passes on every frame, whether it has heard its number or not.
+    #[cfg(feature = "mutations")]
+    pub hear_any_number: bool,
+    /// A pusher's node keeps to a relay that does not answer.
+    #[cfg(feature = "mutations")]
+    pub keep_to_relay: bool,
 }
 
 macro_rules! switches {
@@ -42,5 +48,7 @@ switches!(
     ask_other_replica,
     cache_nobody,
     ignore_cursor,
-    live_before_backlog
+    live_before_backlog,
+    hear_any_number,
+    keep_to_relay
 );

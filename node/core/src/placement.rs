@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use crate::id::{AccountId, ConversationId, NodeName, RoomId, ShardId, Slot};
+use crate::id::{AccountId, ConversationId, NodeName, RoomId, ShardId, Slot, VirtualRoomId};
 use crate::view::{NodeInfo, View};
 
 /// Number of slots; a slot is 20 bits.
@@ -62,15 +62,24 @@ pub fn best<'a>(key: &[u8], view: &'a View) -> Option<&'a NodeInfo> {
 /// several. Fewer when the view is smaller.
 #[must_use]
 pub fn shard_owners(shard: ShardId, view: &View) -> SmallVec<[NodeName; SHARD_REPLICAS]> {
-    let key = shard.to_bytes();
+    two_best(&shard.to_bytes(), view)
+}
+
+/// The relay of a virtual room and its backup, chosen as the owners of a presence shard are.
+#[must_use]
+pub fn virtual_room_owners(room: &VirtualRoomId, view: &View) -> SmallVec<[NodeName; SHARD_REPLICAS]> {
+    two_best(room.as_bytes(), view)
+}
+
+fn two_best(key: &[u8], view: &View) -> SmallVec<[NodeName; SHARD_REPLICAS]> {
     let mut owners = SmallVec::new();
-    let Some(first) = best(&key, view) else {
+    let Some(first) = best(key, view) else {
         return owners;
     };
     owners.push(first.name.clone());
     let others = || view.nodes().iter().filter(|node| node.name != first.name);
-    let elsewhere = highest(&key, others().filter(|node| node.zone != first.zone));
-    if let Some(second) = elsewhere.or_else(|| highest(&key, others())) {
+    let elsewhere = highest(key, others().filter(|node| node.zone != first.zone));
+    if let Some(second) = elsewhere.or_else(|| highest(key, others())) {
         owners.push(second.name.clone());
     }
     owners

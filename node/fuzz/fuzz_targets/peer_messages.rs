@@ -1,4 +1,4 @@
-//! What other nodes send of lanes, presence and deliveries, as the kind that the first byte chooses. What can be read must
+//! What other nodes send of lanes, presence, deliveries and streams, as the kind that the first byte chooses. What can be read must
 //! come back when it is sent on.
 #![no_main]
 
@@ -11,6 +11,7 @@ use tim_peer::presence::{
     accounts, ask_snapshot_request, lookup_reply, lookups, put_snapshot_request, register_request, registrations,
     replicate_request, replication, shards, snapshots,
 };
+use tim_peer::streams::{item, message};
 use tim_proto::peer::v1 as peer;
 
 fn read<T: Message + Default>(bytes: &[u8]) -> T {
@@ -22,7 +23,7 @@ fuzz_target!(|input: &[u8]| {
     let Some((kind, bytes)) = input.split_first() else {
         return;
     };
-    match kind % 8 {
+    match kind % 9 {
         0 => lanes(read(bytes)),
         1 => {
             let from = NodeName::new("chat-1").expect("a name");
@@ -51,6 +52,11 @@ fuzz_target!(|input: &[u8]| {
         6 => {
             if let Some(read) = snapshots(read(bytes)) {
                 assert_eq!(snapshots(put_snapshot_request(&read)), Some(read));
+            }
+        }
+        8 => {
+            if let Some(read) = message(read(bytes)) {
+                assert_eq!(item(read.clone()).and_then(message), Some(read));
             }
         }
         // An entry is named by its place in the conversation: one that stands twice with other content comes back once.

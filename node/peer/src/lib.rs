@@ -6,6 +6,7 @@
 pub mod deliveries;
 pub mod lanes;
 pub mod presence;
+pub mod streams;
 #[cfg(test)]
 mod tests;
 

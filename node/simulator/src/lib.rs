@@ -16,8 +16,9 @@ mod network;
 mod node;
 pub mod options;
 mod queue;
+pub mod streaming;
 mod trace;
 mod world;
 
-pub use options::{Mutation, Options};
+pub use options::{Mutation, Options, Part};
 pub use world::{Report, run};

@@ -9,10 +9,10 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use clap::Parser;
 use tim_simulator::checker::Violation;
-use tim_simulator::{Mutation, Options, Report, moving, run};
+use tim_simulator::{Mutation, Options, Part, Report, moving, run, streaming};
 
 /// Runs nodes, clients and databases in virtual time, seed after seed, and holds the invariants against them: people who
-/// chat, and a range that moves while it is written to.
+/// chat, a range that moves while it is written to, and a live stream.
 #[derive(Debug, Parser)]
 #[command(name = "tim-simulator", version)]
 struct Arguments {
@@ -43,27 +43,32 @@ fn parse_mutation(name: &str) -> Result<Mutation, String> {
     })
 }
 
-/// What one seed came to. A planted bug is in one of the two only.
+/// What one seed came to. A planted bug is in one of the parts only.
 #[derive(Debug)]
 struct Outcome {
     seed: u64,
     chat: Option<Report>,
     moves: Option<moving::Report>,
+    streams: Option<streaming::Report>,
 }
 
 impl Outcome {
     fn of(options: &Options) -> Self {
-        let of_moving = options.mutation.map(Mutation::is_of_moving);
+        let planted = options.mutation.map(Mutation::part);
+        let runs = |part| planted.is_none_or(|planted| planted == part);
         Self {
             seed: options.seed,
-            chat: (of_moving != Some(true)).then(|| run(options)),
-            moves: (of_moving != Some(false)).then(|| moving::run(options)),
+            chat: runs(Part::Chat).then(|| run(options)),
+            moves: runs(Part::Moving).then(|| moving::run(options)),
+            streams: runs(Part::Streaming).then(|| streaming::run(options)),
         }
     }
 
     fn violations(&self) -> impl Iterator<Item = &Violation> {
         let chat = self.chat.iter().flat_map(|chat| &chat.violations);
-        chat.chain(self.moves.iter().flat_map(|moves| &moves.violations))
+        let moves = self.moves.iter().flat_map(|moves| &moves.violations);
+        let streams = self.streams.iter().flat_map(|streams| &streams.violations);
+        chat.chain(moves).chain(streams)
     }
 
     fn is_good(&self) -> bool {
@@ -81,6 +86,8 @@ struct Sum {
     faults: u64,
     moves: u64,
     written: u64,
+    pushed: u64,
+    heard: u64,
     broken: BTreeMap<u64, Outcome>,
 }
 
@@ -98,6 +105,12 @@ impl Sum {
             self.faults += moves.elections;
             self.moves += moves.completed + moves.canceled;
             self.written += moves.written;
+        }
+        if let Some(streams) = &outcome.streams {
+            self.events += streams.events;
+            self.faults += streams.faults;
+            self.pushed += streams.pushed;
+            self.heard += streams.heard;
         }
         if !outcome.is_good() {
             self.broken.insert(outcome.seed, outcome);
@@ -170,7 +183,7 @@ fn summary(arguments: &Arguments, sum: &Sum, started: Instant) -> ExitCode {
     }
     println!(
         "{} seeds of {} virtual minutes in {:.1} s: {} events, {} faults, {} entries stored, {} handed to clients, \
-         {} moves under {} writes",
+         {} moves under {} writes, {} frames pushed and {} heard",
         sum.runs,
         arguments.minutes,
         started.elapsed().as_secs_f64(),
@@ -179,7 +192,9 @@ fn summary(arguments: &Arguments, sum: &Sum, started: Instant) -> ExitCode {
         sum.stored,
         sum.delivered,
         sum.moves,
-        sum.written
+        sum.written,
+        sum.pushed,
+        sum.heard
     );
     match (arguments.mutation, sum.broken.keys().next()) {
         (None, None) => println!("no violation"),
@@ -203,6 +218,12 @@ fn show(outcome: &Outcome) {
         println!(
             "seed {seed}: {} events, trace {:016x}, {} moves completed, {} undone, {} writes",
             moves.events, moves.trace_hash, moves.completed, moves.canceled, moves.written
+        );
+    }
+    if let Some(streams) = &outcome.streams {
+        println!(
+            "seed {seed}: {} events, trace {:016x}, {} frames pushed, {} heard, {} faults",
+            streams.events, streams.trace_hash, streams.pushed, streams.heard, streams.faults
         );
     }
     for violation in outcome.violations() {

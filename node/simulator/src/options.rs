@@ -31,11 +31,26 @@ pub enum Mutation {
     ChangesAsLog,
     /// A copier of an older term goes on writing.
     StaleCopier,
+    /// A subscriber's node passes on every frame of a stream, heard before or not.
+    HearAnyNumber,
+    /// A pusher's node keeps to a relay that does not answer.
+    KeepToRelay,
+}
+
+/// What a run can be about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// People who chat.
+    Chat,
+    /// A range that moves ([`crate::moving`]).
+    Moving,
+    /// A live stream ([`crate::streaming`]).
+    Streaming,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::AcknowledgeBeforeCommit,
         Self::RetryInHome,
         Self::RefuseWithoutVersion,
@@ -46,6 +61,8 @@ impl Mutation {
         Self::FenceWithoutLock,
         Self::ChangesAsLog,
         Self::StaleCopier,
+        Self::HearAnyNumber,
+        Self::KeepToRelay,
     ];
 
     /// Its name on the command line.
@@ -62,16 +79,19 @@ impl Mutation {
             Self::FenceWithoutLock => "fence-without-lock",
             Self::ChangesAsLog => "changes-as-log",
             Self::StaleCopier => "stale-copier",
+            Self::HearAnyNumber => "hear-any-number",
+            Self::KeepToRelay => "keep-to-relay",
         }
     }
 
-    /// Whether it is planted in the moving of ranges ([`crate::moving`]), not in the chat.
+    /// Where it is planted.
     #[must_use]
-    pub fn is_of_moving(self) -> bool {
-        matches!(
-            self,
-            Self::FenceWithoutLock | Self::ChangesAsLog | Self::StaleCopier
-        )
+    pub fn part(self) -> Part {
+        match self {
+            Self::FenceWithoutLock | Self::ChangesAsLog | Self::StaleCopier => Part::Moving,
+            Self::HearAnyNumber | Self::KeepToRelay => Part::Streaming,
+            _ => Part::Chat,
+        }
     }
 
     /// The bug of a name.
@@ -115,6 +135,8 @@ impl Options {
             cache_nobody: self.mutation == Some(Mutation::NobodyCached),
             ignore_cursor: self.mutation == Some(Mutation::CursorWithoutBase),
             live_before_backlog: self.mutation == Some(Mutation::LiveBeforeBacklog),
+            hear_any_number: self.mutation == Some(Mutation::HearAnyNumber),
+            keep_to_relay: self.mutation == Some(Mutation::KeepToRelay),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Commands 90, 92, 93: messages between two accounts, stored, taken back, burnt, or relayed. What a message does is
 //! said by its odType, whichever of the three commands brings it.
 
+use super::relay::{Content, Sendable};
 use super::{Refusal, relay};
 use crate::edge::Connection;
 use crate::session::{Envelope, Pending};
@@ -32,7 +33,14 @@ pub(super) fn begin(connection: &mut Connection, command: Command, message: TimM
     let checked = check(connection, message);
     match checked {
         Err(refusal) => refuse(connection, command.tim_type(), id, refusal),
-        Ok((Way::Relayed, checked)) => relay::begin(connection, command, checked),
+        Ok((Way::Relayed, Checked { message, to })) => relay::begin(
+            connection,
+            Sendable {
+                to,
+                tim_type: command.tim_type(),
+                content: Content::Message(Box::new(message)),
+            },
+        ),
         Ok((Way::Stored(operation), checked)) => submit(connection, command, operation, checked),
     }
 }

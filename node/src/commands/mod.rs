@@ -1,5 +1,6 @@
 //! What each frame of a client does. One file per command; what is not offered is answered, never passed over.
 
+mod big_data;
 mod business;
 mod history;
 mod lists;
@@ -11,37 +12,38 @@ mod presence;
 mod profiles;
 mod refuse;
 mod relay;
+mod stream;
 mod throttle;
+mod virtual_room;
 
+pub(crate) use big_data::piece as big_data_piece;
 pub(crate) use outcome::outcome;
 pub(crate) use presence::{Absences, session_ended};
 pub(crate) use refuse::{Limit, Refusal};
+pub(crate) use stream::{PUSH_REFUSED, push_refused};
 pub(crate) use throttle::Throttle;
 
 use crate::edge::Connection;
 use crate::session::{CloseReason, frames};
+use bytes::Bytes;
 use std::sync::Arc;
 use tim_core::session::Event;
-use tim_wire::frame::{BigData, BigDataPiece};
-use tim_wire::{ClientFrame, ClientRequest, Command, ErrorCode, TimAck};
+use tim_wire::{ClientFrame, ClientRequest, Command, TimAck};
 
-/// Handles one frame; frames of a connection come one after the other.
-pub(crate) fn handle(connection: &mut Connection, frame: ClientFrame) {
-    if connection.skip(&frame) {
-        return;
-    }
+/// Handles one frame; frames of a connection come one after the other. `whole` is the frame with its first byte.
+pub(crate) fn handle(connection: &mut Connection, frame: &ClientFrame, whole: Bytes) {
     if connection.live.is_none() {
-        return before_login(connection, &frame);
+        return before_login(connection, frame);
     }
     seen(connection);
-    if throttle::refuses(connection, &frame) {
+    if throttle::refuses(connection, frame, &whole) {
         return;
     }
     if frame.command().is_some_and(Command::is_big_data) {
-        return big_data(connection, &frame);
+        return big_data::begin(connection, whole);
     }
     match frame.request() {
-        Ok(request) => after_login(connection, &frame, request),
+        Ok(request) => after_login(connection, frame, request),
         Err(error) => {
             let refusal = Refusal::field(error.wire_code(), format!("the payload cannot be read: {error}"));
             refusal.answer(connection, frame.tim_type());
@@ -86,29 +88,9 @@ fn after_login(connection: &mut Connection, frame: &ClientFrame, request: Client
         ClientRequest::Nodes(nodes) => profiles::begin(connection, nodes),
         ClientRequest::PullMessages(request) => history::begin(connection, request),
         ClientRequest::Business(request) => business::begin(connection, request),
+        ClientRequest::VirtualRoom(request) => virtual_room::begin(connection, &request),
+        ClientRequest::Stream(stream) => stream::push_struct(connection, stream),
         ClientRequest::Message { command, message } => message::begin(connection, command, message),
         _ => Refusal::not_supported(frame.number).answer(connection, frame.tim_type()),
-    }
-}
-
-/// Big-data frames are not offered, but their pieces must not be taken for frames.
-fn big_data(connection: &mut Connection, frame: &ClientFrame) {
-    let limit = connection.node.config.limits.frame_bytes_max as usize;
-    let mut whole = bytes::BytesMut::with_capacity(1 + frame.payload.len());
-    whole.extend_from_slice(&[frame.number]);
-    whole.extend_from_slice(&frame.payload);
-    match BigData::parse(&whole.freeze(), limit) {
-        BigDataPiece::Complete(_) => {
-            Refusal::not_supported(frame.number).answer(connection, frame.tim_type())
-        }
-        BigDataPiece::First { length } => {
-            connection.skip_next(length.saturating_sub(1 + frame.payload.len()));
-            Refusal::not_supported(frame.number).answer(connection, frame.tim_type());
-        }
-        BigDataPiece::TooLong => {
-            Refusal::field(ErrorCode::BigData, "longer than its length says".to_owned())
-                .answer(connection, Command::BigBinary.tim_type());
-        }
-        BigDataPiece::Ignored => {}
     }
 }

@@ -1,47 +1,65 @@
-//! Messages that are not stored (odType 5): a check of rights, then straight to the sessions that are online.
+//! What is not stored (odType 5, big data): a check of rights, then straight to the sessions that are online.
 //!
 //! Where the receiver's sessions are and that the two are friends is remembered by the sending session for a second,
 //! so that a stream costs one question per second and not one per frame. A friendship that ends is noticed within that
 //! second; what is stored is judged in the database every time.
 
 use super::Refusal;
-use super::message::{self, Checked};
+use super::message;
 use crate::edge::{Connection, Continuation};
 use crate::node::Node;
 use crate::session::{Envelope, Relayed, Route};
 use std::sync::Arc;
 use tim_core::id::AccountId;
 use tim_core::{conversation, placement};
-use tim_wire::{Command, ErrorCode, Tid};
+use tim_wire::frame::BigData;
+use tim_wire::{ErrorCode, Tid, TimMessage};
 
 /// How long a route may be used.
 const ROUTE_KEPT_MS: u64 = 1_000;
 
-/// Sends a message on, or finds the way first.
-pub(super) fn begin(connection: &mut Connection, command: Command, checked: Checked) {
-    let Some(live) = &connection.live else { return };
-    let known = live.routes.get(&checked.to, crate::clock::now());
-    if let Some(route) = known {
-        return send(connection, &checked, &route);
+/// What is sent on, and what a refusal of it names.
+pub(super) struct Sendable {
+    pub(super) to: AccountId,
+    pub(super) tim_type: i8,
+    pub(super) content: Content,
+}
+
+pub(super) enum Content {
+    Message(Box<TimMessage>),
+    BigData(BigData),
+}
+
+impl Content {
+    fn client_id(&self) -> Option<i64> {
+        match self {
+            Self::Message(message) => message::client_id(message),
+            Self::BigData(_) => None,
+        }
     }
-    let (node, account, tim_type) = (
-        Arc::clone(&connection.node),
-        live.account.clone(),
-        command.tim_type(),
-    );
+}
+
+/// Sends something on, or finds the way first.
+pub(super) fn begin(connection: &mut Connection, sendable: Sendable) {
+    let Some(live) = &connection.live else { return };
+    let known = live.routes.get(&sendable.to, crate::clock::now());
+    if let Some(route) = known {
+        return send(connection, sendable, &route);
+    }
+    let (node, account) = (Arc::clone(&connection.node), live.account.clone());
     connection.begin(Box::pin(async move {
-        let found = Box::pin(find(&node, &account, &checked.to)).await;
+        let found = Box::pin(find(&node, &account, &sendable.to)).await;
         let continuation: Continuation = Box::new(move |connection| match found {
             Err(refusal) => {
-                let id = message::client_id(&checked.message);
-                message::refuse(connection, tim_type, id, refusal);
+                let id = sendable.content.client_id();
+                message::refuse(connection, sendable.tim_type, id, refusal);
             }
             Ok(route) => {
                 let route = Arc::new(route);
                 if let Some(live) = &mut connection.live {
-                    live.routes.remember(checked.to.clone(), Arc::clone(&route));
+                    live.routes.remember(sendable.to.clone(), Arc::clone(&route));
                 }
-                send(connection, &checked, &route);
+                send(connection, sendable, &route);
             }
         });
         continuation
@@ -68,22 +86,27 @@ async fn find(node: &Node, account: &AccountId, to: &AccountId) -> Result<Route,
     })
 }
 
-fn send(connection: &mut Connection, checked: &Checked, route: &Route) {
+fn send(connection: &Connection, sendable: Sendable, route: &Route) {
     let Some(live) = &connection.live else { return };
-    let wire_id = checked
-        .message
-        .id
-        .filter(|id| *id != 0)
-        .unwrap_or_else(|| crate::random::message_key().wire_id());
-    let to = Tid {
-        domain: live.sender.tid.domain.clone(),
-        ..Tid::of(checked.to.as_str())
-    };
-    let (body, _) = Envelope::seal(checked.message.clone(), &live.sender.tid, to, None);
-    let relayed = Relayed::Message {
-        wire_id,
-        timestamp_ns: crate::clock::wall_ns(),
-        body,
+    let relayed = match sendable.content {
+        Content::BigData(big_data) => Relayed::BigData(BigData {
+            node: live.account.as_str().to_owned(),
+            ..big_data
+        }),
+        Content::Message(message) => {
+            let wire_id =
+                message::client_id(&message).unwrap_or_else(|| crate::random::message_key().wire_id());
+            let to = Tid {
+                domain: live.sender.tid.domain.clone(),
+                ..Tid::of(sendable.to.as_str())
+            };
+            let (body, _) = Envelope::seal(*message, &live.sender.tid, to, None);
+            Relayed::Message {
+                wire_id,
+                timestamp_ns: crate::clock::wall_ns(),
+                body,
+            }
+        }
     };
     connection.node.relay(&route.sessions, &Arc::new(relayed));
 }

@@ -1,11 +1,10 @@
 //! What is refused before anybody looks into it: commands that are switched off, and requests that come too fast.
 
-use super::{Limit, Refusal, message};
+use super::{Limit, Refusal, big_data, message};
 use crate::edge::Connection;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tim_config::NodeConfig;
 use tim_core::rate::Rate;
-use tim_wire::frame::{BigData, BigDataPiece};
 use tim_wire::{ClientFrame, ClientRequest, Command};
 
 /// How often sessions and accounts may ask for something, and what nobody may ask for.
@@ -53,7 +52,7 @@ fn is_free(frame: &ClientFrame) -> bool {
 }
 
 /// Answers a frame of a session if it is refused; whether it was.
-pub(super) fn refuses(connection: &mut Connection, frame: &ClientFrame) -> bool {
+pub(super) fn refuses(connection: &mut Connection, frame: &ClientFrame, whole: &Bytes) -> bool {
     let refused = if connection.node.throttle.is_off(frame.number) {
         connection.node.metrics.limit_reached("sessions.commands_off");
         Some(Refusal::switched_off(frame.number))
@@ -65,7 +64,7 @@ pub(super) fn refuses(connection: &mut Connection, frame: &ClientFrame) -> bool 
     match refused {
         None => false,
         Some(refusal) => {
-            answer(connection, frame, refusal);
+            answer(connection, frame, whole, refusal);
             true
         }
     }
@@ -90,10 +89,10 @@ fn too_fast(connection: &mut Connection) -> Option<Refusal> {
 }
 
 /// A message is named by its client's id, and of a big-data frame the rest is passed over.
-fn answer(connection: &mut Connection, frame: &ClientFrame, refusal: Refusal) {
+fn answer(connection: &mut Connection, frame: &ClientFrame, whole: &Bytes, refusal: Refusal) {
     let tim_type = frame.tim_type();
     if frame.command().is_some_and(Command::is_big_data) {
-        skip_the_rest(connection, frame);
+        big_data::pass_over(connection, whole.clone());
         return refusal.answer(connection, tim_type);
     }
     match frame.request() {
@@ -103,22 +102,6 @@ fn answer(connection: &mut Connection, frame: &ClientFrame, refusal: Refusal) {
         }
         _ => refusal.answer(connection, tim_type),
     }
-}
-
-fn skip_the_rest(connection: &mut Connection, frame: &ClientFrame) {
-    let limit = connection.node.config.limits.frame_bytes_max as usize;
-    let length = 1 + frame.payload.len();
-    if let BigDataPiece::First { length: whole } = BigData::parse(&whole(frame), limit) {
-        connection.skip_next(whole.saturating_sub(length));
-    }
-}
-
-/// A frame as it came.
-pub(super) fn whole(frame: &ClientFrame) -> Bytes {
-    let mut whole = BytesMut::with_capacity(1 + frame.payload.len());
-    whole.extend_from_slice(&[frame.number]);
-    whole.extend_from_slice(&frame.payload);
-    whole.freeze()
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tim_core::time::Moment;
+use tim_wire::frame::{BigDataAssembler, BigDataPiece};
 use tim_wire::{ClientFrame, Encoding};
 use tokio_tungstenite::tungstenite;
 
@@ -53,11 +54,19 @@ pub(crate) struct Connection {
     armed: Option<Moment>,
     unflushed: bool,
     close_by: Option<Moment>,
-    skipping: usize,
     /// Where the client is, as its socket says.
     pub(crate) address: IpAddr,
     /// Its place among those that have not logged in.
     unauthenticated: Option<Place>,
+    /// A big-data frame of which only the beginning has come.
+    begun: Option<Box<Begun>>,
+}
+
+/// A big-data frame on its way.
+struct Begun {
+    assembler: BigDataAssembler,
+    /// It has been answered already.
+    is_refused: bool,
 }
 
 enum Wake {
@@ -73,10 +82,7 @@ impl Connection {
         Self {
             unauthenticated,
             address,
-            // One frame of any size may come on top of what was allowed before it.
-            out: Outbox::new(
-                (node.config.limits.outbound_bytes_max + node.config.limits.frame_bytes_max) as usize,
-            ),
+            out: outbox(&node.config.limits),
             mailbox: Arc::new(Mailbox::default()),
             live: None,
             operations: VecDeque::new(),
@@ -85,7 +91,7 @@ impl Connection {
             armed: None,
             unflushed: false,
             close_by: None,
-            skipping: 0,
+            begun: None,
             node,
         }
     }
@@ -122,18 +128,6 @@ impl Connection {
     /// Somebody has logged in here.
     pub(crate) fn logged_in(&mut self) {
         self.unauthenticated = None;
-    }
-
-    /// Passes over so many bytes of the messages to come.
-    pub(crate) fn skip_next(&mut self, bytes: usize) {
-        self.skipping = bytes;
-    }
-
-    /// Whether a message belongs to what is passed over.
-    pub(crate) fn skip(&mut self, frame: &ClientFrame) -> bool {
-        let skipped = self.skipping > 0;
-        self.skipping = self.skipping.saturating_sub(1 + frame.payload.len());
-        skipped
     }
 
     /// Encoding of answers: as the login chose, before it as the frame at hand.
@@ -222,10 +216,44 @@ impl Connection {
         Ok(())
     }
 
+    /// Keeps the beginning of a big-data frame: the messages to come belong to it.
+    pub(crate) fn begin_big_data(&mut self, assembler: BigDataAssembler) {
+        self.begun = Some(Box::new(Begun {
+            assembler,
+            is_refused: false,
+        }));
+    }
+
+    /// The same for one that was refused: the messages to come are passed over.
+    pub(crate) fn pass_over_big_data(&mut self, assembler: BigDataAssembler) {
+        self.begun = Some(Box::new(Begun {
+            assembler,
+            is_refused: true,
+        }));
+    }
+
     fn frame(&mut self, bytes: Bytes) {
         self.frame_number += 1;
-        match ClientFrame::parse(bytes) {
-            Ok(frame) => commands::handle(self, frame),
+        let Some(mut begun) = self.begun.take() else {
+            return self.whole_frame(bytes);
+        };
+        match begun.assembler.push(bytes) {
+            Ok(Some(_)) if begun.is_refused => {}
+            Ok(Some(piece)) => commands::big_data_piece(self, piece),
+            Ok(None) => self.begun = Some(begun),
+            // As with the reference, the message stands for itself; what was begun is lost.
+            Err(overshooting) => {
+                if !begun.is_refused {
+                    commands::big_data_piece(self, BigDataPiece::TooLong);
+                }
+                self.whole_frame(overshooting);
+            }
+        }
+    }
+
+    fn whole_frame(&mut self, bytes: Bytes) {
+        match ClientFrame::parse(bytes.clone()) {
+            Ok(frame) => commands::handle(self, &frame, bytes),
             // An empty message says nothing; the reference passes over it.
             Err(error) => tracing::debug!(%error, "a frame is passed over"),
         }
@@ -297,6 +325,7 @@ impl Connection {
             live.save(&self.node, &self.mailbox);
             live.forget(&self.node);
             self.node.engine.session_closed(live.id);
+            self.node.streams.session_closed(live.id);
             commands::session_ended(&self.node, live.account.clone(), live.sender.tid.clone());
         }
         self.mailbox.close();
@@ -313,6 +342,15 @@ fn unreadable(error: axum::Error) -> Option<CloseReason> {
         tungstenite::Error::Protocol(_) => Some(CloseReason::Malformed),
         _ => None,
     }
+}
+
+/// One frame of any size may come on top of what was allowed before it.
+fn outbox(limits: &tim_config::Limits) -> Outbox {
+    let largest = limits.frame_bytes_max.max(limits.big_data_bytes_max);
+    Outbox::new(
+        limits.outbound_bytes_max as usize + largest as usize,
+        limits.stream_bytes_per_session_max as usize,
+    )
 }
 
 async fn close(socket: &mut WebSocket, out: &mut Outbox, reason: CloseReason) -> Result<(), axum::Error> {

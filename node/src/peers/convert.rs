@@ -13,6 +13,8 @@ use tim_core::submit::LaneStamp;
 use tim_peer::{deliveries, lanes};
 use tim_proto::peer::v1 as peer;
 use tim_telemetry::TraceContext;
+use tim_wire::Command;
+use tim_wire::frame::BigData;
 
 fn to_trace(trace: TraceContext) -> peer::TraceContext {
     peer::TraceContext {
@@ -112,10 +114,20 @@ pub(super) fn relay_request(relayed: Vec<(SessionId, Arc<Relayed>)>) -> peer::Re
             timestamp_ns: *timestamp_ns,
             body: body.clone(),
             presence: None,
+            big_data: None,
         },
         Relayed::Presence(presence) => peer::RelayEntry {
             session: session.0,
             presence: Some(presence.clone()),
+            ..peer::RelayEntry::default()
+        },
+        Relayed::BigData(big_data) => peer::RelayEntry {
+            session: session.0,
+            big_data: Some(peer::BigData {
+                command: u32::from(big_data.command.number()),
+                from: big_data.node.clone(),
+                data: big_data.data.clone(),
+            }),
             ..peer::RelayEntry::default()
         },
     });
@@ -124,16 +136,24 @@ pub(super) fn relay_request(relayed: Vec<(SessionId, Arc<Relayed>)>) -> peer::Re
     }
 }
 
-/// What a peer relays to a session.
-pub(super) fn relayed(entry: peer::RelayEntry) -> Relayed {
-    match entry.presence {
-        Some(presence) => Relayed::Presence(presence),
-        None => Relayed::Message {
+/// What a peer relays to a session; nothing for what is malformed.
+pub(super) fn relayed(entry: peer::RelayEntry) -> Option<Relayed> {
+    Some(match (entry.presence, entry.big_data) {
+        (Some(presence), _) => Relayed::Presence(presence),
+        (None, Some(big_data)) => Relayed::BigData(BigData {
+            command: u8::try_from(big_data.command)
+                .ok()
+                .and_then(Command::from_number)
+                .filter(|command| command.is_big_data())?,
+            node: big_data.from,
+            data: big_data.data,
+        }),
+        (None, None) => Relayed::Message {
             wire_id: entry.wire_id,
             timestamp_ns: entry.timestamp_ns,
             body: entry.body,
         },
-    }
+    })
 }
 
 #[cfg(test)]

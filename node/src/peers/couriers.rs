@@ -1,9 +1,12 @@
 //! Carrying deliveries and presence to one peer.
 
 use super::{ToPeer, convert};
+use crate::backlog::Backlog;
 use crate::engine::{Engine, Input};
+use crate::session::Relayed;
+use std::sync::Arc;
 use tim_cluster::links::{Link, Links};
-use tim_core::id::NodeName;
+use tim_core::id::{NodeName, SessionId};
 use tim_core::presence::RegistrarEvent;
 use tim_core::{delivery, submit};
 use tim_peer::presence;
@@ -12,6 +15,8 @@ use tokio::sync::mpsc;
 
 /// Deliveries that go in one call.
 const DELIVERIES_AT_ONCE: usize = 256;
+/// After the message that reaches this many bytes nothing more is relayed in one call.
+const RELAYED_BYTES_AT_ONCE: usize = 2 << 20;
 /// Presence calls to one peer that are under way at once.
 const CALLS_AT_ONCE: usize = 64;
 
@@ -40,14 +45,13 @@ pub(super) fn failed(engine: &Engine, to: &NodeName, message: ToPeer) {
 }
 
 /// Carries deliveries in order, everything that waits in one call, one call at a time.
-pub(super) async fn carry_deliveries(way: Way, mut queue: mpsc::Receiver<ToPeer>) {
+pub(super) async fn carry_deliveries(
+    way: Way,
+    mut queue: mpsc::Receiver<ToPeer>,
+    waiting_bytes: Arc<Backlog>,
+) {
     let mut waiting = Vec::with_capacity(DELIVERIES_AT_ONCE);
     while queue.recv_many(&mut waiting, DELIVERIES_AT_ONCE).await > 0 {
-        let Ok(link) = way.links.link(&way.to).await else {
-            // The receivers look for what they miss by themselves.
-            waiting.clear();
-            continue;
-        };
         let (mut delivered, mut relayed, mut sessions) = (Vec::new(), Vec::new(), Vec::new());
         for message in waiting.drain(..) {
             match message {
@@ -62,31 +66,56 @@ pub(super) async fn carry_deliveries(way: Way, mut queue: mpsc::Receiver<ToPeer>
                 _ => {}
             }
         }
-        if !delivered.is_empty()
-            && let Err(status) = link.delivery().deliver(convert::deliver_request(delivered)).await
-        {
-            tracing::debug!(peer = %way.to, %status, "a delivery did not arrive");
+        let bytes = relayed.iter().map(|(_, relayed)| relayed.content_bytes()).sum();
+        // The receivers look for what they miss by themselves.
+        if let Ok(link) = way.links.link(&way.to).await {
+            if !delivered.is_empty()
+                && let Err(status) = link.delivery().deliver(convert::deliver_request(delivered)).await
+            {
+                tracing::debug!(peer = %way.to, %status, "a delivery did not arrive");
+            }
+            relay(&way, &link, relayed).await;
+            end_sessions(&way, &link, sessions).await;
         }
-        if !relayed.is_empty()
-            && let Err(status) = link.delivery().relay(convert::relay_request(relayed)).await
-        {
+        waiting_bytes.give_back(bytes);
+    }
+}
+
+/// In calls of a size that the other node takes.
+async fn relay(way: &Way, link: &Link, mut relayed: Vec<(SessionId, Arc<Relayed>)>) {
+    while !relayed.is_empty() {
+        let mut bytes = 0;
+        let fitting = relayed.iter().take_while(|(_, relayed)| {
+            let room = bytes < RELAYED_BYTES_AT_ONCE;
+            bytes += relayed.content_bytes();
+            room
+        });
+        let fitting = fitting.count();
+        let later = relayed.split_off(fitting);
+        let request = convert::relay_request(relayed);
+        relayed = later;
+        if let Err(status) = link.delivery().relay(request).await {
             tracing::debug!(peer = %way.to, %status, "relayed messages did not arrive");
         }
-        let ended = peer::EndSessionsRequest { sessions };
-        if !ended.sessions.is_empty()
-            && let Err(status) = link.delivery().end_sessions(ended).await
-        {
-            // The account's next registration repeats it.
-            tracing::debug!(peer = %way.to, %status, "sessions were not told to end");
-        }
+    }
+}
+
+async fn end_sessions(way: &Way, link: &Link, sessions: Vec<u64>) {
+    if sessions.is_empty() {
+        return;
+    }
+    let ended = peer::EndSessionsRequest { sessions };
+    if let Err(status) = link.delivery().end_sessions(ended).await {
+        // The account's next registration repeats it.
+        tracing::debug!(peer = %way.to, %status, "sessions were not told to end");
     }
 }
 
 /// Carries presence, calls side by side.
 pub(super) async fn carry_presence(way: Way, mut queue: mpsc::Receiver<ToPeer>) {
-    let places = std::sync::Arc::new(tokio::sync::Semaphore::new(CALLS_AT_ONCE));
+    let places = Arc::new(tokio::sync::Semaphore::new(CALLS_AT_ONCE));
     while let Some(message) = queue.recv().await {
-        let Ok(place) = std::sync::Arc::clone(&places).acquire_owned().await else {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return;
         };
         let way = way.clone();

@@ -9,8 +9,9 @@ mod couriers;
 mod lanes;
 mod services;
 
-pub(crate) use services::{Services, routes};
+pub(crate) use services::{Services, caller, malformed, routes};
 
+use crate::backlog::Backlog;
 use crate::engine::Engine;
 use crate::session::{Relayed, Traces};
 use parking_lot::Mutex;
@@ -104,12 +105,16 @@ struct Courier {
     lanes: mpsc::Sender<ToPeer>,
     deliveries: mpsc::Sender<ToPeer>,
     presence: mpsc::Sender<ToPeer>,
+    /// What waits of what is not stored.
+    relayed: Arc<Backlog>,
 }
 
 /// All peers.
 pub(crate) struct Peers {
     links: Links,
     engine: Engine,
+    /// Bytes of what is not stored that may wait for one peer.
+    relayed_bytes_max: usize,
     couriers: Mutex<HashMap<NodeName, Courier>>,
     /// Where answers to a peer's lanes go: the stream that it has opened last.
     answers: Mutex<HashMap<NodeName, mpsc::Sender<ToPeer>>>,
@@ -122,10 +127,11 @@ impl std::fmt::Debug for Peers {
 }
 
 impl Peers {
-    pub(crate) fn new(links: Links, engine: Engine) -> Self {
+    pub(crate) fn new(links: Links, engine: Engine, limits: &tim_config::Limits) -> Self {
         Self {
             links,
             engine,
+            relayed_bytes_max: limits.stream_bytes_per_node_max as usize,
             couriers: Mutex::default(),
             answers: Mutex::default(),
         }
@@ -150,6 +156,22 @@ impl Peers {
         }
     }
 
+    /// Sends what is not stored to a session of another node; whether there was room for it.
+    pub(crate) fn relay(&self, to: &NodeName, session: SessionId, relayed: Arc<Relayed>) -> bool {
+        let (courier, bytes) = (self.courier(to), relayed.content_bytes());
+        if !courier.relayed.take(bytes) {
+            return false;
+        }
+        let sent = courier
+            .deliveries
+            .try_send(ToPeer::Relay { session, relayed })
+            .is_ok();
+        if !sent {
+            courier.relayed.give_back(bytes);
+        }
+        sent
+    }
+
     fn courier(&self, to: &NodeName) -> Courier {
         let mut couriers = self.couriers.lock();
         if let Some(courier) = couriers.get(to) {
@@ -162,6 +184,7 @@ impl Peers {
             lanes,
             deliveries,
             presence,
+            relayed: Arc::new(Backlog::new(self.relayed_bytes_max)),
         };
         couriers.insert(to.clone(), courier.clone());
         let link = couriers::Way {
@@ -170,7 +193,12 @@ impl Peers {
             to: to.clone(),
         };
         tokio::spawn(lanes::carry(link.clone(), lanes_queue));
-        tokio::spawn(couriers::carry_deliveries(link.clone(), deliveries_queue));
+        let relayed = Arc::clone(&courier.relayed);
+        tokio::spawn(couriers::carry_deliveries(
+            link.clone(),
+            deliveries_queue,
+            relayed,
+        ));
         tokio::spawn(couriers::carry_presence(link, presence_queue));
         courier
     }

@@ -42,7 +42,7 @@ pub(crate) fn routes(services: &Services) -> Routes {
 }
 
 /// Who calls.
-fn caller<T>(request: &Request<T>) -> Result<NodeName, Status> {
+pub(crate) fn caller<T>(request: &Request<T>) -> Result<NodeName, Status> {
     request
         .extensions()
         .get::<Option<PeerConnection>>()
@@ -51,7 +51,7 @@ fn caller<T>(request: &Request<T>) -> Result<NodeName, Status> {
         .ok_or_else(|| Status::permission_denied("the caller has not proved who it is"))
 }
 
-fn malformed() -> Status {
+pub(crate) fn malformed() -> Status {
     Status::invalid_argument("a field of the message is malformed")
 }
 
@@ -207,7 +207,7 @@ impl Delivery for Services {
         let mut gone_sessions = Vec::new();
         for entry in request.into_inner().entries {
             let session = SessionId(entry.session);
-            let relayed = Arc::new(convert::relayed(entry));
+            let relayed = Arc::new(convert::relayed(entry).ok_or_else(malformed)?);
             if self
                 .sessions
                 .post(session, SessionInput::Relayed(relayed))

@@ -69,9 +69,10 @@ pub(crate) fn offline_batch(
     ))
 }
 
-/// A message or a presence that is not stored.
+/// What is not stored.
 pub(crate) fn relayed(relayed: &Relayed, encoding: Encoding) -> Result<Bytes, EnvelopeError> {
     let (command, payload) = match relayed {
+        Relayed::BigData(big_data) => return Ok(big_data.server_frame()),
         Relayed::Message {
             wire_id,
             timestamp_ns,

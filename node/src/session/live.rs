@@ -121,6 +121,18 @@ impl Live {
                 out.push(frames::ack(&TimAck::success(Command::Logout), self.encoding));
                 out.close(CloseReason::LoggedOut);
             }
+            Input::Stream { frame, form } => {
+                let dropped = out.push_stream(frame.bytes(form, self.encoding));
+                node.metrics.frames_delivered.add(1, &[]);
+                if dropped > 0 {
+                    node.metrics.frames_dropped.add(dropped, &[]);
+                }
+            }
+            Input::PushRefused(room) => {
+                let refused = crate::commands::push_refused(&room);
+                node.metrics.rejected_with(crate::commands::PUSH_REFUSED);
+                out.push(frames::ack(&refused, self.encoding));
+            }
             Input::Close(reason) => out.close(reason),
             Input::Outcome { .. } => {}
         }

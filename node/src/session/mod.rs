@@ -9,6 +9,7 @@ mod live;
 mod local_accounts;
 mod pending;
 mod routes;
+mod stream_frame;
 mod table;
 
 pub(crate) use envelope::Envelope;
@@ -16,11 +17,13 @@ pub(crate) use live::{Live, Sender};
 pub(crate) use local_accounts::{LocalAccounts, SharedMeter};
 pub(crate) use pending::{Pending, PendingQueue};
 pub(crate) use routes::{Route, Routes};
+pub(crate) use stream_frame::StreamFrame;
 pub(crate) use table::SessionTable;
 
 use std::sync::Arc;
 use tim_core::conversation::Entry;
-use tim_core::id::{ConversationId, MessageKey, Seq};
+use tim_core::id::{ConversationId, MessageKey, Seq, VirtualRoomId};
+use tim_core::stream::Form;
 use tim_core::{session, submit};
 use tim_telemetry::TraceContext;
 use tokio::sync::oneshot;
@@ -48,6 +51,10 @@ pub(crate) enum Input {
     },
     /// What is not stored.
     Relayed(Arc<Relayed>),
+    /// A frame of a virtual room that it has subscribed to.
+    Stream { frame: Arc<StreamFrame>, form: Form },
+    /// It may not push into this virtual room, or the room is gone.
+    PushRefused(VirtualRoomId),
     /// Deliver nothing new, and tell when nothing is outstanding.
     Settle(oneshot::Sender<()>),
     /// End the session and tell the client to stay away: a newer login has taken its place, or the account is blocked.
@@ -70,6 +77,19 @@ pub(crate) enum Relayed {
     },
     /// Presence, as the thrift form of the struct.
     Presence(bytes::Bytes),
+    /// Unstructured data; its node is the sender.
+    BigData(tim_wire::frame::BigData),
+}
+
+impl Relayed {
+    /// Bytes of content, which queues are bounded by.
+    pub(crate) fn content_bytes(&self) -> usize {
+        match self {
+            Self::Message { body, .. } => body.len(),
+            Self::Presence(presence) => presence.len(),
+            Self::BigData(big_data) => big_data.data.len(),
+        }
+    }
 }
 
 /// Why the server closes a connection.

@@ -16,7 +16,7 @@ use crate::peers::{Peers, Services};
 use crate::repartition::{self, Driver};
 use crate::session::{LocalAccounts, SessionTable};
 use crate::supervisor::Supervisor;
-use crate::{gauges, node_control, peers, watchers};
+use crate::{gauges, node_control, peers, streams, watchers};
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
@@ -109,7 +109,8 @@ pub(super) async fn build(
     let map = Arc::new(guessed_map(&config)?);
     let databases = Arc::new(Databases::new(store, map.clone(), board.clone()));
     let (engine, inputs) = engine::channel();
-    let peers = Arc::new(Peers::new(links, engine.clone()));
+    let (streams, stream_inputs) = streams::channel(links.clone(), &config.limits);
+    let peers = Arc::new(Peers::new(links, engine.clone(), &config.limits));
     let (drain, drain_inputs) = drain::channel();
     let node = Arc::new(Node {
         config_hash: config_hash(&config),
@@ -136,6 +137,7 @@ pub(super) async fn build(
         engine,
         databases,
         peers,
+        streams,
         membership,
         members,
         trust,
@@ -144,6 +146,7 @@ pub(super) async fn build(
     });
     let running = Running {
         inputs,
+        stream_inputs,
         drain_inputs,
         map,
         handshaker,
@@ -178,6 +181,7 @@ fn gossip(
 /// What the tasks take over.
 struct Running {
     inputs: engine::Inputs,
+    stream_inputs: streams::Inputs,
     drain_inputs: drain::DrainInputs,
     map: Arc<PartitionMap>,
     handshaker: Handshaker,
@@ -199,6 +203,17 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
         need_map: Arc::clone(&node.databases.need_map),
     };
     supervisor.run("engine", engine::run(node.engine.clone(), parts, running.inputs));
+    let stream_parts = streams::Parts {
+        name: node.name.clone(),
+        view: node.view.load_full(),
+        sessions: Arc::clone(&node.sessions),
+        metrics: Arc::clone(&node.metrics),
+        config: streams::config(&node.config),
+    };
+    supervisor.run(
+        "streams",
+        streams::run(node.streams.clone(), stream_parts, running.stream_inputs),
+    );
     supervisor.run("timers", Arc::clone(&node.wheel).turn());
     supervisor.run("drain", drain::run(Arc::clone(node), running.drain_inputs));
     supervisor.run("members", watchers::members(Arc::clone(node)));
@@ -230,6 +245,7 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
         sessions: Arc::clone(&node.sessions),
         node: Arc::clone(node),
     })
+    .add_service(streams::service(node.streams.clone(), Arc::clone(&node.metrics)))
     .add_service(node_control::service(Arc::clone(node)))
     .add_service(node.control.service());
     let stop = supervisor.stop().token();

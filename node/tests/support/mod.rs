@@ -17,6 +17,7 @@ pub mod load;
 pub mod operator;
 pub mod raw;
 pub mod socket;
+pub mod stream;
 
 use authority::Authority;
 use std::collections::BTreeSet;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tim_wire::TimReq;
+use tim_wire::{TimAck, TimMessage, TimReq};
 use tokio::sync::{mpsc, oneshot};
 
 use self::serve::Ended;
@@ -25,7 +25,15 @@ pub(crate) enum Order {
     /// Send now or never.
     Frame(Bytes),
     /// Ask for history.
-    History { request: TimReq, waiting: Waiting },
+    History {
+        request: TimReq,
+        waiting: Waiting<Vec<TimMessage>>,
+    },
+    /// Ask for something of a virtual room.
+    VirtualRoom {
+        request: TimReq,
+        waiting: Waiting<TimAck>,
+    },
     /// Confirm a delivery.
     Confirm(Confirmation),
     /// End.
@@ -193,6 +201,7 @@ impl Driver {
         match order {
             Order::Send(outgoing) => self.session.send(outgoing, false, Instant::now()),
             Order::History { waiting, .. } => drop(waiting.send(Err(RequestError::Disconnected))),
+            Order::VirtualRoom { waiting, .. } => drop(waiting.send(Err(RequestError::Disconnected))),
             Order::Frame(_) | Order::Confirm(_) | Order::Close(_) => {}
         }
     }

@@ -168,6 +168,9 @@ impl Driver {
                 Order::Send(outgoing) => self.session.send(outgoing, true, now),
                 Order::Frame(frame) => self.session.output.frames.push_back(frame),
                 Order::History { request, waiting } => self.session.request_history(&request, waiting, now),
+                Order::VirtualRoom { request, waiting } => {
+                    self.session.operate_room(&request, waiting, now);
+                }
                 Order::Confirm(confirmation) => self.session.confirm(confirmation),
                 Order::Close(done) => {
                     self.closing = Some(done);

@@ -2,8 +2,8 @@
 //! and confirmations to make later come out in [`Output`].
 
 mod duplicates;
-mod history;
 mod outbox;
+mod questions;
 
 #[cfg(test)]
 mod tests;
@@ -12,16 +12,16 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::Bytes;
-use tim_wire::frame::{client_frame, confirmation_frame};
+use tim_wire::frame::{BigData, client_frame, confirmation_frame};
 use tim_wire::{
     Command, DecodeError, Encoding, ServerFrame, TimAck, TimMessage, TimMessageList, TimReq, WireStruct,
 };
 
 use self::duplicates::Duplicates;
-use self::history::Histories;
-pub(crate) use self::history::Waiting;
 use self::outbox::Outbox;
 pub(crate) use self::outbox::Outgoing;
+use self::questions::Questions;
+pub(crate) use self::questions::Waiting;
 use crate::options::{Confirm, Options};
 use crate::{Confirmation, Event, Rejection, telemetry};
 
@@ -48,7 +48,8 @@ pub(crate) struct Session {
     /// Number of the present connection.
     connection: u64,
     outbox: Outbox,
-    histories: Histories,
+    histories: Questions<Vec<TimMessage>>,
+    room_operations: Questions<TimAck>,
     duplicates: Duplicates,
     pub(crate) output: Output,
 }
@@ -61,7 +62,8 @@ impl Session {
             node: String::new(),
             connection: 0,
             outbox: Outbox::new(options.limits.send_timeout),
-            histories: Histories::new(options.limits.request_timeout),
+            histories: Questions::new(options.limits.request_timeout),
+            room_operations: Questions::new(options.limits.request_timeout),
             duplicates: Duplicates::new(options.limits.remembered_max),
             output: Output::default(),
         }
@@ -81,6 +83,7 @@ impl Session {
         self.output.frames.clear();
         self.output.later.clear();
         self.histories.disconnected();
+        self.room_operations.disconnected();
     }
 
     /// Keeps a message until its outcome, and sends it if there is a connection.
@@ -92,12 +95,26 @@ impl Session {
     }
 
     /// Asks for history.
-    pub(crate) fn request_history(&mut self, request: &TimReq, waiting: Waiting, now: Instant) {
+    pub(crate) fn request_history(
+        &mut self,
+        request: &TimReq,
+        waiting: Waiting<Vec<TimMessage>>,
+        now: Instant,
+    ) {
         let payload = request.encode_payload(self.encoding);
         self.output
             .frames
             .push_back(client_frame(Command::PullMessages, self.encoding, &payload));
         self.histories.push(waiting, now);
+    }
+
+    /// Asks for something of a virtual room.
+    pub(crate) fn operate_room(&mut self, request: &TimReq, waiting: Waiting<TimAck>, now: Instant) {
+        let payload = request.encode_payload(self.encoding);
+        self.output
+            .frames
+            .push_back(client_frame(Command::VirtualRoom, self.encoding, &payload));
+        self.room_operations.push(waiting, now);
     }
 
     /// Confirms a delivery, unless it came by an earlier connection.
@@ -112,16 +129,16 @@ impl Session {
     /// When [`Self::tick`] has something to do at the earliest.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let later = self.output.later.front().map(|(time, _)| *time);
-        [self.outbox.deadline(), self.histories.deadline(), later]
-            .into_iter()
-            .flatten()
-            .min()
+        let questions = [self.histories.deadline(), self.room_operations.deadline()];
+        let others = [self.outbox.deadline(), later];
+        questions.into_iter().chain(others).flatten().min()
     }
 
     /// Gives up what took too long, and makes the confirmations that are due.
     pub(crate) fn tick(&mut self, now: Instant) {
         self.outbox.expire(now);
         self.histories.expire(now);
+        self.room_operations.expire(now);
         while let Some((_, frame)) = self.output.later.pop_front_if(|(time, _)| *time <= now) {
             self.output.frames.push_back(frame);
         }
@@ -147,6 +164,7 @@ impl Session {
             Some(Command::Presence) => Event::Presence(self.decode(&frame)?),
             Some(Command::Nodes) => Event::Nodes(self.decode(&frame)?),
             Some(Command::Stream) => Event::Stream(self.decode(&frame)?),
+            Some(command) if command.is_big_data() => big_data(command, frame),
             _ => Event::Frame(frame),
         };
         self.output.events.push_back(event);
@@ -169,6 +187,14 @@ impl Session {
                 self.outbox.rejected(&ack)
             }
             Some(Command::PullMessages) if !ack.ok => self.histories.answered(Err(Rejection::of(&ack))),
+            Some(Command::VirtualRoom) => {
+                let answer = if ack.ok {
+                    Ok(ack.clone())
+                } else {
+                    Err(Rejection::of(&ack))
+                };
+                self.room_operations.answered(answer)
+            }
             _ => false,
         };
         if !taken {
@@ -257,5 +283,14 @@ impl Session {
             Confirm::After(wait) => self.output.later.push_back((now + wait, frame)),
             Confirm::OnReceipt | Confirm::ByApplication => self.output.frames.push_back(frame),
         }
+    }
+}
+
+/// Raw frames have no structure that could be wrong, but for their separator.
+fn big_data(command: Command, frame: ServerFrame) -> Event {
+    match BigData::parse_from_server(command, &frame.payload) {
+        Some(stream) if command == Command::BigBinaryStream => Event::BinaryStream(stream),
+        Some(big_data) => Event::BigData(big_data),
+        None => Event::Frame(frame),
     }
 }

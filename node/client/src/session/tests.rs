@@ -292,7 +292,7 @@ fn broken_frames_are_errors_and_unknown_ones_are_events() {
         );
     }
     session
-        .receive(Bytes::from_static(&[0x5f, b'a', b'|']), Instant::now())
+        .receive(Bytes::from_static(&[0x5f, b'a', b'!']), Instant::now())
         .unwrap();
     assert!(matches!(session.output.events.pop_front(), Some(Event::Frame(_))));
     session
@@ -307,4 +307,41 @@ fn a_dropped_session_leaves_nobody_waiting() {
     let mut outcome = send(&mut session, 1, Instant::now());
     drop(session);
     assert_eq!(outcome.try_recv().unwrap(), Err(SendError::Closed));
+}
+
+#[test]
+fn raw_frames_are_told_apart_and_rooms_answer_in_order() {
+    let mut session = session(|_| {});
+    for frame in [&b"\x5fbob|text"[..], b"\x61room\x83data"] {
+        session
+            .receive(Bytes::from_static(frame), Instant::now())
+            .unwrap();
+    }
+    match session.output.events.pop_front() {
+        Some(Event::BigData(big)) => assert_eq!((big.node.as_str(), &big.data[..]), ("bob", &b"text"[..])),
+        other => panic!("{other:?}"),
+    }
+    match session.output.events.pop_front() {
+        Some(Event::BinaryStream(big)) => assert_eq!(big.node, "room"),
+        other => panic!("{other:?}"),
+    }
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let (waiting, answer) = oneshot::channel();
+        session.operate_room(&TimReq::default(), waiting, Instant::now());
+        answers.push(answer);
+    }
+    let made = TimAck {
+        n: Some("room".to_owned()),
+        ..TimAck::success(Command::VirtualRoom)
+    };
+    let refused = TimAck::failure(Command::VirtualRoom, ErrorCode::Undefined);
+    receive(&mut session, Command::Ack, None, &made);
+    receive(&mut session, Command::Ack, None, &refused);
+    assert_eq!(answers[0].try_recv().unwrap(), Ok(made));
+    assert!(matches!(
+        answers[1].try_recv().unwrap(),
+        Err(RequestError::Rejected(rejection)) if rejection.number == 5101
+    ));
+    assert!(session.output.events.is_empty());
 }

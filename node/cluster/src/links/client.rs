@@ -20,6 +20,7 @@ use tim_proto::peer::v1::home_client::HomeClient;
 use tim_proto::peer::v1::link_client::LinkClient;
 use tim_proto::peer::v1::presence_client::PresenceClient;
 use tim_proto::peer::v1::raft_client::RaftClient;
+use tim_proto::peer::v1::streams_client::StreamsClient;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -78,6 +79,13 @@ impl Link {
     /// Calls to sessions.
     pub fn delivery(&self) -> DeliveryClient<Channel> {
         DeliveryClient::new(self.channel.clone())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// Calls to live streams.
+    pub fn streams(&self) -> StreamsClient<Channel> {
+        StreamsClient::new(self.channel.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
     }

@@ -178,7 +178,47 @@ pub static STREAM_FRAMES_DROPPED: Metric = Metric {
     name: "tim.stream.frames_dropped",
     unit: "{frame}",
     kind: MetricKind::Counter,
-    description: "frames that are not stored, dropped for a slow receiver",
+    description: "frames that are not stored, dropped for a slow receiver, a full queue or want of a relay",
+    attributes: &[],
+    stability: Stability::Development,
+};
+
+/// `tim.stream.room.count`
+pub static STREAM_ROOM_COUNT: Metric = Metric {
+    name: "tim.stream.room.count",
+    unit: "{room}",
+    kind: MetricKind::Gauge,
+    description: "virtual rooms that this node holds, as relay or as backup",
+    attributes: &[],
+    stability: Stability::Development,
+};
+
+/// `tim.stream.subscription.count`
+pub static STREAM_SUBSCRIPTION_COUNT: Metric = Metric {
+    name: "tim.stream.subscription.count",
+    unit: "{subscription}",
+    kind: MetricKind::Gauge,
+    description: "subscriptions of this node's sessions to virtual rooms",
+    attributes: &[],
+    stability: Stability::Development,
+};
+
+/// `tim.stream.frames_pushed`
+pub static STREAM_FRAMES_PUSHED: Metric = Metric {
+    name: "tim.stream.frames_pushed",
+    unit: "{frame}",
+    kind: MetricKind::Counter,
+    description: "frames that this node's sessions pushed into virtual rooms",
+    attributes: &[],
+    stability: Stability::Development,
+};
+
+/// `tim.stream.frames_delivered`
+pub static STREAM_FRAMES_DELIVERED: Metric = Metric {
+    name: "tim.stream.frames_delivered",
+    unit: "{frame}",
+    kind: MetricKind::Counter,
+    description: "frames of virtual rooms given to this node's sessions",
     attributes: &[],
     stability: Stability::Development,
 };
@@ -453,6 +493,10 @@ pub static METRICS: &[&Metric] = &[
     &QUEUE_LENGTH,
     &QUEUE_LIMIT,
     &STREAM_FRAMES_DROPPED,
+    &STREAM_ROOM_COUNT,
+    &STREAM_SUBSCRIPTION_COUNT,
+    &STREAM_FRAMES_PUSHED,
+    &STREAM_FRAMES_DELIVERED,
     &PRESENCE_ENTRY_COUNT,
     &PRESENCE_LOOKUP_DURATION,
     &PRESENCE_REPAIR_DURATION,

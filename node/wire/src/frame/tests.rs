@@ -167,6 +167,30 @@ proptest! {
     }
 
     #[test]
+    fn however_a_frame_is_split_it_is_the_same(
+        node in "[1-9A-Za-z]{1,64}",
+        data in prop::collection::vec(any::<u8>(), 1..100),
+        mut cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+    ) {
+        for command in [Command::BigString, Command::BigBinary, Command::BigBinaryStream] {
+            let frame = big(command, &node, &data);
+            let whole = frame.client_frame();
+            // A beginning of less than six bytes means nothing.
+            let mut places: Vec<usize> = cuts.iter_mut().map(|cut| 6 + cut.index(whole.len() - 6)).collect();
+            places.extend([0, whole.len()]);
+            places.sort_unstable();
+            places.dedup();
+            let mut assembler = BigDataAssembler::new(LENGTH_MAX);
+            for (place, ends) in places.windows(2).enumerate() {
+                let last = place + 2 == places.len();
+                let expected = last.then(|| BigDataPiece::Complete(frame.clone()));
+                prop_assert_eq!(assembler.push(whole.slice(ends[0]..ends[1])), Ok(expected));
+            }
+            prop_assert!(!assembler.is_open());
+        }
+    }
+
+    #[test]
     fn any_messages_are_joined_within_the_limit(
         messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..30), 0..10),
     ) {

@@ -24,7 +24,7 @@ pub use message::{TimMessage, message_kind, operation};
 pub use message_list::TimMessageList;
 pub use nodes::{TimNodes, node_kind};
 pub use presence::TimPresence;
-pub use request::{TimReq, business};
+pub use request::{TimReq, business, virtual_room};
 pub use room_bean::TimRoomBean;
 pub use stream::TimStream;
 pub use tid::Tid;

@@ -69,3 +69,20 @@ pub mod business {
     /// Change the password.
     pub const MODIFY_AUTH: i32 = 21;
 }
+
+pub mod virtual_room {
+    //! `TimReq.rtype` of command 22 (section 16).
+
+    /// Make one.
+    pub const CREATE: i32 = 1;
+    /// End it.
+    pub const REMOVE: i32 = 2;
+    /// Let an account push.
+    pub const GRANT: i32 = 3;
+    /// Let an account push no more.
+    pub const WITHDRAW: i32 = 4;
+    /// Get what is pushed.
+    pub const SUBSCRIBE: i32 = 5;
+    /// Get nothing more.
+    pub const UNSUBSCRIBE: i32 = 6;
+}

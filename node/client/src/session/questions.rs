@@ -1,26 +1,25 @@
-//! Questions for history that wait for their answers. Answers carry no id and come in order.
+//! Questions of one kind that wait for their answers. Answers carry no id and come in order.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use tim_wire::TimMessage;
 use tokio::sync::oneshot;
 
 use crate::{Rejection, RequestError};
 
 /// Who waits.
-pub(crate) type Waiting = oneshot::Sender<Result<Vec<TimMessage>, RequestError>>;
+pub(crate) type Waiting<T> = oneshot::Sender<Result<T, RequestError>>;
 
 /// All of them.
 #[derive(Debug)]
-pub(crate) struct Histories {
+pub(crate) struct Questions<T> {
     timeout: Duration,
     /// A question that was given up stays, without its asker, so that a late answer is not taken for the
     /// next one's.
-    waiting: VecDeque<(Instant, Option<Waiting>)>,
+    waiting: VecDeque<(Instant, Option<Waiting<T>>)>,
 }
 
-impl Histories {
+impl<T> Questions<T> {
     pub(crate) const fn new(timeout: Duration) -> Self {
         Self {
             timeout,
@@ -28,12 +27,12 @@ impl Histories {
         }
     }
 
-    pub(crate) fn push(&mut self, waiting: Waiting, now: Instant) {
+    pub(crate) fn push(&mut self, waiting: Waiting<T>, now: Instant) {
         self.waiting.push_back((now + self.timeout, Some(waiting)));
     }
 
     /// Takes the next answer; says whether anybody had asked.
-    pub(crate) fn answered(&mut self, answer: Result<Vec<TimMessage>, Rejection>) -> bool {
+    pub(crate) fn answered(&mut self, answer: Result<T, Rejection>) -> bool {
         let Some((_, waiting)) = self.waiting.pop_front() else {
             return false;
         };
@@ -65,7 +64,7 @@ impl Histories {
     }
 }
 
-fn tell(waiting: Option<Waiting>, answer: Result<Vec<TimMessage>, RequestError>) {
+fn tell<T>(waiting: Option<Waiting<T>>, answer: Result<T, RequestError>) {
     if let Some(waiting) = waiting {
         // Nobody has to wait for it.
         let _ = waiting.send(answer);
