@@ -103,11 +103,9 @@ pub(super) async fn build(
     let own = members.borrow().get(&name).map(|own| own.generation);
     handshaker.set_generation(own.unwrap_or_default());
     let links = Links::new(trust.clone(), handshaker.clone(), members.clone());
-    let cluster = config.node.cluster_id.clone();
-    let store = Store::new(StoreConfig { cluster, keys });
     let control = open_control(&config, &name, &links, &membership).await?;
     let map = Arc::new(guessed_map(&config)?);
-    let databases = Arc::new(Databases::new(store, map.clone(), board.clone()));
+    let databases = Arc::new(Databases::new(store(&config, keys), map.clone(), board.clone()));
     let (engine, inputs) = engine::channel();
     let (streams, stream_inputs) = streams::channel(links.clone(), &config.limits);
     let peers = Arc::new(Peers::new(links, engine.clone(), &config.limits));
@@ -156,6 +154,11 @@ pub(super) async fn build(
     run_tasks(&node, running, supervisor);
     gauges::register(&node);
     Ok(node)
+}
+
+fn store(config: &NodeConfig, keys: StorageKeys) -> Store {
+    let cluster = config.node.cluster_id.clone();
+    Store::new(StoreConfig { cluster, keys })
 }
 
 fn gossip(
