@@ -67,7 +67,7 @@ async fn all_forms(cluster: &Cluster, owner: &str, pusher: usize, subscribers: u
 
 #[tokio::test]
 async fn all_forms_combine() {
-    let cluster = Cluster::start(1, &["d0"]).await;
+    let cluster = Cluster::start_for_many_devices(1, &["d0"]).await;
     let owner = cluster.register(0, "owner").await;
     cluster.register(0, "reader").await;
     all_forms(&cluster, &owner, 0, 0).await;
@@ -75,7 +75,7 @@ async fn all_forms_combine() {
 
 #[tokio::test]
 async fn bad_requests_are_answered_by_field() {
-    let cluster = Cluster::start(1, &["d0"]).await;
+    let cluster = Cluster::start_for_many_devices(1, &["d0"]).await;
     cluster.register(0, "owner").await;
     let reader = cluster.register(0, "reader").await;
     let mut client = cluster.login(0, "owner").await;
@@ -242,7 +242,7 @@ async fn a_subscriber_that_does_not_read_loses_the_oldest_and_delays_nobody() {
 
 #[tokio::test]
 async fn big_data_in_all_forms_and_pieces() {
-    let cluster = Cluster::start(1, &["d0"]).await;
+    let cluster = Cluster::start_for_many_devices(1, &["d0"]).await;
     let (alice, bob) = cluster.friends("alice", "bob").await;
     let stranger = cluster.register(0, "stranger").await;
     let mut one = cluster.login(0, "alice").await;
@@ -298,7 +298,7 @@ async fn big_data_in_all_forms_and_pieces() {
 
 #[tokio::test]
 async fn nobody_without_login_makes_the_node_keep_a_beginning() {
-    let cluster = Cluster::start(1, &["d0"]).await;
+    let cluster = Cluster::start_for_many_devices(1, &["d0"]).await;
     let mut stranger = Raw::connect(cluster.nodes[0].client_port).await;
     stranger.send(Bytes::from_static(b"\x60\0\x01\0\0abcdef")).await;
     assert_eq!(stranger.closed().await, Some(1008));
@@ -306,7 +306,7 @@ async fn nobody_without_login_makes_the_node_keep_a_beginning() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_and_big_data_cross_nodes() {
-    let cluster = Cluster::start(3, &["d0", "d1"]).await;
+    let cluster = Cluster::start_for_many_devices(3, &["d0", "d1"]).await;
     let owner_id = cluster.register(0, "owner").await;
     cluster.register(0, "reader").await;
     for (pusher, subscribers) in [(0, 1), (2, 2), (1, 0)] {
@@ -379,7 +379,7 @@ async fn interruption(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_goes_on_when_the_node_of_its_relay_is_killed_or_stopped() {
-    let mut cluster = Cluster::start(3, &["d0"]).await;
+    let mut cluster = Cluster::start_for_many_devices(3, &["d0"]).await;
     cluster.register(0, "owner").await;
     cluster.register(0, "reader").await;
     let mut owner = cluster.login(0, "owner").await;
@@ -417,7 +417,7 @@ async fn a_stream_goes_on_when_the_node_of_its_relay_is_killed_or_stopped() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_does_not_notice_that_the_node_of_its_relay_leaves() {
-    let mut cluster = Cluster::start(3, &["d0"]).await;
+    let mut cluster = Cluster::start_for_many_devices(3, &["d0"]).await;
     cluster.register(0, "owner").await;
     cluster.register(0, "reader").await;
     let mut owner = cluster.login(0, "owner").await;
@@ -437,7 +437,7 @@ async fn a_stream_does_not_notice_that_the_node_of_its_relay_leaves() {
 
 #[tokio::test]
 async fn the_client_library_streams() {
-    let cluster = Cluster::start(1, &["d0"]).await;
+    let cluster = Cluster::start_for_many_devices(1, &["d0"]).await;
     let (owner_id, friend_id) = cluster.friends("owner", "friend").await;
     let (owner, _) = connect(&cluster, "owner").await;
     let (friend, mut events) = connect(&cluster, "friend").await;
@@ -503,7 +503,7 @@ async fn next(events: &mut Events) -> Event {
 
 #[tokio::test]
 async fn a_stream_with_every_byte_comes_through_json() {
-    let cluster = Cluster::start(1, &["d0"]).await;
+    let cluster = Cluster::start_for_many_devices(1, &["d0"]).await;
     let owner_id = cluster.register(0, "owner").await;
     let mut client = login(&cluster, 0, "owner", Encoding::Json).await;
     let room = client.create_room().await;
