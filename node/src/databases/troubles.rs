@@ -15,7 +15,7 @@ const PROBE_INTERVAL_MS: u64 = 1_000;
 
 /// A database that is slow, or loses connections, for less keeps messages waiting in their homes, which try again, and
 /// refuses none.
-const REFUSE_AFTER_MS: u64 = 3_000;
+const REFUSE_AFTER_MS: u64 = 5_000;
 
 /// What is known of a trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
