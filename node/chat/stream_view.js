@@ -16,6 +16,7 @@ export function streamView(session) {
   const address = byId("stream-subscribe").elements.room;
   let own = null;
   let watched = null;
+  let strokes = 0;
 
   const ask = (rtype, node) => session.send(Command.VIRTUAL_ROOM, { rtype, ...(node && { node }) });
 
@@ -50,7 +51,9 @@ export function streamView(session) {
     const points = dtype === Data.STROKE ? decodePoints(bytes) : [];
     if (points.length === 0) return;
     drawStroke(canvas, points);
-    canvas.dataset.strokes = Number(canvas.dataset.strokes ?? 0) + 1;
+    strokes += 1;
+    // All that can be told of a picture to who does not see it.
+    canvas.ariaDescription = `strokes seen: ${strokes}`;
   }
 
   session.addEventListener("frame", ({ detail: { command, value } }) => {

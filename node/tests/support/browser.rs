@@ -164,6 +164,12 @@ async fn converse<S>(
 impl Page {
     /// One command; its result.
     pub async fn command(&self, method: &str, params: Value) -> Value {
+        let answer = self.ask(method, params).await;
+        assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+        answer["result"].clone()
+    }
+
+    async fn ask(&self, method: &str, params: Value) -> Value {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let mut command = json!({"id": id, "method": method, "params": params});
         if !self.session.is_empty() {
@@ -171,9 +177,7 @@ impl Page {
         }
         let (answer, answered) = oneshot::channel();
         self.commands.send(Asked { command, answer }).ok().unwrap();
-        let answer = answered.await.expect("the browser has gone");
-        assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
-        answer["result"].clone()
+        answered.await.expect("the browser has gone")
     }
 
     /// Opens an address, and waits for the page's scripts.
@@ -208,17 +212,12 @@ impl Page {
         );
         let deadline = std::time::Instant::now() + PAGE_PATIENCE;
         loop {
-            // A page that is being replaced takes the question with it.
             let asked = json!({"expression": script, "awaitPromise": true, "returnByValue": true});
-            let id = self.next.fetch_add(1, Ordering::Relaxed);
-            let command =
-                json!({"id": id, "sessionId": self.session, "method": "Runtime.evaluate", "params": asked});
-            let (answer, answered) = oneshot::channel();
-            self.commands.send(Asked { command, answer }).ok().unwrap();
-            let told = answered.await.expect("the browser has gone");
+            let told = self.ask("Runtime.evaluate", asked).await;
             if told["result"]["result"]["value"] == json!(true) {
                 return;
             }
+            // A page that is being replaced takes the question with it, which is an error; then it is put again.
             if told["error"].is_null() || std::time::Instant::now() > deadline {
                 let seen = self.evaluate("document.body.innerText").await;
                 panic!(
