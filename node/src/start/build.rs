@@ -103,8 +103,7 @@ pub(super) async fn build(
     let own = members.borrow().get(&name).map(|own| own.generation);
     handshaker.set_generation(own.unwrap_or_default());
     let links = Links::new(trust.clone(), handshaker.clone(), members.clone());
-    let cluster = config.node.cluster_id.clone();
-    let store = Store::new(StoreConfig { cluster, keys });
+    let store = store(&config, keys);
     let control = open_control(&config, &name, &links, &membership).await?;
     let map = Arc::new(guessed_map(&config)?);
     let databases = Arc::new(Databases::new(store, map.clone(), board.clone()));
@@ -154,8 +153,12 @@ pub(super) async fn build(
         peer: sockets.peer,
     };
     run_tasks(&node, running, supervisor);
-    gauges::register(&node);
     Ok(node)
+}
+
+fn store(config: &NodeConfig, keys: StorageKeys) -> Store {
+    let cluster = config.node.cluster_id.clone();
+    Store::new(StoreConfig { cluster, keys })
 }
 
 fn gossip(
@@ -254,6 +257,7 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
             tracing::error!(code = UNEXPECTED.code, %error, "the peer listener has failed");
         }
     });
+    gauges::register(node);
 }
 
 /// Opens the databases, reads or founds the map, joins the others; returns when this node is in its own view.
