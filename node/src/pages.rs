@@ -19,7 +19,7 @@ pub(crate) fn client(node: &Node) -> Html<String> {
         "ws"
     };
     let chat = if node.config.listeners.chat_page {
-        "<p><a href=\"chat\">Chat in this browser</a>: register, talk to somebody, watch a live stream.</p>"
+        "<p><a href=\"/chat\">Chat in this browser</a>: register, talk to somebody, watch a live stream.</p>"
     } else {
         ""
     };

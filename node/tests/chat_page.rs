@@ -27,7 +27,7 @@ async fn the_page_and_all_it_links_to_come_with_type_policy_and_tag() {
     let cluster = Cluster::start(1, &["d0"]).await;
     let port = cluster.nodes[0].client_port;
     let (_, start) = http::get(port, "/").await.unwrap();
-    assert!(start.contains("href=\"chat\""), "{start}");
+    assert!(start.contains("href=\"/chat\""), "{start}");
     let mut wanted = vec!["/chat".to_owned()];
     let mut sizes = BTreeMap::new();
     while let Some(path) = wanted.pop() {
@@ -99,5 +99,5 @@ async fn it_can_be_switched_off() {
     assert_eq!(http::get(port, "/chat/app.js").await.unwrap().0, 404);
     let (code, start) = http::get(port, "/").await.unwrap();
     assert_eq!(code, 200);
-    assert!(!start.contains("href=\"chat\""), "{start}");
+    assert!(!start.contains("href=\"/chat\""), "{start}");
 }
