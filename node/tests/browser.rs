@@ -322,3 +322,101 @@ async fn everything_works_by_keyboard_and_errors_are_sentences() {
     assert_eq!(page.evaluate(&missed).await, json!([]));
     nothing_is_wrong(&cluster, &page);
 }
+
+#[tokio::test]
+#[ignore = "needs Chromium: e2e/test-all.sh browser"]
+async fn history_comes_in_pages_and_a_block_ends_a_friendship() {
+    let cluster = Cluster::start(1, &["d0"]).await;
+    let browser = Browser::start().await;
+    let (alice, bob) = friends(&cluster, &browser, ["alice", "bob"]).await;
+    for number in 1..=25 {
+        say(&alice, &format!("message {number}.")).await;
+    }
+    bob.shows("#messages .text", "message 25.").await;
+    alice
+        .until("document.querySelectorAll('#messages [data-state=stored]').length === 25")
+        .await;
+
+    // Another visit knows nothing but what the server has.
+    bob.open(&address(&cluster)).await;
+    log_in(&bob, "bob").await;
+    bob.click("#contacts .choose", "alice").await;
+    bob.shows("#messages .text", "message 25.").await;
+    bob.until("document.getElementById('messages').children.length === 20")
+        .await;
+    bob.click("#older", "Older").await;
+    let texts = "[...document.querySelectorAll('#messages .text')].map((each) => each.textContent)";
+    bob.until(&format!("{texts}.length === 25")).await;
+    let expected: Vec<String> = (1..=25).map(|number| format!("message {number}.")).collect();
+    assert_eq!(bob.evaluate(texts).await, json!(expected));
+
+    bob.click("#block", "Block").await;
+    bob.shows("#contacts .about", "blocked").await;
+    say(&alice, "let me in").await;
+    alice.shows("#messages [data-state=refused] .meta", "(4105").await;
+    // Who was blocked is told so when asking again, and things are as they were before it.
+    let bobs = bob.text("#my-address").await;
+    bob.click("#contacts button", "Unblock").await;
+    bob.until("document.getElementById('contacts').children.length === 0")
+        .await;
+    bob.fill("#address", &bobs).await;
+    bob.click("#add-form button", "Ask to be friends").await;
+    bob.shows("#announcements", "your own address cannot be added either. (4105")
+        .await;
+    assert_eq!(
+        bob.evaluate("document.getElementById('contacts').children.length")
+            .await,
+        json!(0)
+    );
+    nothing_is_wrong(&cluster, &alice);
+    nothing_is_wrong(&cluster, &bob);
+}
+
+/// Every text that is shown, with too little contrast to what is behind it (WCAG 2.2: 4.5 to 1).
+const TOO_FAINT: &str = "(() => {
+    const parse = (text) => text.match(/[0-9.]+/g).map(Number);
+    const light = (channel) => (channel /= 255) <= 0.04045 ? channel / 12.92 : ((channel + 0.055) / 1.055) ** 2.4;
+    const luminance = ([red, green, blue]) => 0.2126 * light(red) + 0.7152 * light(green) + 0.0722 * light(blue);
+    const behind = (each) => {
+        const [red, green, blue, alpha = 1] = parse(getComputedStyle(each).backgroundColor);
+        return alpha > 0 || !each.parentElement ? [red, green, blue] : behind(each.parentElement);
+    };
+    const contrast = (each) => {
+        const [one, other] = [parse(getComputedStyle(each).color), behind(each)].map(luminance);
+        return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+    };
+    const hasText = (each) => [...each.childNodes].some(({ nodeType, data }) => nodeType === 3 && data.trim());
+    return [...document.body.querySelectorAll('*')]
+        .filter((each) => each.checkVisibility() && hasText(each) && contrast(each) < 4.5)
+        .map((each) => `${contrast(each)} ${each.outerHTML}`);
+})()";
+
+#[tokio::test]
+#[ignore = "needs Chromium: e2e/test-all.sh browser"]
+async fn every_theme_is_readable_nothing_moves_and_a_narrow_window_is_enough() {
+    let cluster = Cluster::start(1, &["d0"]).await;
+    let browser = Browser::start().await;
+    let (alice, bob) = friends(&cluster, &browser, ["alice", "bob"]).await;
+    say(&alice, "hello").await;
+    alice.shows("#messages .mine .meta", "stored as number").await;
+    say(&bob, "hello").await;
+    alice.shows("#messages .theirs .text", "hello").await;
+    let themes = [
+        ("prefers-color-scheme", "light"),
+        ("prefers-color-scheme", "dark"),
+        ("forced-colors", "active"),
+        ("prefers-reduced-motion", "reduce"),
+    ];
+    for (name, value) in themes {
+        let media = json!({"features": [{"name": name, "value": value}]});
+        alice.command("Emulation.setEmulatedMedia", media).await;
+        assert_eq!(alice.evaluate(TOO_FAINT).await, json!([]), "{name}: {value}");
+        assert_eq!(alice.evaluate("document.getAnimations().length").await, json!(0));
+    }
+    // As wide as a telephone, or a window at 400 percent.
+    let narrow = json!({"width": 320, "height": 640, "deviceScaleFactor": 1, "mobile": false});
+    alice.command("Emulation.setDeviceMetricsOverride", narrow).await;
+    let wide = "document.documentElement.scrollWidth";
+    assert!(alice.evaluate(wide).await.as_u64().unwrap() <= 320);
+    nothing_is_wrong(&cluster, &alice);
+}
