@@ -102,8 +102,7 @@ export class Chat extends EventTarget {
   older(address) {
     const conversation = this.conversation(address);
     // A number belongs to the page before it as well, and is known by then.
-    const asked = { rtype: ONE_PERSON, node: address, reqInt: conversation.oldest, reqInt2: PAGE };
-    if (this.#wish(Command.HISTORY, asked)) this.#historyAsked.push(address);
+    this.#askHistory(address, conversation.oldest);
   }
 
   setStatus(text) {
@@ -152,13 +151,14 @@ export class Chat extends EventTarget {
     }
     this.#wish(Command.BROADCAST_PRESENCE, { subStatus: Presence.ASKS, show: 0, status: this.status });
     this.#askProfiles(this.contacts.addresses);
-    for (const [address, { opened }] of this.#conversations) if (opened) this.#refresh(address);
+    // What was said on other devices while this one was away.
+    for (const [address, { opened }] of this.#conversations) if (opened) this.#askHistory(address, 0);
   }
 
-  /** What was said on other devices while this one was away. */
-  #refresh(address) {
-    const asked = { rtype: ONE_PERSON, node: address, reqInt: 0, reqInt2: PAGE };
-    if (this.#wish(Command.HISTORY, asked)) this.#historyAsked.push(address);
+  /** The page up to number `from`, which is the newest one with 0. */
+  #askHistory(address, from) {
+    const asked = { rtype: ONE_PERSON, node: address, reqInt: from, reqInt2: PAGE };
+    if (this.#wish(Command.HISTORY, asked)) this.#historyAsked.push({ address, from });
   }
 
   // What the server says
@@ -245,13 +245,17 @@ export class Chat extends EventTarget {
   }
 
   #history(page) {
-    const address = this.#historyAsked.shift();
-    if (!address) return;
-    const conversation = this.conversation(address);
-    const before = conversation.oldest;
-    const listed = (page.messageList ?? []).filter(({ odType }) => odType === Kind.MESSAGE);
-    for (const message of listed) conversation.add(shown(message, message.fromTid?.node === this.#session.me));
-    conversation.complete = conversation.oldest === before || (page.messageList ?? []).length < PAGE;
+    const asked = this.#historyAsked.shift();
+    if (!asked) return;
+    const conversation = this.conversation(asked.address);
+    const listed = page.messageList ?? [];
+    const reachesKnown = listed.some(({ mid }) => conversation.byNumber(mid));
+    for (const message of listed) {
+      if (message.odType === Kind.MESSAGE) conversation.add(shown(message, message.fromTid?.node === this.#session.me));
+    }
+    const lowest = listed.at(-1)?.mid ?? 0;
+    if (listed.length < PAGE) conversation.complete = true;
+    else if (asked.from === 0 && !reachesKnown) conversation.startAt(lowest);
   }
 
   #nodes({ ntype, nodelist, usermap }) {

@@ -26,6 +26,12 @@ export class Conversation {
     return true;
   }
 
+  /** Forgets what is older: it can be asked for again, and must not stand beside what is newer with a gap between. */
+  startAt(mid) {
+    this.messages = this.messages.filter((message) => !message.mid || message.mid >= mid);
+    this.complete = false;
+  }
+
   /** A message of one's own that is on its way. */
   addUnsent(message) {
     this.messages.push(message);
