@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test of the project, from a fresh clone, and ends with one line of counts.
 #   e2e/test-all.sh              all tiers, in order
-#   e2e/test-all.sh TIER...      only these: install style licences unit simulation fuzz kubernetes
+#   e2e/test-all.sh TIER...      only these: install style licences unit browser simulation fuzz kubernetes
 #
 # A tier that cannot run fails with its reason; TIM_TEST_SKIP="kubernetes" leaves one out and says so loudly at the end. With
 # CI set nothing may be left out. Builds are kept in $CARGO_TARGET_DIR (default ~/.cache/timcluster/target).
@@ -13,6 +13,7 @@ export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-1}
 readonly TOOLS=${TIM_TEST_TOOLS:-$HOME/.cache/timcluster/tools}
 readonly CARGO_DENY_VERSION=0.20.2 CARGO_FUZZ_VERSION=0.13.2
 readonly SIMULATION_SEEDS=${TIM_TEST_SEEDS:-100} FUZZ_SECONDS=${TIM_TEST_FUZZ_SECONDS:-120}
+readonly CHROMIUM=${TIM_TEST_CHROMIUM:-chromium}
 PATH=$TOOLS/bin:$PATH
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
@@ -68,6 +69,25 @@ unit_tier() {
         step "unit, scenario, database and process tests" cargo test --quiet --workspace --no-fail-fast
 }
 
+install_chromium() {
+    "$CHROMIUM" --version && return
+    command -v apt-get >/dev/null || {
+        echo "no $CHROMIUM, and no apt-get to install it: install Chromium, or name its program in TIM_TEST_CHROMIUM" >&2
+        return 1
+    }
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
+    "$CHROMIUM" --version
+}
+
+browser_tier() {
+    if ! step "install Chromium" install_chromium; then
+        echo "THE CHAT PAGE WAS NOT TESTED: there is no browser to test it in" >&2
+        return 1
+    fi
+    TIM_TEST_CHROMIUM=$CHROMIUM step "chat page in a browser" \
+        cargo test --quiet -p tim-node --test browser -- --ignored
+}
+
 simulation_tier() {
     step "simulation, $SIMULATION_SEEDS seeds" cargo sim --seeds "$SIMULATION_SEEDS" --from 1
 }
@@ -82,7 +102,7 @@ kubernetes_tier() {
         step "kubernetes" e2e/kubernetes/run
 }
 
-readonly ALL_TIERS=(install style licences unit simulation fuzz kubernetes)
+readonly ALL_TIERS=(install style licences unit browser simulation fuzz kubernetes)
 tiers=("$@")
 [ ${#tiers[@]} -gt 0 ] || tiers=("${ALL_TIERS[@]}")
 for tier in "${tiers[@]}"; do

@@ -17,6 +17,7 @@ mod admin;
 mod admission;
 mod backlog;
 mod board;
+mod chat_page;
 mod clock;
 mod command_line;
 mod commands;

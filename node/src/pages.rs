@@ -18,10 +18,15 @@ pub(crate) fn client(node: &Node) -> Html<String> {
     } else {
         "ws"
     };
+    let chat = if node.config.listeners.chat_page {
+        "<p><a href=\"/chat\">Chat in this browser</a>: register, talk to somebody, watch a live stream.</p>"
+    } else {
+        ""
+    };
     page(
         "A TimCluster node: clients connect here",
         &format!(
-            "<p>This is node <code>{}</code> of cluster <code>{}</code>, TimCluster {}.</p>\
+            "<p>This is node <code>{}</code> of cluster <code>{}</code>, TimCluster {}.</p>{chat}\
              <p>tim clients connect to <code>{scheme}://THIS-HOST:{}/tim</code>; register and token requests are \
              posted to <code>/tim2</code>.</p><p>State, metrics and health are on the admin port, {}.</p>",
             node.name,

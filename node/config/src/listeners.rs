@@ -31,6 +31,8 @@ pub struct Listeners {
     pub advertise_host: String,
     /// Port under which peers reach this node; 0: the port of `peer`.
     pub advertise_port: u16,
+    /// Whether the client port serves the chat page on `/chat`: a small client for the browser, from this node alone.
+    pub chat_page: bool,
 }
 
 impl Default for Listeners {
@@ -48,6 +50,7 @@ impl Default for Listeners {
             peer: any(5083),
             advertise_host: String::new(),
             advertise_port: 0,
+            chat_page: true,
         }
     }
 }

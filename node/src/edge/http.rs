@@ -1,8 +1,9 @@
-//! The routes of the client port: the WebSocket on `/tim` and `/`, register and token on `/tim2`, and a page for people.
+//! The routes of the client port: the WebSocket on `/tim` and `/`, register and token on `/tim2`, a page for
+//! people, and the chat page.
 
 use super::{Arrival, Connection};
 use crate::node::Node;
-use crate::{accounts, pages};
+use crate::{accounts, chat_page, pages};
 use axum::body::Body;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
@@ -27,12 +28,17 @@ const BODY_LIMIT: Duration = Duration::from_secs(10);
 
 /// The routes.
 pub(crate) fn router(node: Arc<Node>) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/tim", get(upgrade_only))
         .route("/", get(upgrade_or_page))
         .route("/tim2", any(request))
-        .fallback(not_found)
-        .with_state(node)
+        .fallback(not_found);
+    let routes = if node.config.listeners.chat_page {
+        routes.merge(chat_page::router())
+    } else {
+        routes
+    };
+    routes.with_state(node)
 }
 
 async fn upgrade_only(

@@ -152,7 +152,6 @@ pub(super) async fn build(
         peer: sockets.peer,
     };
     run_tasks(&node, running, supervisor);
-    gauges::register(&node);
     Ok(node)
 }
 
@@ -257,6 +256,7 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
             tracing::error!(code = UNEXPECTED.code, %error, "the peer listener has failed");
         }
     });
+    gauges::register(node);
 }
 
 /// Opens the databases, reads or founds the map, joins the others; returns when this node is in its own view.

@@ -1,5 +1,6 @@
 //! The few HTTP requests that tests make.
 
+use std::collections::BTreeMap;
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -11,9 +12,37 @@ pub async fn get(port: u16, path: &str) -> io::Result<(u16, String)> {
 }
 
 pub async fn request(port: u16, method: &str, path: &str, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
+    let answer = send(port, method, path, &[], body).await?;
+    Ok((answer.code, answer.body))
+}
+
+/// An answer, the names of its headers in small letters.
+#[derive(Debug)]
+pub struct Answer {
+    pub code: u16,
+    pub headers: BTreeMap<String, String>,
+    pub body: Vec<u8>,
+}
+
+/// A request without a body.
+pub async fn exchange(port: u16, method: &str, path: &str, headers: &[(&str, &str)]) -> io::Result<Answer> {
+    send(port, method, path, headers, &[]).await
+}
+
+async fn send(
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    let more: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\nConnection: close\r\n{more}\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).await?;
@@ -32,7 +61,14 @@ pub async fn request(port: u16, method: &str, path: &str, body: &[u8]) -> io::Re
         .ok_or(io::ErrorKind::InvalidData)?;
     let body = &answer[end + 4..];
     let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-    Ok((code, if chunked { unchunk(body) } else { body.to_vec() }))
+    let headers = head.lines().skip(1).filter_map(|line| line.split_once(": "));
+    Ok(Answer {
+        code,
+        headers: headers
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect(),
+        body: if chunked { unchunk(body) } else { body.to_vec() },
+    })
 }
 
 fn unchunk(mut body: &[u8]) -> Vec<u8> {

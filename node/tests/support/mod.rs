@@ -11,6 +11,7 @@
 )]
 
 pub mod authority;
+pub mod browser;
 pub mod collector;
 pub mod http;
 pub mod load;
@@ -53,6 +54,8 @@ pub struct Cluster {
     pub extra: String,
     /// Lines added to the section of telemetry.
     pub telemetry: String,
+    /// Lines added to the section of listeners.
+    pub listeners: String,
 }
 
 /// A port that nobody listens on, for TCP and UDP, and that was given to nobody in this process before.
@@ -91,6 +94,7 @@ impl Cluster {
             directory,
             extra: String::new(),
             telemetry: String::new(),
+            listeners: String::new(),
         };
         for index in 0..count {
             cluster.add_node(index);
@@ -193,7 +197,7 @@ cluster_id = "{CLUSTER}"
 data_directory = "{data}"
 [listeners]
 peer = "127.0.0.1:{peer}"
-[listeners.client]
+{listeners}[listeners.client]
 address = "127.0.0.1:{client}"
 [listeners.admin]
 address = "127.0.0.1:{admin}"
@@ -227,6 +231,7 @@ log_filter = "info,tim_node=debug"
             databases = databases.join(", "),
             extra = self.extra,
             telemetry = self.telemetry,
+            listeners = self.listeners,
         );
         std::fs::write(node.directory.join("node.toml"), text).unwrap();
     }

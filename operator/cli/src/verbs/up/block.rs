@@ -148,6 +148,7 @@ fn next(seen: &ClusterView, context: &Context) -> Vec<String> {
             "talk to someone (a second terminal: --as bob alice)".to_owned(),
         ));
     }
+    tries.extend(chat_page(seen));
     let victim = seen.nodes.get(1).or(seen.nodes.first()).and_then(NodeView::pid);
     if let Some(pid) = victim.filter(|_| seen.nodes.len() > 1) {
         tries.push((
@@ -188,6 +189,16 @@ fn next(seen: &ClusterView, context: &Context) -> Vec<String> {
         }
     }
     lines
+}
+
+/// The chat page of the first node, for a browser.
+fn chat_page(seen: &ClusterView) -> Option<(String, String)> {
+    let record = seen.nodes.iter().find_map(|node| node.record.as_ref())?;
+    let scheme = if record.client_tls { "https" } else { "http" };
+    let url = record.client_url();
+    let (_, authority) = url.strip_suffix("/tim")?.split_once("://")?;
+    let why = "the same in a browser, with live streams".to_owned();
+    Some((format!("open {scheme}://{authority}/chat"), why))
 }
 
 /// The middle of the first range.

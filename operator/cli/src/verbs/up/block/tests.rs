@@ -102,6 +102,7 @@ fn the_block_says_where_and_what_next() {
         "(cargo tim logs -f)",
         "d0: SQLite files in .tim/chat/data",
         "cargo tim chat --as alice bob",
+        "open http://127.0.0.1:43101/chat",
         "kill -9 41221",
         "cargo tim scale chat --replicas 5",
         "cargo tim split chat --at 262144",
