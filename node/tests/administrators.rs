@@ -220,6 +220,8 @@ async fn wrong_tokens_roles_fields_and_sizes_are_told() {
         );
     }
     assert_eq!(codes, [401, 401, 401, 429, 429], "guesses are counted by address");
+    let (code, _) = it.call(0, &it.read, ("GET", "/blocks"), Value::Null).await;
+    assert_eq!(code, 200, "guesses of others are in nobody's way");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -602,4 +604,32 @@ async fn backends_of_2_0_find_their_interface() {
 
 fn port_of_clients(it: &Administered) -> u16 {
     it.cluster.nodes[0].client_port
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_does_not_arrive_takes_a_place_for_a_limited_time() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let it = Administered::start(1, "request_timeout_millis = 1000\nrequests_max = 1").await;
+    let port = it.cluster.nodes[0].admin_port;
+    let mut slow = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let head = format!(
+        "POST /api/v1/accounts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 10\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
+        it.admin
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    // The server asks for the body once it wants to read it.
+    let mut asked = [0; 25];
+    slow.read_exact(&mut asked).await.unwrap();
+    assert!(asked.starts_with(b"HTTP/1.1 100"));
+    let (code, problem) = it.call(0, &it.read, ("GET", "/blocks"), Value::Null).await;
+    assert_eq!(code, 503);
+    assert!(told(&problem).1.contains("admin.requests_max"), "{problem}");
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 504") && answer.contains("TIM-A109"),
+        "{answer}"
+    );
+    let (code, _) = it.call(0, &it.read, ("GET", "/blocks"), Value::Null).await;
+    assert_eq!(code, 200);
 }

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use std::sync::Arc;
 use tim_catalogue::{node as node_causes, protocol};
 use tim_core::id::{AccountId, NodeName, SessionId, VirtualRoomId};
+use tim_core::presence::SessionEntry;
 use tim_core::stream::{Operation, Outcome};
 use tim_store::Account;
 use tim_wire::{LoginToken, TimAuth, TimUserBean};
@@ -104,6 +105,21 @@ pub(super) async fn blocks(node: &Node) -> Result<Vec<(AccountId, i64)>, Problem
     let listed = Box::pin(blocks::list(node)).await.map_err(Problem::database)?;
     let listed = listed.into_iter().map(|block| (block.account, block.until_ms));
     Ok(listed.collect())
+}
+
+/// The sessions of an account in the whole cluster; none only when that is certain.
+pub(super) async fn sessions(node: &Node, account: &AccountId) -> Result<Vec<SessionEntry>, Problem> {
+    if !Box::pin(node.accounts.exists(node, account)).await? {
+        return Err(Problem::no_such_account());
+    }
+    let found = node.look_up(account).await;
+    if found.is_empty() && !node.is_absent(account).await {
+        let observed =
+            "the node that knows where the account is does not answer, or has just begun to learn it";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        return Err(Problem::new(status, &node_causes::NODE_UNREACHABLE, observed));
+    }
+    Ok(found)
 }
 
 /// Ends the sessions of an account.

@@ -88,9 +88,8 @@ pub(super) async fn of_account(
     Path(account): Path<String>,
 ) -> Result<Json<Sessions>, Problem> {
     let account = operations::account("account", &account)?;
-    let node = &caller.node;
-    let looked = caller.read("look_up_account", async { Ok(node.look_up(&account).await) });
-    let found = looked.await?;
+    let work = operations::sessions(&caller.node, &account);
+    let found = caller.read("look_up_account", work).await?;
     let sessions: Vec<Session> = found
         .into_iter()
         .map(|entry| Session {
