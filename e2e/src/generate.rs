@@ -31,6 +31,7 @@ pub fn all() -> Vec<Generated> {
         page("command-line.md", command_line::render()),
         page("telemetry.md", telemetry::render()),
         page("ports.md", ports::render()),
+        page("administrators-api.json", tim_node::administrators_api()),
     ];
     files.extend(custom_resources::yaml());
     files

@@ -20,6 +20,8 @@ pub(crate) enum Place {
     Secret,
     /// The files of the configuration, as they are now.
     Configuration,
+    /// The file with the tokens of administrators.
+    Administrators,
     /// A file with a key or certificate.
     Trust,
     /// The control group.
@@ -63,6 +65,7 @@ impl fmt::Display for Place {
             Self::Peers => formatter.write_str("peers"),
             Self::Secret => formatter.write_str("cluster secret"),
             Self::Configuration => formatter.write_str("configuration"),
+            Self::Administrators => formatter.write_str("administrators"),
             Self::Trust => formatter.write_str("trust"),
             Self::Control => formatter.write_str("control group"),
             Self::Clock => formatter.write_str("clock"),

@@ -9,7 +9,7 @@
 //! databases                 transactions and queries, gathered
 //! peers                     couriers to other nodes, and what they call here
 //! drain, repartition        slow processes of the cluster
-//! admin, node_control       what people and the operator see
+//! admin, node_control       what people, administrators and the operator see
 //! ```
 
 mod accounts;
@@ -47,3 +47,8 @@ mod watchers;
 mod wheel;
 
 pub use command_line::main;
+
+/// The OpenAPI description of the administrators' API, as every node serves it under `/api/v1/openapi.json`.
+pub fn administrators_api() -> String {
+    admin::api_document()
+}

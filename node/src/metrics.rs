@@ -21,6 +21,7 @@ pub(crate) struct Metrics {
     pub(crate) frames_dropped: Counter,
     pub(crate) sessions_ended: Counter,
     limit_refused: Counter,
+    admin_requests: Counter,
     pub(crate) frames_pushed: Counter,
     pub(crate) frames_delivered: Counter,
     pub(crate) home_conflicts: Counter,
@@ -48,6 +49,7 @@ impl Metrics {
             frames_dropped: counter(&names::STREAM_FRAMES_DROPPED),
             sessions_ended: counter(&names::SESSION_ENDED),
             limit_refused: counter(&names::LIMIT_REFUSED),
+            admin_requests: counter(&names::ADMIN_REQUESTS),
             frames_pushed: counter(&names::STREAM_FRAMES_PUSHED),
             frames_delivered: counter(&names::STREAM_FRAMES_DELIVERED),
             home_conflicts: counter(&names::HOME_CONFLICTS),
@@ -96,6 +98,17 @@ impl Metrics {
     /// A client was refused something by the limit under that key of the configuration.
     pub(crate) fn limit_reached(&self, key: &'static str) {
         self.limit_refused.add(1, &[attribute(&names::LIMIT_NAME, key)]);
+    }
+
+    /// An administrator was answered, or refused for a cause.
+    pub(crate) fn administered(&self, operation: &'static str, cause: Option<&'static str>) {
+        let operation = attribute(&names::ADMIN_OPERATION, operation);
+        match cause {
+            None => self.admin_requests.add(1, &[operation]),
+            Some(cause) => self
+                .admin_requests
+                .add(1, &[operation, attribute(&names::ERROR_TYPE, cause)]),
+        }
     }
 
     /// A message was refused with a wire code.

@@ -7,7 +7,7 @@
 mod build;
 mod sockets;
 
-use crate::admin::{AdminState, router as admin_router};
+use crate::admin::{Access, AdminState, router as admin_router};
 use crate::board::{Board, Effect, Place};
 use crate::drain::Asked;
 use crate::edge;
@@ -93,7 +93,12 @@ async fn serve(config: NodeConfig, source: ConfigSource, telemetry: &Telemetry) 
     );
     let shown: Arc<OnceLock<Arc<Node>>> = Arc::default();
     let scrape = telemetry.scrape();
+    let access = Arc::new(Access::new(&config.admin));
+    let reload_interval = Duration::from_millis(config.trust.reload_interval_millis);
+    let following = Arc::clone(&access).follow(reload_interval, Arc::clone(&board));
+    supervisor.run("administrators", following);
     let admin = admin_router(AdminState {
+        access,
         board: Arc::clone(&board),
         node: Arc::clone(&shown),
         metrics: Arc::new(scrape),

@@ -21,9 +21,9 @@ pub(super) fn render() -> String {
         ),
         (
             listeners.admin.address.port(),
-            "TCP: HTTP (health, readiness, status, metrics)",
-            "kubelet, Prometheus, people",
-            "TLS when `listeners.admin.tls` is set",
+            "TCP: HTTP (health, readiness, status, metrics; administrators' API)",
+            "kubelet, Prometheus, people, administrators",
+            "none: keep it inside",
         ),
         (
             listeners.peer.port(),

@@ -49,6 +49,8 @@ pub enum Class {
     Kubernetes,
     /// L: the command line.
     CommandLine,
+    /// A: the interfaces of administrators.
+    Administration,
 }
 
 impl Class {
@@ -62,6 +64,7 @@ impl Class {
             Self::Protocol => 'P',
             Self::Kubernetes => 'K',
             Self::CommandLine => 'L',
+            Self::Administration => 'A',
         }
     }
 
@@ -75,6 +78,7 @@ impl Class {
             Self::Protocol => "client protocol",
             Self::Kubernetes => "Kubernetes",
             Self::CommandLine => "command line",
+            Self::Administration => "administration",
         }
     }
 }
@@ -89,6 +93,7 @@ impl Cause {
             Some(b'P') => Class::Protocol,
             Some(b'K') => Class::Kubernetes,
             Some(b'L') => Class::CommandLine,
+            Some(b'A') => Class::Administration,
             _ => Class::Configuration,
         }
     }

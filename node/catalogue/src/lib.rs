@@ -6,9 +6,10 @@
 //! moment of failure adds the observed values ([`Report`]).
 //!
 //! Class letters: C configuration, S storage, N nodes and trust, R repartition, P client protocol, K Kubernetes,
-//! L command line. They keep these codes apart from the four-digit codes of the wire protocol, which
+//! L command line, A administration. They keep these codes apart from the four-digit codes of the wire protocol, which
 //! [`wire::explain`] covers.
 
+pub mod administration;
 mod cause;
 pub mod command_line;
 pub mod configuration;
@@ -33,6 +34,7 @@ pub fn all() -> impl Iterator<Item = &'static Cause> {
         protocol::ALL,
         kubernetes::ALL,
         command_line::ALL,
+        administration::ALL,
     ]
     .into_iter()
     .flatten()

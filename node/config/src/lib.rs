@@ -5,6 +5,7 @@
 //! `TIM_<SECTION>__<KEY>`. An unknown key is refused with its name and the nearest valid one ([`LoadError`]).
 
 mod accounts;
+mod admin;
 mod drain;
 mod identity;
 mod limits;
@@ -20,6 +21,7 @@ mod telemetry;
 mod trust;
 
 pub use accounts::{AccountIds, Accounts, Passwords};
+pub use admin::{Admin, AdminToken, Administrators, ConsoleUser, Role, is_administrator_name};
 pub use drain::Drain;
 pub use identity::Identity;
 pub use limits::Limits;
@@ -55,6 +57,8 @@ pub struct NodeConfig {
     pub sessions: Sessions,
     /// Accounts and passwords.
     pub accounts: Accounts,
+    /// Administrators.
+    pub admin: Admin,
     /// Leaving without loss.
     pub drain: Drain,
     /// Upper bounds of queues and batches.
@@ -77,6 +81,7 @@ impl NodeConfig {
         self.partitioning.validate(&self.storage.databases)?;
         self.sessions.validate()?;
         self.accounts.validate()?;
+        self.admin.validate()?;
         self.drain.validate()?;
         self.limits.validate()?;
         self.telemetry.validate()
@@ -89,6 +94,7 @@ impl NodeConfig {
     pub fn dump(&self) -> Result<String, toml::ser::Error> {
         let mut shown = self.clone();
         shown.accounts.hide_secrets();
+        shown.admin.hide_secrets();
         toml::to_string_pretty(&shown)
     }
 }

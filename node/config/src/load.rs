@@ -26,7 +26,7 @@ impl LoadError {
         &self.report
     }
 
-    fn new(cause: &'static Cause, observed: String) -> Self {
+    pub(crate) fn new(cause: &'static Cause, observed: String) -> Self {
         Self {
             report: Report::new(cause, observed),
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod blocks;
 mod devices;
+pub(crate) mod online;
 mod passwords;
 mod remembered;
 
@@ -12,13 +13,16 @@ use blocks::BlockNews;
 use bytes::Bytes;
 pub(crate) use devices::limits as device_limits;
 use moka::sync::Cache;
+pub(crate) use passwords::hash_once as hash_password;
 use passwords::{HashError, PasswordWorkers};
 use remembered::Remembered;
 use std::net::IpAddr;
 use tim_config::NodeConfig;
 use tim_core::id::{AccountId, DeviceClass};
 use tim_store::{Account, Created};
-use tim_wire::{ClientFrame, ClientRequest, Command, Encoding, ErrorCode, TimAck, TimAuth, WireStruct};
+use tim_wire::{
+    ClientFrame, ClientRequest, Command, Encoding, ErrorCode, LoginToken, TimAck, TimAuth, WireStruct,
+};
 
 /// Longest login name, domain and password in bytes.
 const CREDENTIAL_BYTES_MAX: usize = 256;
@@ -107,8 +111,15 @@ impl Accounts {
     }
 
     async fn register(&self, node: &Node, auth: &TimAuth, from: IpAddr) -> Result<AccountId, Refusal> {
-        let (id, password) = credentials(node, auth)?;
+        // Whoever names nothing that could be an account has not used up a registration.
+        credentials(node, auth)?;
         self.address_rates.registrations.take(from, &node.metrics)?;
+        self.create(node, auth).await
+    }
+
+    /// Makes an account, for whoever may do so without limit.
+    pub(crate) async fn create(&self, node: &Node, auth: &TimAuth) -> Result<AccountId, Refusal> {
+        let (id, password) = credentials(node, auth)?;
         if self.exists(node, &id).await? {
             return Err(Refusal::plain(ErrorCode::HasExist, "account_exists"));
         }
@@ -123,6 +134,45 @@ impl Accounts {
             Ok(Created::Exists) => Err(Refusal::plain(ErrorCode::HasExist, "account_exists")),
             Err(report) => Err(Refusal::database(&report)),
         }
+    }
+
+    /// The password of an account from now on, whatever it was; whether there is such an account.
+    pub(crate) async fn set_password(
+        &self,
+        node: &Node,
+        account: &AccountId,
+        new: String,
+    ) -> Result<bool, Refusal> {
+        if new.is_empty() || new.len() > CREDENTIAL_BYTES_MAX {
+            return Err(parameters(&format!(
+                "auth.pwd: {} bytes; 1 to {CREDENTIAL_BYTES_MAX} are needed",
+                new.len()
+            )));
+        }
+        let fresh = self.workers.hash(new).await?;
+        let change = |account: &mut Account| {
+            account.password_hash.clone_from(&fresh);
+            true
+        };
+        let changed = node.databases.change_account(account, &change).await;
+        Ok(changed.map_err(|report| Refusal::database(&report))?.is_some())
+    }
+
+    /// Whose name, domain and password these are, for whoever is not counted by address.
+    pub(crate) async fn owner(&self, node: &Node, auth: &TimAuth) -> Result<Option<AccountId>, Refusal> {
+        let (id, password) = credentials(node, auth)?;
+        let found = node.databases.find_account(&id).await;
+        let found = found.map_err(|report| Refusal::database(&report))?;
+        let fits = self.fits(password.to_owned(), found.map(|account| account.password_hash));
+        Ok(fits.await?.then_some(id))
+    }
+
+    /// Whether a password fits a stored form; without one it takes as long and says no.
+    pub(crate) async fn fits(&self, password: String, stored: Option<String>) -> Result<bool, Refusal> {
+        if password.len() > CREDENTIAL_BYTES_MAX {
+            return Ok(false);
+        }
+        Ok(self.workers.verify(password, stored).await?)
     }
 
     /// Whose name and password these are; nobody's takes as long.
@@ -197,18 +247,28 @@ impl Accounts {
         })
     }
 
-    async fn token(&self, node: &Node, auth: &TimAuth, from: IpAddr) -> Result<TimAck, Refusal> {
-        let Some(account) = self.verify(node, auth, from).await? else {
-            return Err(Refusal::plain(ErrorCode::NoPass, "wrong_password"));
-        };
-        let token = tim_wire::LoginToken::from_random(crate::random::number());
+    /// A login token for an account, and when it ends in Unix milliseconds.
+    pub(crate) async fn make_token(
+        &self,
+        node: &Node,
+        account: &AccountId,
+    ) -> Result<(LoginToken, i64), Refusal> {
+        let token = LoginToken::from_random(crate::random::number());
         let lifetime_ms =
             i64::try_from(node.config.sessions.token_lifetime_seconds * 1_000).unwrap_or(i64::MAX);
         let expires_ms = crate::clock::wall_ms().saturating_add(lifetime_ms);
         node.databases
-            .put_token(token, &account, expires_ms)
+            .put_token(token, account, expires_ms)
             .await
             .map_err(|report| Refusal::database(&report))?;
+        Ok((token, expires_ms))
+    }
+
+    async fn token(&self, node: &Node, auth: &TimAuth, from: IpAddr) -> Result<TimAck, Refusal> {
+        let Some(account) = self.verify(node, auth, from).await? else {
+            return Err(Refusal::plain(ErrorCode::NoPass, "wrong_password"));
+        };
+        let (token, _) = self.make_token(node, &account).await?;
         // Both forms: clients of either generation find theirs.
         Ok(TimAck {
             t: Some(token.number()),

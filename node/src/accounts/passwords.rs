@@ -102,6 +102,23 @@ impl PasswordWorkers {
     }
 }
 
+/// Hashes one password without workers, for a command.
+///
+/// # Errors
+/// An empty password, or one that is too long.
+pub(crate) fn hash_once(password: &str) -> anyhow::Result<String> {
+    let length = password.len();
+    anyhow::ensure!(
+        (1..=super::CREDENTIAL_BYTES_MAX).contains(&length),
+        "the first line of the input has {length} bytes; a password has 1 to {}",
+        super::CREDENTIAL_BYTES_MAX
+    );
+    let config = Passwords::default();
+    let params = Params::new(config.memory_kib, config.iterations, 1, Some(HASH_BYTES));
+    let params = params.map_err(|error| anyhow::anyhow!("{error}"))?;
+    Ok(hash(password, &params, &mut Vec::new())?)
+}
+
 fn worker(jobs: &Mutex<Receiver<Job>>, params: &Params) {
     let mut memory: Vec<Block> = Vec::new();
     loop {

@@ -1,6 +1,9 @@
 //! The routes of the admin port.
 
+use super::access::Access;
+use super::api;
 use super::status::{Status, causes};
+use super::tim_2_0;
 use crate::board::Board;
 use crate::drain::Asked;
 use crate::edge::Arrival;
@@ -19,6 +22,7 @@ use std::sync::{Arc, OnceLock};
 pub(crate) struct AdminState {
     pub(crate) board: Arc<Board>,
     pub(crate) node: Arc<OnceLock<Arc<Node>>>,
+    pub(crate) access: Arc<Access>,
     pub(crate) metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
 
@@ -56,10 +60,12 @@ pub(crate) fn router(state: AdminState) -> Router {
         .route("/status", get(status))
         .route("/metrics", get(metrics))
         .route("/drain", post(drain))
+        .nest("/api/v1", api::router(state.clone()))
+        .merge(tim_2_0::router(state.clone()))
         .fallback(|| async {
             (
                 StatusCode::NOT_FOUND,
-                "Known: / /healthz /readyz /status /metrics\n",
+                "Known: / /healthz /readyz /status /metrics /api/v1/openapi.json\n",
             )
         })
         .with_state(state)

@@ -19,6 +19,7 @@ mod virtual_room;
 pub(crate) use big_data::piece as big_data_piece;
 pub(crate) use outcome::outcome;
 pub(crate) use presence::{Absences, session_ended};
+pub(crate) use profiles::{profile, store_profile};
 pub(crate) use refuse::{Limit, Refusal};
 pub(crate) use stream::{PUSH_REFUSED, push_refused};
 pub(crate) use throttle::Throttle;

@@ -84,7 +84,7 @@ fn query(connection: &mut Connection, asked: Vec<String>) {
 }
 
 /// The stored profile, and when the account was made. One that cannot be read counts as empty: it can be written anew.
-fn profile(account: &Account) -> TimUserBean {
+pub(crate) fn profile(account: &Account) -> TimUserBean {
     let stored = TimUserBean::decode_payload(&account.profile.clone().into(), Encoding::Thrift);
     TimUserBean {
         create_time: Some(account.created_ns),
@@ -104,7 +104,7 @@ fn change(connection: &mut Connection, nodes: TimNodes) -> Result<(), Refusal> {
     let (account, encoding) = (live.account.clone(), live.encoding);
     let node = Arc::clone(&connection.node);
     connection.begin(Box::pin(async move {
-        let changed = Box::pin(store(&node, &account, &given)).await;
+        let changed = Box::pin(store_profile(&node, &account, &given)).await;
         let continuation: Continuation = Box::new(move |connection| match changed {
             Err(refusal) => refusal.answer(connection, Command::Nodes.tim_type()),
             Ok(()) => {
@@ -121,7 +121,11 @@ fn change(connection: &mut Connection, nodes: TimNodes) -> Result<(), Refusal> {
 }
 
 /// Fields that are given replace those that are there; absent ones stay.
-async fn store(node: &Node, account: &AccountId, given: &TimUserBean) -> Result<(), Refusal> {
+pub(crate) async fn store_profile(
+    node: &Node,
+    account: &AccountId,
+    given: &TimUserBean,
+) -> Result<(), Refusal> {
     let change = |account: &mut Account| {
         let merged = merged(profile(account), given).encode_payload(Encoding::Thrift);
         let fits = merged.len() <= PROFILE_BYTES_MAX;

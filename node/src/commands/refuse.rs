@@ -148,6 +148,11 @@ impl Refusal {
         Self::plain(code, error_type)
     }
 
+    /// What is wrong, with our own code in front where there is one.
+    pub(crate) fn info(&self) -> &str {
+        &self.info
+    }
+
     /// Names the operation within the command.
     pub(crate) fn within(mut self, operation: i32) -> Self {
         self.t = Some(i64::from(operation));

@@ -45,7 +45,8 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 impl AddressRate {
-    fn per_minute(key: &'static str, value: u32) -> Self {
+    /// So many per minute from each address, as the key of the configuration says; 0: no limit.
+    pub(crate) fn per_minute(key: &'static str, value: u32) -> Self {
         Self {
             limit: Limit { key, value },
             rate: Rate::per_minute(value),

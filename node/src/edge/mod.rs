@@ -6,7 +6,7 @@ mod http;
 mod listener;
 mod outbox;
 
-pub(crate) use addresses::AddressRates;
+pub(crate) use addresses::{AddressRate, AddressRates};
 pub(crate) use connection::{Connection, Continuation};
 pub(crate) use http::router;
 pub(crate) use listener::{Arrival, BoundListener, Door, TlsSource, bind, bind_error, serve};

@@ -2,13 +2,13 @@
 
 use super::ToPeer;
 use crate::engine::Input;
-use crate::session::{Relayed, Traces};
+use crate::session::{OnlineAccount, Relayed, Traces};
 use bytes::Bytes;
 use std::sync::Arc;
 use tim_core::conversation::Submission;
 use tim_core::delivery::Push;
 use tim_core::home;
-use tim_core::id::{NodeName, SessionId, Tenure};
+use tim_core::id::{AccountId, DeviceClass, NodeName, SessionId, Tenure};
 use tim_core::submit::LaneStamp;
 use tim_peer::{deliveries, lanes};
 use tim_proto::peer::v1 as peer;
@@ -153,6 +153,26 @@ pub(super) fn relayed(entry: peer::RelayEntry) -> Option<Relayed> {
             timestamp_ns: entry.timestamp_ns,
             body: entry.body,
         },
+    })
+}
+
+/// An account that has sessions here.
+pub(super) fn online(online: OnlineAccount) -> peer::OnlineAccount {
+    peer::OnlineAccount {
+        account: online.account.as_str().to_owned(),
+        classes: online.classes.iter().map(|class| i32::from(class.0)).collect(),
+    }
+}
+
+/// An account that has sessions on a peer; nothing for what is malformed.
+pub(super) fn online_account(online: peer::OnlineAccount) -> Option<OnlineAccount> {
+    let classes = online
+        .classes
+        .into_iter()
+        .map(|class| i8::try_from(class).map(DeviceClass));
+    Some(OnlineAccount {
+        account: AccountId::new(online.account).ok()?,
+        classes: classes.collect::<Result<_, _>>().ok()?,
     })
 }
 

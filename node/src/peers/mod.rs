@@ -13,7 +13,7 @@ pub(crate) use services::{Services, caller, malformed, routes};
 
 use crate::backlog::Backlog;
 use crate::engine::Engine;
-use crate::session::{Relayed, Traces};
+use crate::session::{OnlineAccount, Relayed, Traces};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -250,9 +250,40 @@ impl Peers {
         let request = peer::EndAccountRequest {
             account: account.as_str().to_owned(),
             until_ms,
+            log_out_only: false,
         };
         let reply = link.delivery().end_account(request).await.ok()?;
         Some(reply.into_inner().sessions)
+    }
+
+    /// Has another node end the sessions of an account, which may log in again; how many, or nothing when it does not
+    /// answer.
+    pub(crate) async fn log_out(&self, to: &NodeName, account: &AccountId) -> Option<u32> {
+        let link = self.links.link(to).await.ok()?;
+        let request = peer::EndAccountRequest {
+            account: account.as_str().to_owned(),
+            until_ms: 0,
+            log_out_only: true,
+        };
+        let reply = link.delivery().end_account(request).await.ok()?;
+        Some(reply.into_inner().sessions)
+    }
+
+    /// Who has sessions on another node, in the order of the list; nothing when it does not answer.
+    pub(crate) async fn list_online(
+        &self,
+        to: &NodeName,
+        after: Option<&AccountId>,
+        limit: usize,
+    ) -> Option<Vec<OnlineAccount>> {
+        let link = self.links.link(to).await.ok()?;
+        let request = peer::ListOnlineRequest {
+            after: after.map_or_else(String::new, |account| account.as_str().to_owned()),
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
+        };
+        let reply = link.delivery().list_online(request).await.ok()?;
+        let accounts = reply.into_inner().accounts.into_iter().take(limit);
+        accounts.map(convert::online_account).collect()
     }
 
     fn opened_stream(&self, from: &NodeName) -> mpsc::Receiver<ToPeer> {

@@ -1,7 +1,7 @@
 //! What peers call on this node. Who calls is known from the connection: certificate and proof were checked before.
 
 use super::{Peers, convert};
-use crate::accounts::blocks;
+use crate::accounts::{blocks, online};
 use crate::engine::{Engine, Input, OwnerAnswer, hand_over};
 use crate::node::Node;
 use crate::session::{Input as SessionInput, SessionTable};
@@ -20,6 +20,9 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
+
+/// Most accounts in one answer to [`Peers::list_online`].
+const ONLINE_MAX: usize = 1_000;
 
 /// What the services work with.
 #[derive(Debug, Clone)]
@@ -248,8 +251,28 @@ impl Delivery for Services {
         caller(&request)?;
         let request = request.into_inner();
         let account = AccountId::new(&request.account).map_err(|_| malformed())?;
-        let ended = blocks::end_here(&self.node, &account, request.until_ms);
+        let ended = if request.log_out_only {
+            online::log_out_here(&self.node, &account)
+        } else {
+            blocks::end_here(&self.node, &account, request.until_ms)
+        };
         let sessions = u32::try_from(ended).unwrap_or(u32::MAX);
         Ok(Response::new(peer::EndAccountReply { sessions }))
+    }
+
+    async fn list_online(
+        &self,
+        request: Request<peer::ListOnlineRequest>,
+    ) -> Result<Response<peer::ListOnlineReply>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let after = match request.after.as_str() {
+            "" => None,
+            account => Some(AccountId::new(account).map_err(|_| malformed())?),
+        };
+        let limit = (request.limit as usize).min(ONLINE_MAX);
+        let listed = self.node.local_accounts.list(after.as_ref(), limit);
+        let accounts = listed.into_iter().map(convert::online).collect();
+        Ok(Response::new(peer::ListOnlineReply { accounts }))
     }
 }

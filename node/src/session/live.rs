@@ -73,7 +73,7 @@ impl Live {
             last_ping: now,
             routes: Routes::default(),
             meter: Meter::default(),
-            account_meter: node.local_accounts.join(&account, id),
+            account_meter: node.local_accounts.join(&account, id, class),
             in_flight: VecDeque::new(),
             traces: Vec::new(),
             settled: None,

@@ -53,6 +53,13 @@ impl Delivery for Sessions {
     ) -> Result<Response<peer::EndAccountReply>, Status> {
         Ok(Response::new(peer::EndAccountReply::default()))
     }
+
+    async fn list_online(
+        &self,
+        _: Request<peer::ListOnlineRequest>,
+    ) -> Result<Response<peer::ListOnlineReply>, Status> {
+        Ok(Response::new(peer::ListOnlineReply::default()))
+    }
 }
 
 fn name(name: &str) -> NodeName {

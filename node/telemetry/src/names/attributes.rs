@@ -198,6 +198,13 @@ pub static LIMIT_NAME: Attribute = Attribute {
     stability: Stability::Development,
 };
 
+/// `tim.admin.operation`
+pub static ADMIN_OPERATION: Attribute = Attribute {
+    name: "tim.admin.operation",
+    description: "what an administrator asked for: `register_account`, `block_account`, …",
+    stability: Stability::Development,
+};
+
 /// `tim.certificate.purpose`
 pub static CERTIFICATE_PURPOSE: Attribute = Attribute {
     name: "tim.certificate.purpose",
@@ -375,6 +382,7 @@ pub static ATTRIBUTES: &[&Attribute] = &[
     &QUEUE_NAME,
     &LOGIN_OUTCOME,
     &LIMIT_NAME,
+    &ADMIN_OPERATION,
     &CERTIFICATE_PURPOSE,
     &SESSION_ID,
     &CLUSTER_NAME,

@@ -53,6 +53,16 @@ pub static LIMIT_REFUSED: Metric = Metric {
     stability: Stability::Development,
 };
 
+/// `tim.admin.requests`
+pub static ADMIN_REQUESTS: Metric = Metric {
+    name: "tim.admin.requests",
+    unit: "{request}",
+    kind: MetricKind::Counter,
+    description: "calls of administrators that were answered or refused",
+    attributes: &[&ADMIN_OPERATION, &ERROR_TYPE],
+    stability: Stability::Development,
+};
+
 /// `tim.session.ended`
 pub static SESSION_ENDED: Metric = Metric {
     name: "tim.session.ended",
@@ -480,6 +490,7 @@ pub static METRICS: &[&Metric] = &[
     &SESSION_UNREGISTERED_COUNT,
     &LOGIN_DURATION,
     &LIMIT_REFUSED,
+    &ADMIN_REQUESTS,
     &SESSION_ENDED,
     &MESSAGE_ACK_DURATION,
     &MESSAGE_DELIVERY_DURATION,

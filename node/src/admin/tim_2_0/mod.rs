@@ -1,0 +1,342 @@
+//! The HTTP admin API of tim 2.0, for backends that speak it: POST, console user and password in headers, JSON or a form
+//! in the body, a `TimAck` as the answer (section 19.1 of the wire protocol).
+//!
+//! What the reference registers and leaves empty is as empty here. What needs rooms says that there are none.
+
+mod input;
+
+use super::access::{Admin, Caller, address, started};
+use super::limits;
+use super::operations;
+use super::problem::Problem;
+use super::routes::AdminState;
+use crate::accounts::online;
+use crate::node::Node;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Router, middleware};
+use input::Input;
+use std::sync::Arc;
+use tim_wire::{Command, Encoding, ErrorCode, Tid, TimAck, WireStruct};
+
+/// Most accounts in one `/timOnline`; the API under `/api/v1` has pages.
+const ONLINE_MAX: usize = 10_000;
+/// Accounts asked of the nodes at once.
+const ONLINE_PAGE: usize = 1_000;
+
+/// Paths that the reference answers with nothing.
+const EMPTY: [&str; 4] = [
+    "/timAddroster",
+    "/timRmroster",
+    "/timBlockroster",
+    "/timBlockRosterList",
+];
+/// Paths that need rooms.
+const ROOMS: [&str; 12] = [
+    "/timNewRoom",
+    "/timModifyRoomInfo",
+    "/timAddRoom",
+    "/timPullInRoom",
+    "/timRejectRoom",
+    "/timKickRoom",
+    "/timLeaveRoom",
+    "/timCancelRoom",
+    "/timBlockRoom",
+    "/timBlockRoomMember",
+    "/timBlockRoomList",
+    "/timBlockRoomMemberlist",
+];
+
+/// A console user's call: who it is was checked before the body was read.
+struct Call {
+    caller: Caller<Admin>,
+    input: Input,
+}
+
+impl FromRequest<AdminState> for Call {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &AdminState) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        let refused = |problem: Problem| answer(&refusal(&problem));
+        let node = started(state).map_err(refused)?;
+        let from = address(&parts).map_err(refused)?;
+        let text = |name| header_text(&parts.headers, name);
+        let (name, password) = (text("username"), text("password"));
+        let fits = state.access.by_password(&node, (name, password), from);
+        if let Err(problem) = Box::pin(fits).await {
+            node.metrics.administered("authenticate", Some(problem.name()));
+            // As the reference does: the code, and nothing else.
+            return Err(problem.status().into_response());
+        }
+        let caller = Caller::console_user(name, node);
+        let body = limits::body(body, state).await.map_err(refused)?;
+        let kind = header_text(&parts.headers, header::CONTENT_TYPE.as_str());
+        let input = Input::read(&body, kind).map_err(refused)?;
+        Ok(Self { caller, input })
+    }
+}
+
+fn header_text<'header>(headers: &'header HeaderMap, name: &str) -> &'header str {
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default()
+}
+
+fn refusal(problem: &Problem) -> TimAck {
+    let (code, text) = problem.wire();
+    TimAck::failure_of(0, code.error_with(text))
+}
+
+fn answer(ack: &TimAck) -> Response {
+    json(ack.encode_payload(Encoding::Json))
+}
+
+fn json(body: bytes::Bytes) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+fn told(outcome: Result<TimAck, Problem>) -> Response {
+    answer(&outcome.unwrap_or_else(|problem| refusal(&problem)))
+}
+
+fn named(name: &str) -> TimAck {
+    TimAck {
+        ok: true,
+        n: Some(name.to_owned()),
+        ..TimAck::default()
+    }
+}
+
+/// The routes, at the root of the admin port.
+pub(super) fn router(state: AdminState) -> Router<AdminState> {
+    let mut routes = Router::new()
+        .route("/timToken", post(token))
+        .route("/timRegister", post(register))
+        .route("/timResetAuth", post(reset_password))
+        .route("/timModifyUserInfo", post(change_profile))
+        .route("/timVroom", post(virtual_room))
+        .route("/timBlockUser", post(block))
+        .route("/timBlockList", post(blocks))
+        .route("/timOnline", post(who_is_online))
+        .route("/timDetect", post(nothing))
+        .route("/timOsMessage", post(system_message))
+        .route("/timMessage", post(message_of_a_connection));
+    for path in EMPTY {
+        routes = routes.route(path, post(nothing));
+    }
+    for path in ROOMS {
+        routes = routes.route(path, post(no_rooms));
+    }
+    routes
+        .route_layer(middleware::from_fn_with_state(state.clone(), switched_on))
+        .route_layer(middleware::from_fn_with_state(state, limits::within))
+}
+
+/// Whether the cluster offers this interface at all.
+async fn switched_on(State(state): State<AdminState>, request: Request, next: middleware::Next) -> Response {
+    if state.access.config().tim_2_0_api {
+        return next.run(request).await;
+    }
+    let observed =
+        "the HTTP admin API of tim 2.0 is switched off (admin.tim_2_0_api); /api/v1 offers the same and more";
+    let cause = &tim_catalogue::administration::NO_SUCH_PATH;
+    Problem::new(axum::http::StatusCode::NOT_FOUND, cause, observed).into_response()
+}
+
+async fn token(call: Call) -> Response {
+    told(Box::pin(try_token(call)).await)
+}
+
+/// With a password the name is the login name, without one it is the account.
+async fn try_token(Call { caller, input }: Call) -> Result<TimAck, Problem> {
+    let node = Arc::clone(&caller.node);
+    let name = input.text("name")?;
+    let domain = input.optional_text("domain")?;
+    let account = match input
+        .optional_text("password")?
+        .filter(|password| !password.is_empty())
+    {
+        None => operations::account("name", &name)?,
+        Some(password) => {
+            let auth = operations::credentials(name, password, domain);
+            match Box::pin(node.accounts.owner(&node, &auth)).await? {
+                Some(account) => account,
+                None => return Ok(TimAck::failure(Command::Token, ErrorCode::NoPass)),
+            }
+        }
+    };
+    let work = operations::make_token(node, account.clone());
+    let (token, _) = caller.change("make_login_token", Some(&account), work).await?;
+    Ok(TimAck {
+        t: Some(token.number()),
+        n: Some(account.as_str().to_owned()),
+        n2: Some(token.text()),
+        ..TimAck::success(Command::Token)
+    })
+}
+
+async fn register(call: Call) -> Response {
+    told(Box::pin(try_register(call)).await)
+}
+
+async fn try_register(Call { caller, input }: Call) -> Result<TimAck, Problem> {
+    let node = Arc::clone(&caller.node);
+    let (name, domain) = (input.text("username")?, input.optional_text("domain")?);
+    let id = operations::id_of(&node, &name, domain.as_deref());
+    let auth = operations::credentials(name, input.text("password")?, domain);
+    let work = operations::register(node, auth);
+    let account = caller.change("register_account", id.as_ref(), work).await?;
+    Ok(named(account.as_str()))
+}
+
+async fn reset_password(call: Call) -> Response {
+    told(Box::pin(try_reset_password(call)).await)
+}
+
+async fn try_reset_password(Call { caller, input }: Call) -> Result<TimAck, Problem> {
+    let node = Arc::clone(&caller.node);
+    let name = input.text("loginname")?;
+    let domain = input.optional_text("domain")?;
+    let id = operations::id_of(&node, &name, domain.as_deref()).ok_or_else(Problem::no_such_account)?;
+    let work = operations::set_password(node, id.clone(), input.text("pwd")?);
+    caller.change("set_password", Some(&id), work).await?;
+    Ok(named(&name))
+}
+
+async fn change_profile(call: Call) -> Response {
+    told(Box::pin(try_change_profile(call)).await)
+}
+
+async fn try_change_profile(Call { caller, input }: Call) -> Result<TimAck, Problem> {
+    let account = operations::account("node", &input.text("node")?)?;
+    let given = input.profile("userbean")?;
+    let work = operations::change_profile(Arc::clone(&caller.node), account.clone(), given);
+    caller.change("change_profile", Some(&account), work).await?;
+    Ok(TimAck {
+        ok: true,
+        ..TimAck::default()
+    })
+}
+
+async fn virtual_room(call: Call) -> Response {
+    told(Box::pin(try_virtual_room(call)).await)
+}
+
+async fn try_virtual_room(Call { caller, input }: Call) -> Result<TimAck, Problem> {
+    let owner = operations::account("node", &input.text("node")?)?;
+    if input.number("rtype")? != 1 {
+        return Err(Problem::field("rtype", "valid: 1 (create)"));
+    }
+    let work = operations::create_virtual_room(Arc::clone(&caller.node), owner.clone());
+    let room = caller.change("create_virtual_room", Some(&owner), work).await?;
+    Ok(named(&room))
+}
+
+async fn block(call: Call) -> Response {
+    told(Box::pin(try_block(call)).await)
+}
+
+/// So many seconds from now; negative ones lift the block.
+async fn try_block(Call { caller, input }: Call) -> Result<TimAck, Problem> {
+    let account = operations::account("account", &input.text("account")?)?;
+    let seconds = input.number("time")?;
+    let (operation, until_ms) = if seconds < 0 {
+        ("unblock_account", 0)
+    } else {
+        let now = crate::clock::wall_ms() / 1_000;
+        (
+            "block_account",
+            operations::block_end("time", now.saturating_add(seconds))?,
+        )
+    };
+    let work = operations::block(Arc::clone(&caller.node), account.clone(), until_ms);
+    caller.change(operation, Some(&account), work).await?;
+    Ok(named(account.as_str()))
+}
+
+async fn blocks(Call { caller, .. }: Call) -> Response {
+    let listed = caller.read("list_blocks", operations::blocks(&caller.node)).await;
+    match listed {
+        Err(problem) => answer(&refusal(&problem)),
+        Ok(blocks) => {
+            let blocks = blocks.into_iter().map(|(account, until_ms)| {
+                (
+                    account.as_str().to_owned(),
+                    serde_json::Value::from(until_ms / 1_000),
+                )
+            });
+            let object: serde_json::Map<String, serde_json::Value> = blocks.collect();
+            json(serde_json::Value::Object(object).to_string().into())
+        }
+    }
+}
+
+async fn who_is_online(Call { caller, .. }: Call) -> Response {
+    let node = &caller.node;
+    let listed = caller
+        .read("list_online", async { Ok(Box::pin(online_tids(node)).await) })
+        .await;
+    let mut body = Vec::from(*b"[");
+    for (index, tid) in listed.unwrap_or_default().iter().enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(&tid.encode_payload(Encoding::Json));
+    }
+    body.push(b']');
+    json(body.into())
+}
+
+/// One address per device.
+async fn online_tids(node: &Node) -> Vec<Tid> {
+    let mut tids = Vec::new();
+    let mut after = None;
+    loop {
+        let page = online::list(node, after.as_ref(), ONLINE_PAGE).await;
+        after = page.accounts.last().map(|(account, _)| account.clone());
+        for (account, devices) in page.accounts {
+            tids.extend(devices.into_values().flatten().map(|class| Tid {
+                termtyp: Some(class.0),
+                ..Tid::of(account.as_str())
+            }));
+        }
+        if !page.more || tids.len() >= ONLINE_MAX {
+            tids.truncate(ONLINE_MAX);
+            return tids;
+        }
+    }
+}
+
+/// 200 without a body. Of `/timDetect` that is all it takes: the node finds dead connections by itself.
+async fn nothing(_: Call) {}
+
+async fn no_rooms(_: Call) -> Response {
+    answer(&refusal(&operations::not_offered(
+        "rooms are not offered by this version",
+    )))
+}
+
+async fn system_message(_: Call) -> Response {
+    answer(&refusal(&operations::not_offered(
+        "system messages are not offered by this version",
+    )))
+}
+
+async fn message_of_a_connection(_: Call) -> Response {
+    let observed =
+        "messages in the name of a connection are not offered; log in with a token of the account instead";
+    answer(&refusal(&operations::not_offered(observed)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_of_the_interface_is_there() {
+        const OF_THEIR_OWN: usize = 11;
+        assert_eq!(EMPTY.len() + ROOMS.len() + OF_THEIR_OWN, 27);
+    }
+}
