@@ -100,11 +100,9 @@ pub(super) async fn build(
     let handshaker = Handshaker::new(&config.node.cluster_id, name.clone(), Arc::clone(&ring));
     let (membership, events) = membership::start(gossip(&config, &name, advertise, sockets.gossip, ring));
     let members = membership.members();
-    let own = members.borrow().get(&name).map(|own| own.generation);
-    handshaker.set_generation(own.unwrap_or_default());
+    handshaker.set_generation(generation_of(&members.borrow(), &name));
     let links = Links::new(trust.clone(), handshaker.clone(), members.clone());
-    let cluster = config.node.cluster_id.clone();
-    let store = Store::new(StoreConfig { cluster, keys });
+    let store = new_store(&config, keys);
     let control = open_control(&config, &name, &links, &membership).await?;
     let map = Arc::new(guessed_map(&config)?);
     let databases = Arc::new(Databases::new(store, map.clone(), board.clone()));
@@ -156,6 +154,15 @@ pub(super) async fn build(
     run_tasks(&node, running, supervisor);
     gauges::register(&node);
     Ok(node)
+}
+
+fn new_store(config: &NodeConfig, keys: StorageKeys) -> Store {
+    let cluster = config.node.cluster_id.clone();
+    Store::new(StoreConfig { cluster, keys })
+}
+
+fn generation_of(members: &membership::Members, name: &NodeName) -> tim_core::id::Generation {
+    members.get(name).map(|own| own.generation).unwrap_or_default()
 }
 
 fn gossip(
