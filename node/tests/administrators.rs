@@ -224,6 +224,30 @@ async fn wrong_tokens_roles_fields_and_sizes_are_told() {
     assert_eq!(code, 200, "guesses of others are in nobody's way");
 }
 
+/// Nodes log and count what was done, without names.
+async fn is_audited(it: &Administered, alice: &str) {
+    let log = it.cluster.log(1);
+    let line = log
+        .lines()
+        .find(|line| line.contains("make_login_token"))
+        .unwrap();
+    assert!(
+        line.contains("administrator=\"admin\"") && line.contains("result=\"done\""),
+        "{line}"
+    );
+    assert!(
+        !line.contains(alice) && !log.contains(&it.admin),
+        "neither names nor tokens are logged"
+    );
+    let (_, metrics) = http::get(it.cluster.nodes[1].admin_port, "/metrics")
+        .await
+        .unwrap();
+    let counted = metrics
+        .lines()
+        .any(|line| line.contains("tim_admin_requests") && line.contains("set_password"));
+    assert!(counted, "{metrics}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn accounts_are_made_changed_and_logged_in_by_token() {
     let it = Administered::start(3, "").await;
@@ -281,26 +305,23 @@ async fn accounts_are_made_changed_and_logged_in_by_token() {
     let ack = client.ack(Command::Auth).await;
     assert_eq!((ack.ok, ack.n.as_deref()), (true, Some(alice.as_str())));
 
-    let log = it.cluster.log(1);
-    let line = log
-        .lines()
-        .find(|line| line.contains("make_login_token"))
-        .unwrap();
-    assert!(
-        line.contains("administrator=\"admin\"") && line.contains("result=\"done\""),
-        "{line}"
-    );
-    assert!(
-        !line.contains(&alice) && !log.contains(&it.admin),
-        "neither names nor tokens are logged"
-    );
-    let (_, metrics) = http::get(it.cluster.nodes[1].admin_port, "/metrics")
-        .await
-        .unwrap();
-    let counted = metrics
-        .lines()
-        .any(|line| line.contains("tim_admin_requests") && line.contains("set_password"));
-    assert!(counted, "{metrics}");
+    is_audited(&it, &alice).await;
+}
+
+/// An end of a block is given once, and lies ahead.
+async fn other_ends_are_refused(it: &Administered, block: &str) {
+    for body in [
+        json!({}),
+        json!({"seconds": 1, "untilUnixSeconds": 2}),
+        json!({"untilUnixSeconds": 1}),
+    ] {
+        let (code, problem) = it.call(0, &it.operate, ("PUT", block), body).await;
+        assert_eq!(
+            (code, problem["field"].as_str()),
+            (400, Some("untilUnixSeconds")),
+            "{problem}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -371,18 +392,7 @@ async fn blocks_and_forced_logouts_reach_every_node() {
         200
     );
     it.cluster.login(1, "alice").await;
-    for body in [
-        json!({}),
-        json!({"seconds": 1, "untilUnixSeconds": 2}),
-        json!({"untilUnixSeconds": 1}),
-    ] {
-        let (code, problem) = it.call(0, &it.operate, ("PUT", &block), body).await;
-        assert_eq!(
-            (code, problem["field"].as_str()),
-            (400, Some("untilUnixSeconds")),
-            "{problem}"
-        );
-    }
+    other_ends_are_refused(&it, &block).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -495,18 +505,10 @@ async fn a_token_may_stand_in_the_configuration_itself() {
     assert_eq!(code, 200);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn backends_of_2_0_find_their_interface() {
-    const JSON: &str = "application/json";
-    const FORM: &str = "application/x-www-form-urlencoded";
-    let it = Administered::start(1, "tim_2_0_api = true").await;
-    let port = it.cluster.nodes[0].admin_port;
-    for headers in [&[][..], &[("username", "console"), ("password", "wrong")][..]] {
-        let refused = http::request_with(port, ("POST", "/timRegister"), headers, b"{}")
-            .await
-            .unwrap();
-        assert_eq!(refused, (401, Vec::new()));
-    }
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+async fn backends_make_and_change_accounts(it: &Administered) {
     let (_, made) = it
         .post(
             "/timRegister",
@@ -550,6 +552,37 @@ async fn backends_of_2_0_find_their_interface() {
         )
         .await;
     assert_eq!(wrong["error"]["code"], json!(4102));
+}
+
+async fn what_is_not_there_is_said(it: &Administered) {
+    for path in ["/timDetect", "/timAddroster", "/timBlockRosterList"] {
+        assert_eq!(
+            it.post(path, JSON, r#"{"nodes":["a"]}"#).await,
+            (200, Value::Null),
+            "{path}"
+        );
+    }
+    for path in ["/timNewRoom", "/timKickRoom", "/timOsMessage", "/timMessage"] {
+        let (code, answer) = it.post(path, JSON, "{}").await;
+        assert_eq!(
+            (code, &answer["ok"], &answer["error"]["code"]),
+            (200, &json!(false), &json!(4107)),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn backends_of_2_0_find_their_interface() {
+    let it = Administered::start(1, "tim_2_0_api = true").await;
+    let port = it.cluster.nodes[0].admin_port;
+    for headers in [&[][..], &[("username", "console"), ("password", "wrong")][..]] {
+        let refused = http::request_with(port, ("POST", "/timRegister"), headers, b"{}")
+            .await
+            .unwrap();
+        assert_eq!(refused, (401, Vec::new()));
+    }
+    backends_make_and_change_accounts(&it).await;
     let (_, token) = it.post("/timToken", JSON, r#"{"name":"UHuS8PoK2LX"}"#).await;
     assert_eq!(
         (&token["timType"], &token["n"]),
@@ -585,21 +618,7 @@ async fn backends_of_2_0_find_their_interface() {
     it.post("/timBlockUser", JSON, r#"{"account":"UHuS8PoK2LX","time":-1}"#)
         .await;
     assert_eq!(it.post("/timBlockList", JSON, "").await.1, json!({}));
-    for path in ["/timDetect", "/timAddroster", "/timBlockRosterList"] {
-        assert_eq!(
-            it.post(path, JSON, r#"{"nodes":["a"]}"#).await,
-            (200, Value::Null),
-            "{path}"
-        );
-    }
-    for path in ["/timNewRoom", "/timKickRoom", "/timOsMessage", "/timMessage"] {
-        let (code, answer) = it.post(path, JSON, "{}").await;
-        assert_eq!(
-            (code, &answer["ok"], &answer["error"]["code"]),
-            (200, &json!(false), &json!(4107)),
-            "{path}"
-        );
-    }
+    what_is_not_there_is_said(&it).await;
 }
 
 fn port_of_clients(it: &Administered) -> u16 {

@@ -80,7 +80,8 @@ pub struct Admin {
     pub tokens_file: PathBuf,
     /// Whether the HTTP admin API of tim 2.0 (`/timToken` and so on) is offered as well.
     pub tim_2_0_api: bool,
-    /// Wrong tokens and passwords from one address per minute, beyond which none is looked at; 0: no limit.
+    /// Wrong tokens and passwords from one address per minute; then passwords from there are not looked at for a while, and
+    /// only right tokens get in. 0: no limit.
     pub failed_authentications_per_address_per_minute: u32,
     /// Largest body of a request, in bytes.
     pub body_bytes_max: u32,
