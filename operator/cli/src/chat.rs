@@ -2,7 +2,7 @@
 //!
 //! Lines typed are messages; the state of each is shown as it changes: sent, then stored with its number. What the other
 //! side writes is printed as it comes, what waited while nobody was here first. A line that begins with a slash is a
-//! command, see [`command`]. The connection is kept through the end of a node, visibly.
+//! command (`/help` lists them). The connection is kept through the end of a node, visibly.
 
 mod accounts;
 mod command;
