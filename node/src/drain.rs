@@ -62,6 +62,9 @@ pub(crate) struct Asked {
     pub(crate) leave_control_group: bool,
     /// Skips the wait for load balancers: the process ends anyway.
     pub(crate) at_once: bool,
+    /// Asked on this machine, before the process ends: the operator, which sees a node drain that it has not chosen, does
+    /// not call that off. It ends when nobody asks any more.
+    pub(crate) of_this_machine: bool,
 }
 
 enum DrainInput {
@@ -149,6 +152,7 @@ pub(crate) async fn run(node: Arc<Node>, mut inputs: DrainInputs) {
         limit: None,
         leave_control_group: false,
         at_once: false,
+        of_this_machine: false,
     };
     let mut shell = Shell {
         machine: Drain::new(config(&node, &asked)),
@@ -205,7 +209,9 @@ impl Shell {
                 let _ = done.send(());
             }
             DrainInput::Undrain(done) => {
-                self.event(Event::Undrain);
+                if !self.asked.of_this_machine {
+                    self.event(Event::Undrain);
+                }
                 let _ = done.send(());
             }
             DrainInput::Event(event) => self.event(event),

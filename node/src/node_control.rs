@@ -241,6 +241,7 @@ impl NodeControl for Control {
             limit,
             leave_control_group: request.leave_control_group,
             at_once: false,
+            of_this_machine: false,
         };
         self.0.drain.ask(asked).await;
         Ok(Response::new(api::DrainReply {

@@ -186,6 +186,7 @@ async fn leave(node: &Arc<Node>, signals: &mut Signals) {
                 limit: Some(LEAVE_LIMIT),
                 leave_control_group: false,
                 at_once: true,
+                of_this_machine: true,
             };
             if node.drain.ask(asked).await.is_done() {
                 return;

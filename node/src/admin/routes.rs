@@ -141,6 +141,7 @@ async fn drain(
         limit: query.limit_seconds.map(std::time::Duration::from_secs),
         leave_control_group: false,
         at_once: false,
+        of_this_machine: true,
     };
     let progress = node.drain.ask(asked).await;
     Json(Drained {
