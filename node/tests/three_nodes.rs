@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 use support::load::Pair;
-use support::{Cluster, operator};
+use support::{Cluster, http, operator};
 use tim_proto::control::v1::node_control_client::NodeControlClient;
 use tim_proto::control::v1::{
     DrainRequest, NodeState, RepartitionOperation, RepartitionPhase, RepartitionStatusRequest,
@@ -127,6 +127,34 @@ async fn a_drained_node_hands_over_and_may_serve_again() {
     for pair in pairs {
         pair.check().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_asked_for_before_a_stop_is_not_called_off_by_the_operator() {
+    let cluster = Cluster::start(3, &["d0", "d1"]).await;
+    let pair = Pair::begin(&cluster, 0, PAUSE).await;
+    let mut control = operator::connect(&cluster, 1).await;
+    loop {
+        let asked = "/drain?id=before-the-stop&limit_seconds=60";
+        let (code, answer) = http::request(cluster.nodes[1].admin_port, "POST", asked, b"")
+            .await
+            .unwrap();
+        assert_eq!(code, 200);
+        // What it does about every node that drains and that it has not chosen.
+        control.undrain(UndrainRequest::default()).await.unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+        if answer["done"] == true {
+            break;
+        }
+        let status = control.status(StatusRequest {}).await.unwrap().into_inner();
+        assert_ne!(status.state(), NodeState::Serving, "it goes back and forth");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    pair.more(50).await;
+    // The process was not stopped after all, and nobody asks any more.
+    cluster.ready(1).await;
+    cluster.see_each_other(3).await;
+    pair.check().await;
 }
 
 /// The node that leads the control group, once all three vote.

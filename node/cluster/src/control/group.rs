@@ -51,6 +51,8 @@ pub struct ControlSettings {
     pub step: Duration,
     /// How long no node may have any state before the group is founded anew from the fences.
     pub lost_after: Duration,
+    /// A member without a leader for this long asks whether it is still one.
+    pub leaderless_max: Duration,
 }
 
 impl Default for ControlSettings {
@@ -62,6 +64,7 @@ impl Default for ControlSettings {
             snapshot_every: 500,
             step: Duration::from_millis(500),
             lost_after: Duration::from_secs(300),
+            leaderless_max: Duration::from_secs(15),
         }
     }
 }

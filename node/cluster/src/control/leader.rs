@@ -93,12 +93,14 @@ pub(super) async fn add_learner(shared: &Shared, raft_id: u64, name: &NodeName) 
     }
 }
 
-pub(super) async fn add_learner_at(link: &Link, raft_id: u64, name: &NodeName) -> Answer<u64> {
+/// Asks the leader there for a place, for a node with state of `group` (0: without state). Gives the group.
+pub(super) async fn add_learner_at(link: &Link, raft_id: u64, name: &NodeName, group: u64) -> Answer<u64> {
     let request = proto::AddLearnerRequest {
         node: Some(proto::RaftNode {
             raft_id,
             node: name.to_string(),
         }),
+        group_id: group,
     };
     match link
         .raft()

@@ -112,15 +112,18 @@ impl Raft for RaftService {
             .cloned()
             .flatten();
         let caller = connection.and_then(|connection| connection.verified().map(|peer| peer.node.clone()));
+        let request = request.into_inner();
         let node = request
-            .into_inner()
             .node
             .ok_or_else(|| Status::invalid_argument("no node"))?;
         // A node joins in its own name only.
         let Some(caller) = caller.filter(|caller| caller.as_str() == node.node && node.raft_id != 0) else {
             return Err(Status::permission_denied("refused"));
         };
-        let reply = if self.leads() {
+        let reply = if ![0, self.shared.group()].contains(&request.group_id) {
+            // Its log is another group's; mixed with this one's it would be worth less than none.
+            membership_reply::Reply::Refused("the node has state of another group".to_owned())
+        } else if self.leads() {
             match leader::add_learner(&self.shared, node.raft_id, &caller).await {
                 Answer::Done(group_id) => membership_reply::Reply::Done(proto::MembershipDone { group_id }),
                 Answer::NotLeader(hint) => membership_reply::Reply::NotLeader(self.not_leader(hint)),

@@ -15,8 +15,6 @@ use tim_core::control::Command;
 use tim_proto::peer::v1::ReadMapRequest;
 use tokio::time::Instant;
 
-/// A member without a leader for this long asks whether it is still one.
-const LEADERLESS_MAX: Duration = Duration::from_secs(15);
 /// A member that does not lead makes sure this often that it is still one. Who was taken out while it was away is never
 /// told: a learner asks for no votes, and its file names the leader of then as the one of now.
 const CONFIRM_INTERVAL: Duration = Duration::from_secs(15);
@@ -87,7 +85,7 @@ impl Steward {
         if status.group == 0 || status.voters.is_empty() {
             return self.find_a_place().await;
         }
-        if self.leader_seen.elapsed() >= LEADERLESS_MAX {
+        if self.leader_seen.elapsed() >= self.shared.settings.leaderless_max {
             // It may have been taken out while it was away, or the group may be another one by now.
             self.leader_seen = Instant::now();
             self.checked_group = false;
@@ -95,10 +93,12 @@ impl Steward {
             let _ = self.join().await;
         }
         if !self.checked_group {
-            self.check_group().await?;
+            self.check_group().await.or_else(|error| self.tolerate(error))?;
         }
         if self.confirm_at <= Instant::now() {
             let confirmed = self.join().await;
+            // Refused by the leader of another group, perhaps: the row knows which one counts.
+            self.checked_group &= confirmed;
             let pause = if confirmed {
                 CONFIRM_INTERVAL
             } else {
@@ -188,6 +188,9 @@ impl Steward {
     /// Asks the leader, if anybody knows one, for a place as learner.
     async fn join(&mut self) -> bool {
         let raft_id = *self.shared.raft().node_id();
+        let status = self.shared.status();
+        // A number that was drawn but stands for no state is none.
+        let group = if status.voters.is_empty() { 0 } else { status.group };
         let mut asked = Vec::new();
         for link in self.shared.peers().await {
             let mut next = Some(link);
@@ -197,7 +200,7 @@ impl Steward {
                     break;
                 }
                 asked.push(name);
-                match leader::add_learner_at(&link, raft_id, &self.shared.node).await {
+                match leader::add_learner_at(&link, raft_id, &self.shared.node, group).await {
                     Answer::Done(group) if group != 0 => {
                         if let Err(error) = self.shared.set_group(group).await {
                             tracing::warn!(%error, "the group joined cannot be noted down");

@@ -153,6 +153,8 @@ struct Node {
     address: SocketAddr,
     generation: u64,
     state: MemberState,
+    /// The others cannot see it, though it sees them.
+    unseen: bool,
     running: Option<(Runtime, ControlGroup)>,
 }
 
@@ -180,6 +182,7 @@ impl Cluster {
             address: "127.0.0.1:1".parse().unwrap(),
             generation: 0,
             state: MemberState::Serving,
+            unseen: false,
             running: None,
         };
         self.nodes.push(node);
@@ -248,7 +251,7 @@ impl Cluster {
             .nodes
             .iter()
             .enumerate()
-            .filter(|(_, node)| node.running.is_some());
+            .filter(|(_, node)| node.running.is_some() && !node.unseen);
         let identities: Vec<MemberIdentity> = running
             .map(|(index, node)| {
                 let identity =
@@ -520,4 +523,37 @@ fn when_all_state_is_lost_one_group_is_founded_anew_from_the_fences() {
     cluster.until(keeper, |status| {
         status.group == group && !status.voters.is_empty()
     });
+}
+
+#[test]
+fn a_member_that_was_cut_off_takes_nothing_of_its_former_group_into_one_founded_meanwhile() {
+    let mut cluster = Cluster::new(0);
+    cluster.settings.lost_after = Duration::from_millis(300);
+    cluster.settings.leaderless_max = Duration::from_secs(1);
+    for index in 0..3 {
+        cluster.add();
+        cluster.until(index, |status| !status.voters.is_empty());
+    }
+    let cut_off = 2;
+    cluster.until(cut_off, |status| status.voters.len() == 3);
+    cluster.propose(0, set("formerly")).unwrap();
+    cluster.until_view(cut_off, |view| has(view, "formerly"));
+    cluster.nodes[cut_off].unseen = true;
+    for index in 0..2 {
+        cluster.kill(index);
+        cluster.nodes[index].folder = tempfile::tempdir().unwrap();
+    }
+    for index in 0..2 {
+        cluster.start(index);
+    }
+    for index in 0..2 {
+        cluster.until(index, |status| !status.voters.is_empty());
+    }
+    cluster.nodes[cut_off].unseen = false;
+    cluster.show_members();
+    cluster.until(0, |status| status.voters.len() == 3);
+    cluster.propose(0, set("now")).unwrap();
+    cluster.until_view(cut_off, |view| has(view, "now"));
+    let mut view = cluster.group(cut_off).view();
+    assert!(!has(&view.borrow_and_update(), "formerly"));
 }
