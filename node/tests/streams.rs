@@ -13,8 +13,8 @@ use tim_client::{Client, Credentials, Event, Events, Options, RequestError, Serv
 use tim_wire::structs::virtual_room;
 use tim_wire::{Command, Encoding, TimReq, TimStream};
 
-/// Longest interruption of a stream by the loss of its relay; what the simulator holds under faults in a row.
-const INTERRUPTION_MAX: Duration = Duration::from_secs(2);
+/// Longest interruption of a stream by the loss of its relay; the simulator holds the same.
+const INTERRUPTION_MAX: Duration = Duration::from_secs(1);
 
 async fn login(cluster: &Cluster, node: usize, name: &str, encoding: Encoding) -> Raw {
     let mut raw = Raw::connect(cluster.nodes[node].client_port).await;

@@ -30,6 +30,8 @@ pub struct Limits {
     pub session_requests_per_second: u32,
     /// The same for all sessions that an account has on one node together.
     pub account_requests_per_second: u32,
+    /// The same for all sessions of a node together, after the limits of session and account. 0: no limit.
+    pub node_requests_per_second: u32,
     /// Wrong passwords that one client address may present per minute, as many of them at once; then its logins and token
     /// requests by password are answered 5104. 0: no limit. An IPv6 address counts as its /64. Behind a load balancer that
     /// hides addresses all clients have one.
@@ -62,6 +64,7 @@ impl Default for Limits {
             home_conversations_max: 200_000,
             session_requests_per_second: 5_000,
             account_requests_per_second: 10_000,
+            node_requests_per_second: 0,
             failed_logins_per_address_per_minute: 600,
             registrations_per_address_per_minute: 0,
             big_data_bytes_max: 1 << 20,
@@ -123,6 +126,7 @@ impl Limits {
                 "limits.account_requests_per_second",
                 self.account_requests_per_second,
             ),
+            ("limits.node_requests_per_second", self.node_requests_per_second),
             (
                 "limits.failed_logins_per_address_per_minute",
                 self.failed_logins_per_address_per_minute,

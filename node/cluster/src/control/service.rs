@@ -113,9 +113,7 @@ impl Raft for RaftService {
             .flatten();
         let caller = connection.and_then(|connection| connection.verified().map(|peer| peer.node.clone()));
         let request = request.into_inner();
-        let node = request
-            .node
-            .ok_or_else(|| Status::invalid_argument("no node"))?;
+        let node = request.node.ok_or_else(|| Status::invalid_argument("no node"))?;
         // A node joins in its own name only.
         let Some(caller) = caller.filter(|caller| caller.as_str() == node.node && node.raft_id != 0) else {
             return Err(Status::permission_denied("refused"));

@@ -233,7 +233,9 @@ impl Relay {
     /// What the other owner knows.
     pub(super) fn put(&mut self, state: RoomState, turn: &Turn<'_>) {
         let name = &state.room;
-        for node in state.subscribers.iter().filter(|node| turn.view.contains(node)) {
+        // A node that has just started may get rooms before it has seen who serves.
+        let serves = |node: &&NodeName| turn.view.is_empty() || turn.view.contains(node);
+        for node in state.subscribers.iter().filter(serves) {
             let known = self.subscribers.get(name).and_then(|nodes| nodes.get(node));
             // What a node said itself counts more than what another one says of it.
             if known.is_none() {

@@ -441,6 +441,27 @@ fn a_room_moves_to_nodes_that_join() {
     assert_eq!(held, [0, 1, 1, 0]);
 }
 
+#[test]
+fn a_relay_that_has_not_seen_yet_who_serves_relays_to_all_subscribers() {
+    let mut network = Network::new(&NAMES);
+    let (room, _) = room_of(&NAMES, |owners| owners == [node("b"), node("c")]);
+    network.kill(&node("b"));
+    network.views(&["a", "c", "d"]);
+    network.create("a", 1, "alice", &room);
+    network.subscribe("d", 2, &room);
+    let fresh = Streams::new(Config::default(), node("b"), Arc::default(), network.now);
+    network.nodes.insert(node("b"), fresh);
+    network.dead.clear();
+    // The backup hands the room over, and the pusher knows the relay, before the others know of it.
+    for name in ["c", "a"] {
+        network.event(&node(name), Event::ViewChanged(view(&NAMES)));
+        network.run(2 * HOP_MS);
+    }
+    network.push("a", 1, "alice", &room, b"at once");
+    network.run(3 * HOP_MS);
+    assert_eq!(network.heard(2), [b"at once".to_vec()]);
+}
+
 #[derive(Debug, Clone)]
 enum Trouble {
     Lose(usize, usize),

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use crate::checker::Violation;
 use crate::options::SECOND;
 
-/// Longest silence of a stream. One death costs less than a second; here faults follow each other so closely that the next
-/// one may meet the node that a stream has just moved to.
-const SILENCE_MAX: u64 = 2 * SECOND;
+/// Longest silence of a stream, whatever happens to one node or one link.
+const SILENCE_MAX: u64 = SECOND;
 
 /// One subscriber and one pusher, each in one life.
 type Pair = (u64, u64);
