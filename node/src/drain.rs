@@ -15,6 +15,7 @@ use tim_cluster::membership::MemberState;
 use tim_core::drain::{Config, Drain, Effect, Event, Phase};
 use tim_core::id::SessionId;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 /// Requests and news that may wait; each is small, and a node closes a few thousand sessions a second at most.
 const INPUTS_MAX: usize = 4_096;
@@ -141,6 +142,8 @@ struct Shell {
     node: Arc<Node>,
     machine: Drain,
     sender: mpsc::Sender<DrainInput>,
+    /// What is being told to the others about this node; the next word waits for it.
+    telling: Option<JoinHandle<()>>,
     asked: Asked,
     progress: Progress,
 }
@@ -158,6 +161,7 @@ pub(crate) async fn run(node: Arc<Node>, mut inputs: DrainInputs) {
         machine: Drain::new(config(&node, &asked)),
         node,
         sender: inputs.sender.clone(),
+        telling: None,
         asked,
         progress: Progress::default(),
     };
@@ -258,31 +262,47 @@ impl Shell {
         }
     }
 
-    fn effect(&self, effect: Effect) {
+    /// Says one thing after the other: a change of mind must not overtake what it changes.
+    fn tell(&mut self, word: impl Future<Output = ()> + Send + 'static) {
+        let before = self.telling.take();
+        self.telling = Some(tokio::spawn(async move {
+            if let Some(before) = before {
+                let _ = before.await;
+            }
+            word.await;
+        }));
+    }
+
+    fn leave_view(&mut self) {
+        let (node, sender) = (Arc::clone(&self.node), self.sender.clone());
+        let settle = if self.asked.at_once {
+            Duration::ZERO
+        } else {
+            Duration::from_secs(node.config.drain.settle_seconds)
+        };
+        node.takes_logins.store(false, Ordering::Relaxed);
+        self.tell(async move {
+            node.takes_logins.store(false, Ordering::Relaxed);
+            let report = Report::new(&causes::DRAINING, "asked to leave");
+            node.board.raise(Place::Drain, BoardEffect::NotReady, report);
+            let _ = node.membership.set_state(MemberState::Draining).await;
+            tokio::spawn(async move {
+                left_view(&node, settle).await;
+                let _ = sender.send(DrainInput::Event(Event::LeftView)).await;
+            });
+        });
+    }
+
+    fn effect(&mut self, effect: Effect) {
         let (node, sender) = (Arc::clone(&self.node), self.sender.clone());
         match effect {
-            Effect::LeaveView => {
-                node.takes_logins.store(false, Ordering::Relaxed);
-                let report = Report::new(&causes::DRAINING, "asked to leave");
-                node.board.raise(Place::Drain, BoardEffect::NotReady, report);
-                let settle = if self.asked.at_once {
-                    Duration::ZERO
-                } else {
-                    Duration::from_secs(node.config.drain.settle_seconds)
-                };
-                tokio::spawn(async move {
-                    leave_view(&node, settle).await;
-                    let _ = sender.send(DrainInput::Event(Event::LeftView)).await;
-                });
-            }
-            Effect::JoinView => {
-                tokio::spawn(async move {
-                    node.control.stay();
-                    let _ = node.membership.set_state(MemberState::Serving).await;
-                    node.takes_logins.store(true, Ordering::Relaxed);
-                    node.board.clear(&Place::Drain);
-                });
-            }
+            Effect::LeaveView => self.leave_view(),
+            Effect::JoinView => self.tell(async move {
+                node.control.stay();
+                let _ = node.membership.set_state(MemberState::Serving).await;
+                node.takes_logins.store(true, Ordering::Relaxed);
+                node.board.clear(&Place::Drain);
+            }),
             Effect::HandOver => {
                 let leave = self.asked.leave_control_group;
                 tokio::spawn(async move {
@@ -295,10 +315,20 @@ impl Shell {
                 tokio::spawn(async move { sender.send(DrainInput::Event(sessions)).await });
             }
             Effect::SettleSession(session) => {
+                // Posted here and now: whatever is posted later comes later.
+                let (settled, done) = oneshot::channel();
+                let posted = node.sessions.post(session, SessionInput::Settle(settled));
                 tokio::spawn(async move {
-                    settle(&node, session).await;
+                    if posted.is_ok() {
+                        // Dropped when the session ends: that is settled, too.
+                        let _ = done.await;
+                    }
                     let _ = sender.send(DrainInput::Event(Event::Settled(session))).await;
                 });
+            }
+            Effect::ResumeSession(session) => {
+                // One that has ended needs nothing.
+                let _ = node.sessions.post(session, SessionInput::Resume);
             }
             Effect::CloseSession(session) => {
                 tokio::spawn(async move {
@@ -312,8 +342,7 @@ impl Shell {
 }
 
 /// Until this node's own view no longer has it; gossip carries the news meanwhile.
-async fn leave_view(node: &Node, settle: Duration) {
-    let _ = node.membership.set_state(MemberState::Draining).await;
+async fn left_view(node: &Node, settle: Duration) {
     let mut members = node.members.clone();
     let _ = members
         .wait_for(|members| !members.view().contains(&node.name))
@@ -341,14 +370,6 @@ async fn hand_over(node: &Node, leave: bool, sender: &mpsc::Sender<DrainInput>) 
             Err(error) => tracing::warn!(%error, "the control group is not left yet"),
         }
         tokio::time::sleep(LEAVE_RETRY).await;
-    }
-}
-
-async fn settle(node: &Node, session: SessionId) {
-    let (settled, done) = oneshot::channel();
-    if node.sessions.post(session, SessionInput::Settle(settled)).is_ok() {
-        // Dropped when the session ends: that is settled, too.
-        let _ = done.await;
     }
 }
 

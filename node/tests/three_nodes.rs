@@ -157,6 +157,33 @@ async fn a_drain_asked_for_before_a_stop_is_not_called_off_by_the_operator() {
     pair.check().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_of_a_drain_that_is_called_off_is_delivered_to_as_before() {
+    let cluster = Cluster::start_for_many_devices(3, &["d0"]).await;
+    let (alice, bob) = cluster.friends("alice", "bob").await;
+    let mut sender = cluster.login(2, "alice").await;
+    let mut receiver = cluster.login(1, "bob").await;
+    receiver.offline().await;
+    sender.say(&bob, "before").await;
+    let (message, unconfirmed) = receiver.unconfirmed_message().await;
+    assert_eq!(message.data_string.as_deref(), Some("before"));
+    let mut control = operator::connect(&cluster, 1).await;
+    control.drain(DrainRequest::default()).await.unwrap();
+    // The session has something outstanding, so that its node waits for it.
+    cluster
+        .until(1, "/status", "a node that closes its sessions", |_, body| {
+            let status: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+            status["drain"]["phase"] == "closingSessions"
+        })
+        .await;
+    control.undrain(UndrainRequest::default()).await.unwrap();
+    sender.say(&bob, "after").await;
+    assert_eq!(receiver.message().await.data_string.as_deref(), Some("after"));
+    receiver.say(&alice, "mine").await;
+    assert_eq!(receiver.message().await.data_string.as_deref(), Some("mine"));
+    receiver.confirm(unconfirmed.unwrap()).await;
+}
+
 /// The node that leads the control group, once all three vote.
 async fn leader(cluster: &Cluster) -> usize {
     let led = cluster

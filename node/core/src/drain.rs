@@ -63,6 +63,8 @@ pub enum Effect {
     ListSessions,
     /// Stop deliveries to a session and report when it is settled.
     SettleSession(SessionId),
+    /// Deliver to a session again that was to be settled and is not closed.
+    ResumeSession(SessionId),
     /// Close a session's socket with 1012.
     CloseSession(SessionId),
     /// The drain is complete.

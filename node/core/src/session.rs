@@ -98,6 +98,8 @@ pub enum Event {
     CursorFailed(ConversationId),
     /// The node drains: nothing new is handed on, confirmations are still taken.
     StopDelivery,
+    /// The drain was called off: everything goes on.
+    ResumeDelivery,
     /// A deadline was reached.
     Timer,
 }

@@ -116,6 +116,10 @@ impl Live {
                 self.settled = Some(settled);
                 self.handle(node, mailbox, Event::StopDelivery, out);
             }
+            Input::Resume => {
+                self.settled = None;
+                self.handle(node, mailbox, Event::ResumeDelivery, out);
+            }
             Input::LogOut => {
                 node.metrics.sessions_ended.add(1, &[]);
                 out.push(frames::ack(&TimAck::success(Command::Logout), self.encoding));

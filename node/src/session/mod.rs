@@ -57,6 +57,8 @@ pub(crate) enum Input {
     PushRefused(VirtualRoomId),
     /// Deliver nothing new, and tell when nothing is outstanding.
     Settle(oneshot::Sender<()>),
+    /// Deliver again: the node stays.
+    Resume,
     /// End the session and tell the client to stay away: a newer login has taken its place, or the account is blocked.
     LogOut,
     /// Close the connection.

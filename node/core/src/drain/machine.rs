@@ -149,7 +149,9 @@ impl Drain {
         if self.phase != Phase::Serving {
             self.phase = Phase::Serving;
             self.waiting.clear();
-            self.leaving.clear();
+            let stopped = std::mem::take(&mut self.leaving).into_iter();
+            let stopped = stopped.filter(|(_, leaving)| !leaving.closing);
+            effects.extend(stopped.map(|(session, _)| Effect::ResumeSession(session)));
             effects.push(Effect::JoinView);
         }
     }

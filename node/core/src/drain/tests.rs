@@ -93,7 +93,10 @@ fn ends_when_nobody_asks_any_more() {
     );
     run(&mut drain, 20_000, Event::Asked);
     assert_eq!(run(&mut drain, 49_999, Event::Timer), []);
-    assert_eq!(run(&mut drain, 50_000, Event::Timer), [Effect::JoinView]);
+    assert_eq!(
+        run(&mut drain, 50_000, Event::Timer),
+        [Effect::ResumeSession(SessionId(1)), Effect::JoinView]
+    );
     assert_eq!(drain.phase(), Phase::Serving);
     assert_eq!(run(&mut drain, 50_001, Event::Asked), [Effect::LeaveView]);
 }
@@ -104,4 +107,20 @@ fn undrain_works_from_every_phase() {
     assert_eq!(drain.phase(), Phase::Drained);
     assert_eq!(run(&mut drain, 9, Event::Undrain), [Effect::JoinView]);
     assert_eq!(run(&mut drain, 10, Event::Undrain), []);
+}
+
+#[test]
+fn sessions_that_were_to_settle_are_delivered_to_again() {
+    let (mut drain, _) = closing(Config::default(), 3);
+    run(&mut drain, 4, Event::Settled(SessionId(2)));
+    assert_eq!(
+        run(&mut drain, 5, Event::Undrain),
+        [
+            Effect::ResumeSession(SessionId(1)),
+            Effect::ResumeSession(SessionId(3)),
+            Effect::JoinView
+        ]
+    );
+    // Its answer crossed with the change of mind.
+    assert_eq!(run(&mut drain, 6, Event::Settled(SessionId(1))), []);
 }

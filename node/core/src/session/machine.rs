@@ -115,6 +115,11 @@ impl Session {
                 channel.moving_until = None;
             }),
             Event::StopDelivery => self.stopped = true,
+            Event::ResumeDelivery => {
+                self.stopped = false;
+                self.offline_step(now, effects);
+                self.pump_all(now, effects);
+            }
             Event::Timer => self.timer(now, effects),
         }
         self.scan_at = earliest(self.scan_at, self.search.deadline());

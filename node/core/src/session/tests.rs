@@ -368,4 +368,14 @@ fn a_draining_node_hands_on_nothing_new() {
         cursor: Seq(1),
     });
     assert!(rig.session.is_settled());
+    // What comes meanwhile waits, also the client's own, until the drain is called off.
+    let own = Event::Accepted {
+        conversation: CHAT,
+        entry: from("me", 3),
+        cursor: None,
+        repeated: false,
+    };
+    assert_eq!(rig.event(own), []);
+    let resumed = rig.event(Event::ResumeDelivery);
+    assert_eq!(written(&resumed), [(2, Some(2)), (3, None)]);
 }
