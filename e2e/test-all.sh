@@ -66,7 +66,8 @@ unit_tier() {
     step "build the programs" cargo build --quiet --profile local -p tim-node -p tim-cli -p tim-operator
     # The command line's process tests run the programs just built; the node's are run inside the tests.
     TIM_TEST_PROGRAMS=$CARGO_TARGET_DIR/local \
-        step "unit, scenario, database and process tests" cargo test --quiet --workspace --no-fail-fast
+        step "unit, scenario, database and process tests" cargo test --quiet --workspace --no-fail-fast &&
+        step "plans of the databases" cargo test --quiet -p tim-store --features explain --test plans
 }
 
 install_chromium() {

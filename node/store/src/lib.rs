@@ -21,6 +21,8 @@ pub mod cursor;
 pub mod dsn;
 mod entry;
 pub mod error;
+#[cfg(feature = "explain")]
+pub mod explain;
 pub mod fence;
 pub mod figures;
 pub mod keys;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
-use sea_orm::{DatabaseBackend, DbErr};
+use sea_orm::{DatabaseBackend, DbErr, Statement, Value};
 use tim_core::id::{DatabaseName, Slot};
 use tim_core::map::HomePlacement;
 use tracing::Span;
@@ -15,6 +15,7 @@ use crate::dsn::{Dsn, Engine};
 use crate::error::{Fault, StoreError, fault_of};
 use crate::keys::StorageKeys;
 use crate::seal::{MAX_SEALED_BYTES, Place};
+use crate::statement::placeholders;
 use crate::transaction::{Summary, count};
 
 /// The ranges of a database as last seen, `[from, to)` in order: a guess that tells which fence to take.
@@ -54,6 +55,8 @@ pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
     layout: RwLock<Layout>,
     statements: Arc<AtomicU64>,
+    #[cfg(feature = "explain")]
+    plans: crate::explain::Plans,
 }
 
 impl fmt::Debug for Store {
@@ -119,6 +122,8 @@ impl Store {
                 shared: self.shared.clone(),
                 layout: RwLock::default(),
                 statements: Arc::default(),
+                #[cfg(feature = "explain")]
+                plans: crate::explain::Plans::default(),
             }),
         };
         if let Ok(mut databases) = self.databases.write() {
@@ -284,6 +289,16 @@ impl Database {
             *known = layout.clone();
         }
         layout
+    }
+
+    #[cfg(feature = "explain")]
+    pub(crate) fn plans(&self) -> &crate::explain::Plans {
+        &self.inner.plans
+    }
+
+    /// A statement as the engine takes it.
+    pub(crate) fn statement(&self, text: &str, values: Vec<Value>) -> Statement {
+        Statement::from_sql_and_values(self.backend(), placeholders(self.engine(), text), values)
     }
 
     pub(crate) fn count_statement(&self) {

@@ -19,7 +19,7 @@ use crate::dsn::Engine;
 use crate::error::StoreError;
 use crate::fence::{Access, Fence};
 use crate::schema::{CHANGE, Table};
-use crate::statement::{Cell, Row, piece, placeholders};
+use crate::statement::{Cell, Row, piece};
 use crate::store::Database;
 
 /// Added to the server's own limit before we stop waiting for its answer.
@@ -68,6 +68,8 @@ impl Transaction {
         text: &str,
         values: Vec<Value>,
     ) -> Result<Vec<QueryResult>, StoreError> {
+        #[cfg(feature = "explain")]
+        self.database.explain(&self.inner, summary, text, &values).await?;
         let statement = self.statement(text, values);
         self.limited(summary, self.inner.query_all_raw(statement)).await
     }
@@ -79,6 +81,8 @@ impl Transaction {
         text: &str,
         values: Vec<Value>,
     ) -> Result<u64, StoreError> {
+        #[cfg(feature = "explain")]
+        self.database.explain(&self.inner, summary, text, &values).await?;
         let statement = self.statement(text, values);
         let result = self.limited(summary, self.inner.execute_raw(statement)).await?;
         Ok(result.rows_affected())
@@ -219,7 +223,7 @@ impl Transaction {
 
     fn statement(&self, text: &str, values: Vec<Value>) -> Statement {
         self.database.count_statement();
-        Statement::from_sql_and_values(self.database.backend(), placeholders(self.engine(), text), values)
+        self.database.statement(text, values)
     }
 
     async fn limited<T>(
