@@ -33,7 +33,8 @@ pub(super) fn begin(connection: &mut Connection, request: TimReq) {
     };
     let peer = match message::account(connection, request.node.as_deref(), "request.node") {
         Ok(peer) => peer,
-        Err(refusal) => return refuse(connection, refusal),
+        // Unlike elsewhere, an id that is none is a wrong parameter here.
+        Err(refusal) => return refuse(connection, refusal.with_code(ErrorCode::Parameters)),
     };
     let Some(live) = &connection.live else { return };
     let (account, encoding) = (live.account.clone(), live.encoding);

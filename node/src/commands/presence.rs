@@ -4,9 +4,11 @@ use super::{Refusal, message};
 use crate::edge::{Connection, Continuation};
 use crate::node::Node;
 use crate::session::Relayed;
+use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tim_core::id::AccountId;
+use tim_core::id::{AccountId, SessionId};
 use tim_core::presence::SessionEntry;
 use tim_wire::{Command, Encoding, ErrorCode, Tid, TimPresence, WireStruct};
 use tokio::sync::Semaphore;
@@ -25,6 +27,8 @@ const TOLD_AT_ONCE: usize = 4;
 pub(crate) struct Absences {
     waiting: Arc<Semaphore>,
     telling: Semaphore,
+    /// The last end of a session of each account that waits; what ended before it says nothing.
+    last: Mutex<HashMap<AccountId, SessionId>>,
 }
 
 impl Default for Absences {
@@ -32,7 +36,20 @@ impl Default for Absences {
         Self {
             waiting: Arc::new(Semaphore::new(ABSENCES_MAX)),
             telling: Semaphore::new(TOLD_AT_ONCE),
+            last: Mutex::default(),
         }
+    }
+}
+
+impl Absences {
+    /// Whether no further session of the account has ended since this one.
+    fn is_last(&self, account: &AccountId, session: SessionId) -> bool {
+        let mut last = self.last.lock();
+        let is_last = last.get(account) == Some(&session);
+        if is_last {
+            last.remove(account);
+        }
+        is_last
     }
 }
 
@@ -147,14 +164,15 @@ fn send(node: &Node, found: &[(AccountId, Vec<SessionEntry>)], presence: &TimPre
 
 /// A session has ended: if the account has none left a moment later, its friends are told. Best effort, as all presence:
 /// a node that dies tells nobody.
-pub(crate) fn session_ended(node: &Arc<Node>, account: AccountId, tid: Tid) {
+pub(crate) fn session_ended(node: &Arc<Node>, account: AccountId, session: SessionId, tid: Tid) {
     let Ok(place) = Arc::clone(&node.absences.waiting).try_acquire_owned() else {
         return;
     };
+    node.absences.last.lock().insert(account.clone(), session);
     let node = Arc::clone(node);
     tokio::spawn(async move {
         tokio::time::sleep(ABSENCE).await;
-        if node.is_absent(&account).await {
+        if node.absences.is_last(&account, session) && node.is_absent(&account).await {
             let presence = TimPresence {
                 id: Some(i64::try_from(crate::random::number() >> 1).unwrap_or(1)),
                 offline: Some(true),

@@ -46,6 +46,12 @@ impl Refusal {
         Self::of(code, &protocol::INVALID_FIELD, &detail)
     }
 
+    /// The same under another code of the wire.
+    pub(crate) fn with_code(mut self, code: ErrorCode) -> Self {
+        self.code = code;
+        self
+    }
+
     /// A command, or a kind of it, is not offered.
     pub(crate) fn not_supported(number: u8) -> Self {
         Self::of(

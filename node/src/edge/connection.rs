@@ -326,7 +326,8 @@ impl Connection {
             live.forget(&self.node);
             self.node.engine.session_closed(live.id);
             self.node.streams.session_closed(live.id);
-            commands::session_ended(&self.node, live.account.clone(), live.sender.tid.clone());
+            let tid = live.sender.tid.clone();
+            commands::session_ended(&self.node, live.account.clone(), live.id, tid);
         }
         self.mailbox.close();
     }
