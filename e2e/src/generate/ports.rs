@@ -15,7 +15,7 @@ pub(super) fn render() -> String {
     let rows = [
         (
             listeners.client.address.port(),
-            "TCP: WebSocket `/tim` and `/`, HTTP `/tim2`",
+            "TCP: WebSocket `/tim` and `/`, HTTP `/tim2` and the page `/chat`",
             "tim clients",
             "TLS when `listeners.client.tls` is set",
         ),
