@@ -26,6 +26,9 @@ pub(crate) struct Refusal {
     info: String,
     /// The operation within the command, where the answer names it.
     t: Option<i64>,
+    /// What it was about: a room, and an account.
+    n: Option<String>,
+    n2: Option<String>,
     /// The id that the client gave its message, by which it knows which one is meant.
     message_id: Option<i64>,
 }
@@ -37,6 +40,8 @@ impl Refusal {
             error_type: cause.name,
             info: format!("{} {detail}", cause.code),
             t: None,
+            n: None,
+            n2: None,
             message_id: None,
         }
     }
@@ -129,6 +134,8 @@ impl Refusal {
             error_type,
             info: code.info().to_owned(),
             t: None,
+            n: None,
+            n2: None,
             message_id: None,
         }
     }
@@ -143,6 +150,16 @@ impl Refusal {
             conversation::Refusal::NotRelated => "not_related",
             conversation::Refusal::NoSuchMessage => "no_such_message",
             conversation::Refusal::NotTheirs => "not_theirs",
+            conversation::Refusal::NotAMember => "not_a_member",
+            conversation::Refusal::NotAllowed => "not_allowed",
+            conversation::Refusal::AlreadyMember => "already_member",
+            conversation::Refusal::Cancelled => "cancelled",
+            conversation::Refusal::NoSuchRoom => "no_such_room",
+            conversation::Refusal::NothingPending => "nothing_pending",
+            conversation::Refusal::OtherwiseRelated => "otherwise_related",
+            conversation::Refusal::RoomFull => "room_full",
+            conversation::Refusal::BannedFromPrivate => "banned_from_private",
+            conversation::Refusal::Malformed => "malformed",
         };
         let code = ErrorCode::from_number(refusal.wire_code()).unwrap_or(ErrorCode::PermissionDenied);
         Self::plain(code, error_type)
@@ -159,6 +176,13 @@ impl Refusal {
         self
     }
 
+    /// Names what the operation was about: a room, and the account that it concerned.
+    pub(crate) fn about(mut self, room: Option<String>, account: Option<String>) -> Self {
+        self.n = room;
+        self.n2 = account;
+        self
+    }
+
     /// Names the message that is refused, by the id its client gave it.
     pub(crate) fn of_message(mut self, id: Option<i64>) -> Self {
         self.message_id = id;
@@ -169,6 +193,8 @@ impl Refusal {
     pub(crate) fn ack(self, tim_type: i8) -> TimAck {
         TimAck {
             t: self.t,
+            n: self.n,
+            n2: self.n2,
             t2: self.message_id,
             ..TimAck::failure_of(tim_type, self.code.error_with(self.info))
         }

@@ -2,7 +2,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::conversation::{
-    ConversationOutcome, ConversationState, Decision, FenceRefusal, Operation, Relations, decide,
+    ConversationOutcome, Found, ConversationState, Decision, FenceRefusal, Operation, Relations, decide,
 };
 use crate::fixture::{account, node, view};
 use crate::id::{ContentHash, DeviceClass, MessageKey, SessionId};
@@ -25,6 +25,7 @@ fn submission(peer: &str, number: u8) -> Arc<Submission> {
         client_id: None,
         content_hash: ContentHash([number; 16]),
         attempt: 1,
+        vouched: false,
         body: Bytes::new(),
     })
 }
@@ -132,7 +133,7 @@ fn commit(batches: &[ConversationBatch]) -> BatchResult {
             version: batch.expected_version,
             ..ConversationState::default()
         };
-        match decide(&state, &[], &[], batch, 1) {
+        match decide(&state, Found::default(), batch, 1) {
             Decision::Apply { verdicts, state, .. } => ConversationOutcome::Done {
                 verdicts,
                 version: state.version,

@@ -18,6 +18,7 @@ fn from(sender: &str, seq: u64) -> Arc<Entry> {
         sender_class: DeviceClass(1),
         client_id: None,
         timestamp_ns: seq as i64,
+        audience: Vec::new(),
         body: Bytes::new(),
     })
 }
@@ -85,6 +86,7 @@ impl Rig {
         self.event(Event::Fetched {
             conversation: CHAT,
             entries,
+            skip: None,
             cursor,
             head,
         })

@@ -146,6 +146,7 @@ impl World {
             client_id: said.client_id,
             content_hash: ContentHash(content),
             attempt: 0,
+            vouched: false,
             body: Bytes::copy_from_slice(&said.tag.to_be_bytes()),
         };
         self.nodes[node].tags.insert(key, said.tag);
