@@ -1,8 +1,10 @@
 //! What databases answered.
 
-use crate::conversation::{BatchResult, ConversationOutcome, FenceRefusal, KnownEntry, Verdict};
+use crate::conversation::{
+    BatchResult, ConversationOutcome, FenceRefusal, KnownEntry, Operation, Verdict,
+};
 use crate::home::hosted::{Hosted, Queued, Stage, Waiting};
-use crate::home::machine::tell::{tell, tell_known};
+use crate::home::machine::tell::tell;
 use crate::home::machine::{Home, answer, opened};
 use crate::home::members::Members;
 use crate::home::{Effect, Load, RequestId};
@@ -154,7 +156,15 @@ impl Home {
                     *version = after;
                 }
                 let decided = take_in_flight(hosted).into_iter().zip(verdicts).collect();
-                tell(conversation, &mut hosted.members, decided, &cursors, effects);
+                let mutations = self.config.mutations;
+                tell(
+                    conversation,
+                    &mut hosted.members,
+                    decided,
+                    &cursors,
+                    mutations,
+                    effects,
+                );
                 self.ended_or_ready(now, conversation);
             }
             ConversationOutcome::Conflict { known } => self.conflict(now, conversation, known, effects),
@@ -203,12 +213,19 @@ impl Home {
         let mut untold = Vec::new();
         for (queued, known) in items.into_iter().zip(known) {
             match known {
-                Some(known) => told.push((queued, Verdict::Known(known))),
-                None => untold.push(answer(queued, Answer::Conflict)),
+                // Who is in a room now is not known here. Its next home knows, and finds the entry again.
+                Some(known) if !in_room(&queued) => told.push((queued, Verdict::Known(known))),
+                _ => untold.push(answer(queued, Answer::Conflict)),
             }
         }
-        // Who is in a room now is not known here: another home has changed it, and that one delivers.
-        tell_known(conversation, told, effects);
+        tell(
+            conversation,
+            &mut None,
+            told,
+            &[],
+            self.config.mutations,
+            effects,
+        );
         effects.append(&mut untold);
         // Lanes that wait already for the next tenure are served by the next load.
         let waiting = std::mem::take(&mut hosted.waiting);
@@ -270,6 +287,10 @@ impl Home {
         self.hosted.insert(conversation, hosted);
         self.list_load(conversation);
     }
+}
+
+fn in_room(queued: &Queued) -> bool {
+    matches!(queued.submission.operation, Operation::Room(_))
 }
 
 fn take_in_flight(hosted: &mut Hosted) -> Vec<Queued> {

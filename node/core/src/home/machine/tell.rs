@@ -9,6 +9,7 @@ use crate::home::hosted::Queued;
 use crate::home::machine::answer;
 use crate::home::members::Members;
 use crate::id::{AccountId, ConversationId, Seq, SessionId};
+use crate::mutation::Mutations;
 use crate::submit::{Answer, rebuild};
 
 /// An entry to be handed to delivery.
@@ -24,6 +25,7 @@ pub(super) fn tell(
     members: &mut Option<Members>,
     decided: Vec<(Queued, Verdict)>,
     cursors: &[MemberCursor],
+    mutations: Mutations,
     effects: &mut Vec<Effect>,
 ) {
     let Some((first, _)) = decided.first() else { return };
@@ -35,7 +37,7 @@ pub(super) fn tell(
     }
     if is_room {
         let members = members.get_or_insert_default();
-        return tell_room(conversation, members, entries, erased, effects);
+        return tell_room(conversation, members, entries, &erased, mutations, effects);
     }
     effects.push(Effect::Committed(Committed {
         conversation,
@@ -45,20 +47,6 @@ pub(super) fn tell(
         erased,
         cursors: cursors.to_vec(),
     }));
-}
-
-/// What is stored although the tenure has ended. To a room nothing is delivered: who is in it now, its new home knows.
-pub(super) fn tell_known(
-    conversation: ConversationId,
-    decided: Vec<(Queued, Verdict)>,
-    effects: &mut Vec<Effect>,
-) {
-    let is_room = |(queued, _): &(Queued, Verdict)| matches!(queued.submission.operation, Operation::Room(_));
-    if decided.first().is_some_and(is_room) {
-        answer_all(decided, &[], effects);
-    } else {
-        tell(conversation, &mut None, decided, &[], effects);
-    }
 }
 
 /// Answers the senders; what is stored, in order, and the places that it erased.
@@ -117,50 +105,40 @@ fn tell_room(
     conversation: ConversationId,
     members: &mut Members,
     entries: Vec<Told>,
-    erased: Vec<Seq>,
+    erased: &[Seq],
+    mutations: Mutations,
     effects: &mut Vec<Effect>,
 ) {
-    let known_since = members.since;
-    let mut together: Vec<(Arc<Entry>, SessionId)> = Vec::new();
-    let mut commit = |accounts: Arc<Vec<AccountId>>,
-                      others: Vec<AccountId>,
-                      entries: Vec<(Arc<Entry>, SessionId)>| {
-        if !entries.is_empty() {
-            effects.push(Effect::Committed(Committed {
-                conversation,
-                accounts,
-                others,
-                entries,
-                erased: erased.clone(),
-                cursors: Vec::new(),
-            }));
-        }
-    };
+    let mut groups: Vec<Committed> = Vec::new();
     for told in entries {
         let Told {
             entry,
             session,
             moves,
         } = told;
-        if let Some(moves) = &moves {
-            commit(members.accounts(), Vec::new(), std::mem::take(&mut together));
+        if let Some(moves) = moves.filter(|_| !mutations.keep_members()) {
             members.apply(entry.seq, moves);
-        } else if entry.seq <= known_since {
-            // It is from before the last change of members; those of then find it by their own search.
-            continue;
         }
-        let others: Vec<AccountId> = entry
-            .audience
-            .iter()
-            .filter(|account| !members.contains(account))
-            .cloned()
-            .collect();
-        if moves.is_some() || !others.is_empty() {
-            commit(members.accounts(), Vec::new(), std::mem::take(&mut together));
-            commit(members.accounts(), others, vec![(entry, session)]);
-        } else {
-            together.push((entry, session));
+        // Of long ago: those of then find it by their own search.
+        let Some(accounts) = members.at(entry.seq) else {
+            continue;
+        };
+        let is_outside = |account: &&AccountId| accounts.binary_search(account).is_err();
+        let others: Vec<AccountId> = entry.audience.iter().filter(is_outside).cloned().collect();
+        let fits = |group: &&mut Committed| {
+            Arc::ptr_eq(&group.accounts, &accounts) && group.others.is_empty() && others.is_empty()
+        };
+        match groups.last_mut().filter(fits) {
+            Some(group) => group.entries.push((entry, session)),
+            None => groups.push(Committed {
+                conversation,
+                accounts,
+                others,
+                entries: vec![(entry, session)],
+                erased: erased.to_vec(),
+                cursors: Vec::new(),
+            }),
         }
     }
-    commit(members.accounts(), Vec::new(), together);
+    effects.extend(groups.into_iter().map(Effect::Committed));
 }
