@@ -202,7 +202,10 @@ impl People {
 
 async fn nothing_or_nodes(client: &mut Raw) -> Option<TimNodes> {
     client
-        .send(tim_wire::frame::empty_client_frame(Command::Ping, client.encoding))
+        .send(tim_wire::frame::empty_client_frame(
+            Command::Ping,
+            client.encoding,
+        ))
         .await;
     let answered = |frame: &ServerFrame| matches!(frame.command(), Some(Command::Nodes | Command::Ping));
     let frame = client.frame_where(answered).await;
@@ -261,7 +264,11 @@ async fn a_room_is_made_joined_and_talked_in(nodes: usize) {
     people.at("b").send_struct(Command::Message, &stream).await;
     for name in ["a", "c"] {
         let (live, sync_id) = people.at(name).unconfirmed_message().await;
-        assert_eq!((live.data_string.as_deref(), sync_id), (Some("live"), None), "{name}");
+        assert_eq!(
+            (live.data_string.as_deref(), sync_id),
+            (Some("live"), None),
+            "{name}"
+        );
     }
     let history = TimReq {
         rtype: Some(2),
@@ -313,7 +320,11 @@ async fn an_application_is_answered(nodes: usize) {
     people.done("b", business::REFUSE_ROOM, &room, Some("c")).await;
     let missed = people.log_in("c").await;
     let kinds: Vec<Option<i32>> = missed.iter().map(|notice| notice.bn_type).collect();
-    assert_eq!(kinds, [Some(business::REFUSE_ROOM)], "who was away is told, and that alone");
+    assert_eq!(
+        kinds,
+        [Some(business::REFUSE_ROOM)],
+        "who was away is told, and that alone"
+    );
     people.ask("c", business::ADD_ROOM, &room, None).await;
     for leader in ["a", "b"] {
         people.at(leader).notice(business::ADD_ROOM).await;
@@ -323,11 +334,17 @@ async fn an_application_is_answered(nodes: usize) {
     assert_eq!(passed.from_node(), Some(people.id("b").as_str()));
     people.say("c", &room, "here I am").await;
     people.all_hear(&["a", "b", "c"], "here I am").await;
-    people.done("b", business::BLOCK_ROOM_MEMBER, &room, Some("d")).await;
-    let banned = people.list("b", business::BLOCK_ROOM_MEMBER_LIST, Some(&room)).await;
+    people
+        .done("b", business::BLOCK_ROOM_MEMBER, &room, Some("d"))
+        .await;
+    let banned = people
+        .list("b", business::BLOCK_ROOM_MEMBER_LIST, Some(&room))
+        .await;
     assert_eq!(banned.unwrap().nodelist, Some(vec![people.id("d")]));
     assert_eq!(
-        people.list("c", business::BLOCK_ROOM_MEMBER_LIST, Some(&room)).await,
+        people
+            .list("c", business::BLOCK_ROOM_MEMBER_LIST, Some(&room))
+            .await,
         None
     );
 }
@@ -377,7 +394,9 @@ async fn members_who_were_away_get_everything_in_order(nodes: usize) {
     people.join("c", &room).await;
     people.log_out("c").await;
     for number in 0..25 {
-        people.say(["a", "b"][number % 2], &room, &number.to_string()).await;
+        people
+            .say(["a", "b"][number % 2], &room, &number.to_string())
+            .await;
         people.all_hear(&["a", "b"], &number.to_string()).await;
     }
     people.done("a", business::KICK_ROOM, &room, Some("c")).await;
@@ -400,7 +419,9 @@ async fn refusals_come_as_clients_know_them(nodes: usize) {
     let mut people = People::online(nodes, &["a", "b", "c"]).await;
     let (open, private) = (people.room("a", OPEN).await, people.room("a", PRIVATE).await);
     people.join("b", &open).await;
-    people.done("a", business::BLOCK_ROOM_MEMBER, &private, Some("c")).await;
+    people
+        .done("a", business::BLOCK_ROOM_MEMBER, &private, Some("c"))
+        .await;
     let elsewhere = tim_wire::IdScheme::default().room_id([7; 8], "");
     let b = Some("b");
     #[rustfmt::skip]
@@ -545,7 +566,9 @@ async fn a_killed_node_loses_nothing_of_a_room() {
     // The node of `c` dies: it was home of some of the rooms, and has shards.
     for (number, room) in rooms.iter().enumerate() {
         people.say("a", room, &format!("before {number}")).await;
-        people.all_hear(&["a", "b", "c"], &format!("before {number}")).await;
+        people
+            .all_hear(&["a", "b", "c"], &format!("before {number}"))
+            .await;
     }
     people.cluster.kill(2);
     people.sessions.remove("c");

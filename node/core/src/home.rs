@@ -17,9 +17,7 @@ use std::sync::Arc;
 
 use crate::conversation::{BatchResult, ConversationBatch, Submission};
 use crate::delivery::Committed;
-use crate::id::{
-    AccountId, ConversationId, DatabaseName, Epoch, NodeName, Seq, Tenure, Version,
-};
+use crate::id::{AccountId, ConversationId, DatabaseName, Epoch, NodeName, Seq, Tenure, Version};
 use crate::map::PartitionMap;
 use crate::mutation::Mutations;
 use crate::submit::{Answer, LaneId, LaneStamp, OpenRefusal};

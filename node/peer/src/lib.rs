@@ -32,11 +32,17 @@ fn class(number: i32) -> Option<DeviceClass> {
 }
 
 fn to_audience(audience: &[AccountId]) -> Vec<String> {
-    audience.iter().map(|account| account.as_str().to_owned()).collect()
+    audience
+        .iter()
+        .map(|account| account.as_str().to_owned())
+        .collect()
 }
 
 fn audience(audience: &[String]) -> Option<Vec<AccountId>> {
-    audience.iter().map(|account| AccountId::new(account).ok()).collect()
+    audience
+        .iter()
+        .map(|account| AccountId::new(account).ok())
+        .collect()
 }
 
 fn to_kind(kind: EntryKind) -> peer::EntryKind {

@@ -77,9 +77,24 @@ fn submissions() {
 fn every_operation_arrives() {
     use RoomOperation::*;
     let in_rooms = [
-        Message, Revoke(Seq(8)), Create, Join, Refuse, Pull, Kick, Block, Ban, Leave, Cancel, Modify,
+        Message,
+        Revoke(Seq(8)),
+        Create,
+        Join,
+        Refuse,
+        Pull,
+        Kick,
+        Block,
+        Ban,
+        Leave,
+        Cancel,
+        Modify,
     ];
-    let others = [Operation::Message, Operation::Revoke(Seq(8)), Operation::Burn(Seq(9))];
+    let others = [
+        Operation::Message,
+        Operation::Revoke(Seq(8)),
+        Operation::Burn(Seq(9)),
+    ];
     for operation in in_rooms.map(Operation::Room).into_iter().chain(others) {
         let submission = Submission {
             operation,

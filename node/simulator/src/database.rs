@@ -76,8 +76,11 @@ impl Row {
 
     /// The rows of the accounts that what is asked of a room concerns.
     fn concerned(&self, batch: &ConversationBatch) -> Vec<RoomMember> {
-        let accounts: BTreeSet<AccountId> =
-            batch.submissions.iter().flat_map(|submission| concerned(submission)).collect();
+        let accounts: BTreeSet<AccountId> = batch
+            .submissions
+            .iter()
+            .flat_map(|submission| concerned(submission))
+            .collect();
         accounts
             .iter()
             .filter_map(|account| self.standings.get(account).cloned())

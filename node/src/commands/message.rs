@@ -122,7 +122,10 @@ pub(super) fn room(
     let node = node.unwrap_or_default();
     match RoomId::new(node) {
         Ok(room) if connection.node.ids.is_valid(node) => Ok(room),
-        _ => Err(Refusal::field(code, format!("{field}: not a room id of this cluster"))),
+        _ => Err(Refusal::field(
+            code,
+            format!("{field}: not a room id of this cluster"),
+        )),
     }
 }
 
@@ -158,14 +161,7 @@ fn check(connection: &Connection, mut message: TimMessage) -> Result<(Way, Check
         return Err(Refusal::plain(ErrorCode::PermissionDenied, "own_account"));
     }
     let vouched = false;
-    Ok((
-        way,
-        Checked {
-            message,
-            to,
-            vouched,
-        },
-    ))
+    Ok((way, Checked { message, to, vouched }))
 }
 
 fn way(message: &TimMessage) -> Result<Way, Refusal> {
@@ -257,8 +253,7 @@ pub(super) fn hand_in(
         domain: live.sender.tid.domain.clone(),
         ..Tid::of(to.as_str())
     };
-    let (body, content_hash) =
-        Envelope::seal(message, &live.sender.tid, Some(to_tid), operation.target());
+    let (body, content_hash) = Envelope::seal(message, &live.sender.tid, Some(to_tid), operation.target());
     let draft = Draft {
         tim_type,
         client_id,

@@ -16,6 +16,13 @@ pub(crate) struct Limit {
     pub(crate) value: u32,
 }
 
+/// What a refused operation was about: a room, and an account.
+#[derive(Debug, Clone)]
+struct About {
+    room: Option<String>,
+    account: Option<String>,
+}
+
 /// Why an operation is refused.
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
@@ -26,9 +33,8 @@ pub(crate) struct Refusal {
     info: String,
     /// The operation within the command, where the answer names it.
     t: Option<i64>,
-    /// What it was about: a room, and an account.
-    n: Option<String>,
-    n2: Option<String>,
+    /// What it was about, where the answer names it. Apart, as it is rare.
+    about: Option<Box<About>>,
     /// The id that the client gave its message, by which it knows which one is meant.
     message_id: Option<i64>,
 }
@@ -40,8 +46,7 @@ impl Refusal {
             error_type: cause.name,
             info: format!("{} {detail}", cause.code),
             t: None,
-            n: None,
-            n2: None,
+            about: None,
             message_id: None,
         }
     }
@@ -134,8 +139,7 @@ impl Refusal {
             error_type,
             info: code.info().to_owned(),
             t: None,
-            n: None,
-            n2: None,
+            about: None,
             message_id: None,
         }
     }
@@ -178,8 +182,7 @@ impl Refusal {
 
     /// Names what the operation was about: a room, and the account that it concerned.
     pub(crate) fn about(mut self, room: Option<String>, account: Option<String>) -> Self {
-        self.n = room;
-        self.n2 = account;
+        self.about = Some(Box::new(About { room, account }));
         self
     }
 
@@ -191,10 +194,11 @@ impl Refusal {
 
     /// The answer, as clients get it.
     pub(crate) fn ack(self, tim_type: i8) -> TimAck {
+        let (n, n2) = self.about.map_or((None, None), |about| (about.room, about.account));
         TimAck {
             t: self.t,
-            n: self.n,
-            n2: self.n2,
+            n,
+            n2,
             t2: self.message_id,
             ..TimAck::failure_of(tim_type, self.code.error_with(self.info))
         }

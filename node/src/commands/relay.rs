@@ -91,8 +91,15 @@ async fn find(node: &Node, account: &AccountId, sendable: &Sendable) -> Result<R
 /// The sessions of everybody else in a room that the account is in.
 async fn in_room(node: &Node, account: &AccountId, room: &RoomId) -> Result<Vec<SessionEntry>, Refusal> {
     let database = |report: tim_catalogue::Report| Refusal::database(&report);
-    let standing = node.databases.standings(room, std::slice::from_ref(account)).await;
-    if !standing.map_err(database)?.iter().all(|standing| standing.is_member()) {
+    let standing = node
+        .databases
+        .standings(room, std::slice::from_ref(account))
+        .await;
+    if !standing
+        .map_err(database)?
+        .iter()
+        .all(|standing| standing.is_member())
+    {
         return Err(match node.databases.room(room).await.map_err(database)? {
             Some(_) => Refusal::plain(ErrorCode::PermissionDenied, "not_a_member"),
             None => Refusal::plain(ErrorCode::Account, "no_such_room"),

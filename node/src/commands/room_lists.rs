@@ -62,7 +62,12 @@ pub(super) fn banned(connection: &mut Connection, request: &TimReq) {
 }
 
 fn of_room(connection: &mut Connection, request: &TimReq, rtype: i32, ntype: i32) {
-    let room = message::room(connection, request.node.as_deref(), "request.node", ErrorCode::Parameters);
+    let room = message::room(
+        connection,
+        request.node.as_deref(),
+        "request.node",
+        ErrorCode::Parameters,
+    );
     let room = match room {
         Ok(room) => room,
         Err(refusal) => return answer(connection, rtype, ntype, None, Err(refusal)),

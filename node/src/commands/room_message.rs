@@ -35,10 +35,7 @@ pub(super) fn begin(connection: &mut Connection, command: Command, mut message: 
 }
 
 /// The room, and what is asked of it; nothing for what is relayed.
-fn check(
-    connection: &Connection,
-    message: &TimMessage,
-) -> Result<(RoomId, Option<RoomOperation>), Refusal> {
+fn check(connection: &Connection, message: &TimMessage) -> Result<(RoomId, Option<RoomOperation>), Refusal> {
     let operation = match message.od_type {
         operation::NORMAL => Some(RoomOperation::Message),
         operation::REVOKE => Some(RoomOperation::Revoke(message::target(message)?)),
@@ -52,7 +49,12 @@ fn check(
         let detail = "message.roomTid: missing; a message to a room needs one".to_owned();
         return Err(Refusal::field(ErrorCode::PermissionDenied, detail));
     };
-    let room = message::room(connection, Some(&room.node), "message.roomTid", ErrorCode::Account)?;
+    let room = message::room(
+        connection,
+        Some(&room.node),
+        "message.roomTid",
+        ErrorCode::Account,
+    )?;
     Ok((room, operation))
 }
 
@@ -67,7 +69,12 @@ fn submit(
     let client_id = message::client_id(&message);
     let conversation = placement::room_conversation(&room);
     if let Some(report) = connection.node.databases.trouble_of(&conversation) {
-        return refuse(connection, command.tim_type(), client_id, Refusal::database(&report));
+        return refuse(
+            connection,
+            command.tim_type(),
+            client_id,
+            Refusal::database(&report),
+        );
     }
     let operation = Operation::Room(operation);
     let message = TimMessage {

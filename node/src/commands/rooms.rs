@@ -2,16 +2,14 @@
 //! only what needs no room: ids that can be none, accounts that do not exist, and the lists of conversations, which are
 //! supersets and so are written before.
 
-use super::message::{self, Draft};
 use super::Refusal;
+use super::message::{self, Draft};
 use crate::edge::{Connection, Continuation};
 use crate::node::Node;
 use crate::session::{Envelope, Pending, frames};
 use bytes::Bytes;
 use std::sync::Arc;
-use tim_core::conversation::{
-    self, Operation, RoomBody, RoomCreation, RoomOperation, RoomProfile,
-};
+use tim_core::conversation::{self, Operation, RoomBody, RoomCreation, RoomOperation, RoomProfile};
 use tim_core::id::{AccountId, ContentHash, RoomId};
 use tim_core::placement;
 use tim_store::{Listed, ListedConversation};
@@ -69,7 +67,12 @@ fn check(connection: &Connection, rtype: i32, request: TimReq) -> Result<Asked, 
     if rtype == business::NEW_ROOM {
         return creation(connection, own, request);
     }
-    let room = message::room(connection, request.node.as_deref(), "request.node", ErrorCode::Parameters)?;
+    let room = message::room(
+        connection,
+        request.node.as_deref(),
+        "request.node",
+        ErrorCode::Parameters,
+    )?;
     if rtype == business::ADD_ROOM && request.req_str.is_none() {
         let detail = "request.reqStr: missing; a text is needed, it may be empty".to_owned();
         return Err(Refusal::field(ErrorCode::Parameters, detail));
@@ -120,7 +123,10 @@ fn creation(connection: &Connection, own: AccountId, request: TimReq) -> Result<
         let detail = "request.node, request.reqInt: a new room needs a topic and a kind, 1 private or 2 open";
         return Err(Refusal::field(ErrorCode::Parameters, detail.to_owned()));
     };
-    let domain = connection.live.as_ref().and_then(|live| live.sender.tid.domain.clone());
+    let domain = connection
+        .live
+        .as_ref()
+        .and_then(|live| live.sender.tid.domain.clone());
     let id = connection
         .node
         .ids

@@ -119,7 +119,7 @@ impl Envelope {
             from_tid: only_account(from_tid),
             to_tid,
             room_tid: self.stamp.room_tid,
-            is_offline: offline.then_some(true)
+            is_offline: offline.then_some(true),
         };
         let Some(notice) = entry.kind.notice_type() else {
             return Ok((self.body, stamp));
@@ -230,7 +230,10 @@ mod tests {
         };
         let (sealed, _) = Envelope::seal(message(), &from, Some(Tid::of("bob")), None);
         let request = entry(EntryKind::FriendRequest, sealed.clone());
-        let (body, stamp) = Envelope::open(&sealed).unwrap().listed(&request, &bob(), true).unwrap();
+        let (body, stamp) = Envelope::open(&sealed)
+            .unwrap()
+            .listed(&request, &bob(), true)
+            .unwrap();
         let listed = body.message(stamp).unwrap();
         assert_eq!(listed.bn_type, Some(4));
         assert_eq!(listed.from_tid, Some(Tid::of("alice")));
@@ -241,17 +244,28 @@ mod tests {
     fn a_revoke_tells_the_number_of_what_it_erases() {
         let revoke = |target| {
             let message = TimMessage::direct("bob", 2);
-            Envelope::seal(message, &Tid::of("alice"), Some(Tid::of("bob")), Some(Seq(target)))
+            Envelope::seal(
+                message,
+                &Tid::of("alice"),
+                Some(Tid::of("bob")),
+                Some(Seq(target)),
+            )
         };
         let (sealed, hash) = revoke(3);
         let envelope = Envelope::open(&sealed).unwrap();
         let payload = envelope
             .clone()
-            .payload(&entry(EntryKind::Revoke, sealed.clone()), &bob(), Encoding::Thrift)
+            .payload(
+                &entry(EntryKind::Revoke, sealed.clone()),
+                &bob(),
+                Encoding::Thrift,
+            )
             .unwrap();
         let live = TimMessage::decode_payload(&payload, Encoding::Thrift).unwrap();
         assert_eq!((live.od_type, live.mid), (2, Some(3)));
-        let (body, stamp) = envelope.listed(&entry(EntryKind::Revoke, sealed), &bob(), true).unwrap();
+        let (body, stamp) = envelope
+            .listed(&entry(EntryKind::Revoke, sealed), &bob(), true)
+            .unwrap();
         assert_eq!(body.message(stamp).unwrap().mid, Some(3));
         assert_ne!(hash, revoke(4).1, "another message is another revoke");
     }

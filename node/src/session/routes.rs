@@ -56,8 +56,7 @@ mod tests {
     #[test]
     fn a_route_is_used_until_its_time_and_the_number_is_bounded() {
         let mut routes = Routes::default();
-        let account =
-            |number: usize| Receiver::Account(AccountId::new(format!("account{number}")).unwrap());
+        let account = |number: usize| Receiver::Account(AccountId::new(format!("account{number}")).unwrap());
         for number in 0..=ROUTES_MAX {
             let route = Route {
                 until: Moment(10),

@@ -10,8 +10,8 @@ mod write;
 use std::collections::BTreeSet;
 
 use tim_core::conversation::{
-    BatchResult, ConversationBatch, ConversationOutcome, Decision, FenceRefusal, Found, KnownEntry, Operation,
-    decide,
+    BatchResult, ConversationBatch, ConversationOutcome, Decision, FenceRefusal, Found, KnownEntry,
+    Operation, decide,
 };
 use tim_core::id::{ConversationId, Slot};
 use tim_core::placement;

@@ -4,9 +4,7 @@
 //! the call goes on.
 
 use sea_orm::QueryResult;
-use tim_core::conversation::{
-    ConversationState, Entry, EntryKind, MemberCursor, Windows, starting_cursor,
-};
+use tim_core::conversation::{ConversationState, Entry, EntryKind, MemberCursor, Windows, starting_cursor};
 use tim_core::id::{AccountId, ConversationId, DeviceClass, Epoch, Seq};
 use tim_core::placement;
 
@@ -191,9 +189,7 @@ impl Transaction {
                     .bytes(&wanted[place].keys[0]);
             }
         }
-        let found = self
-            .rooms_by(rooms, |place| wanted[place].keys[0])
-            .await?;
+        let found = self.rooms_by(rooms, |place| wanted[place].keys[0]).await?;
         for (place, room) in found {
             if let Ok(state) = &mut states[place] {
                 state.room = Some(room.into());

@@ -33,7 +33,8 @@ impl Database {
         room: &Room,
         version: i64,
     ) -> Result<Row, StoreError> {
-        let plain = postcard::to_stdvec(room).map_err(|_| self.damaged_room(&ROOM, "it cannot be encoded"))?;
+        let plain =
+            postcard::to_stdvec(room).map_err(|_| self.damaged_room(&ROOM, "it cannot be encoded"))?;
         let sealed = self.seal(room_place(&[conversation]), &plain)?;
         Ok(vec![
             Cell::Number(i64::from(slot.0)),
@@ -46,7 +47,8 @@ impl Database {
     /// Reads the sealed part of a room.
     pub(crate) fn room(&self, conversation: &RowKey, sealed: Vec<u8>) -> Result<Room, StoreError> {
         let plain = self.open_sealed(room_place(&[conversation]), sealed)?;
-        postcard::from_bytes(&plain).map_err(|_| self.damaged_room(&ROOM, "its sealed part is not understood"))
+        postcard::from_bytes(&plain)
+            .map_err(|_| self.damaged_room(&ROOM, "its sealed part is not understood"))
     }
 
     /// The row of an account of a room; its version is that of the conversation.
@@ -62,8 +64,8 @@ impl Database {
             account: member.account.as_str(),
             windows: member.windows.as_slice().to_vec(),
         };
-        let plain =
-            postcard::to_stdvec(&secret).map_err(|_| self.damaged_room(&ROOM_MEMBER, "it cannot be encoded"))?;
+        let plain = postcard::to_stdvec(&secret)
+            .map_err(|_| self.damaged_room(&ROOM_MEMBER, "it cannot be encoded"))?;
         let sealed = self.seal(member_place(&[conversation, &account]), &plain)?;
         Ok(vec![
             Cell::Number(i64::from(slot.0)),

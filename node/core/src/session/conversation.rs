@@ -83,7 +83,10 @@ impl Channel {
 
     /// There is nothing to hand on behind `from` up to `to`.
     pub(super) fn skip(&mut self, from: Seq, to: Seq) {
-        if self.position.is_some_and(|position| from <= position && position < to) {
+        if self
+            .position
+            .is_some_and(|position| from <= position && position < to)
+        {
             self.hand_on(to, true);
         }
     }

@@ -150,6 +150,18 @@ impl World {
                 }
             }
         }
+        self.hold(database, (asker, request), conversations, writes, outcomes);
+    }
+
+    /// Decided: the locks are held until the commit.
+    fn hold(
+        &mut self,
+        database: DatabaseIndex,
+        (asker, request): (Asker, RequestId),
+        conversations: Vec<ConversationId>,
+        writes: Vec<Write>,
+        outcomes: Vec<ConversationOutcome>,
+    ) {
         let early = self.options.mutation == Some(Mutation::AcknowledgeBeforeCommit);
         if early {
             let result = BatchResult::Committed(outcomes.clone());
@@ -265,7 +277,11 @@ impl World {
                     sender: self.account_index(&entry.sender),
                     kind: entry.kind,
                     timestamp_ns: entry.timestamp_ns,
-                    audience: entry.audience.iter().map(|account| self.account_index(account)).collect(),
+                    audience: entry
+                        .audience
+                        .iter()
+                        .map(|account| self.account_index(account))
+                        .collect(),
                     moves: moves.as_ref().map(|moves| match moves {
                         RoomMove::Joined(account) => (self.account_index(account), true),
                         RoomMove::Left(account) => (self.account_index(account), false),
@@ -334,7 +350,10 @@ impl World {
     }
 }
 
-fn entries_of(batch: &ConversationBatch, verdicts: &[Verdict]) -> Vec<(Arc<Entry>, ContentHash, Option<RoomMove>)> {
+fn entries_of(
+    batch: &ConversationBatch,
+    verdicts: &[Verdict],
+) -> Vec<(Arc<Entry>, ContentHash, Option<RoomMove>)> {
     let pairs = batch.submissions.iter().zip(verdicts);
     pairs
         .filter_map(|(submission, verdict)| match verdict {

@@ -68,9 +68,7 @@ impl Transaction {
             }
         }
         let keys = conversation_keys(prepared, rooms);
-        let found = self
-            .rooms_by(keys, |place| prepared[place].conversation)
-            .await?;
+        let found = self.rooms_by(keys, |place| prepared[place].conversation).await?;
         for (place, room) in found {
             if let Some(state) = states.get_mut(&place) {
                 state.room = Some(room.into());

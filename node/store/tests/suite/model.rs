@@ -67,7 +67,10 @@ impl Model {
     fn append(&mut self, batch: &ConversationBatch, now_ns: i64) -> Decision {
         let state = self.states.entry(batch.conversation).or_default();
         let entries = self.entries.entry(batch.conversation).or_default();
-        let concerned = batch.submissions.iter().flat_map(|submission| concerned(submission));
+        let concerned = batch
+            .submissions
+            .iter()
+            .flat_map(|submission| concerned(submission));
         let members: Vec<RoomMember> = concerned
             .filter_map(|account| self.members.get(&account).cloned())
             .collect();

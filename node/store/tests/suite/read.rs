@@ -4,8 +4,8 @@ use tim_core::conversation::{FenceRefusal, Operation, starting_cursor};
 use tim_core::id::{DeviceClass, Epoch, Seq};
 use tim_core::placement;
 use tim_store::{
-    Advanced, CursorAdvance, EntriesAfter, HistoryQuery, ListEntry, Listed, ListedConversation, PositionQuery,
-    StoreError,
+    Advanced, CursorAdvance, EntriesAfter, HistoryQuery, ListEntry, Listed, ListedConversation,
+    PositionQuery, StoreError,
 };
 
 use crate::support::{EPOCH, Engine, Fresh, NOW_NS, Pair, account, append_one, on_every_engine, submission};

@@ -120,7 +120,12 @@ impl Room {
 
     async fn state(&self, database: &Database) -> ConversationState {
         let asked = [(self.conversation, self.epoch)];
-        database.open_conversations(&asked).await.unwrap().remove(0).unwrap()
+        database
+            .open_conversations(&asked)
+            .await
+            .unwrap()
+            .remove(0)
+            .unwrap()
     }
 
     async fn position(&self, database: &Database, of: &str) -> tim_store::Position {
@@ -141,15 +146,22 @@ async fn a_room_is_made_filled_and_talked_in(engine: Engine) {
         room.ask(&database, "f", "f", RoomOperation::Message).await,
         Err(Refusal::NoSuchRoom)
     );
-    room.ask(&database, "f", "f", RoomOperation::Create).await.unwrap();
+    room.ask(&database, "f", "f", RoomOperation::Create)
+        .await
+        .unwrap();
     for member in ["p", "q"] {
-        room.ask(&database, "f", member, RoomOperation::Pull).await.unwrap();
+        room.ask(&database, "f", member, RoomOperation::Pull)
+            .await
+            .unwrap();
     }
     assert_eq!(
         room.ask(&database, "s", "s", RoomOperation::Message).await,
         Err(Refusal::NotAMember)
     );
-    let said = room.ask(&database, "p", "p", RoomOperation::Message).await.unwrap();
+    let said = room
+        .ask(&database, "p", "p", RoomOperation::Message)
+        .await
+        .unwrap();
     let applied = room.ask(&database, "a", "a", RoomOperation::Join).await.unwrap();
     let state = room.state(&database).await;
     assert_eq!((state.head, state.version), (applied, Version(room.version)));
@@ -185,7 +197,9 @@ async fn a_room_is_made_filled_and_talked_in(engine: Engine) {
     };
     let history = database.history(query).await.unwrap();
     assert_eq!(history.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [said]);
-    room.ask(&database, "p", "p", RoomOperation::Revoke(said)).await.unwrap();
+    room.ask(&database, "p", "p", RoomOperation::Revoke(said))
+        .await
+        .unwrap();
     assert!(database.history(query).await.unwrap().is_empty());
     let standings = ["f", "a", "s"].map(|name| StandingQuery {
         conversation: room.conversation,
@@ -204,7 +218,9 @@ async fn who_is_removed_keeps_what_was_said_until_then(engine: Engine) {
     let fresh = Fresh::new(engine).await;
     let database = fresh.node().await;
     let mut room = Room::named("room");
-    room.ask(&database, "f", "f", RoomOperation::Create).await.unwrap();
+    room.ask(&database, "f", "f", RoomOperation::Create)
+        .await
+        .unwrap();
     let came = room.ask(&database, "f", "p", RoomOperation::Pull).await.unwrap();
     let position = room.position(&database, "p").await;
     let (p, class) = (account("p"), DeviceClass(1));
@@ -213,10 +229,14 @@ async fn who_is_removed_keeps_what_was_said_until_then(engine: Engine) {
         (Seq(came.0 - 1), came),
         "it begins where it came"
     );
-    room.ask(&database, "f", "f", RoomOperation::Message).await.unwrap();
+    room.ask(&database, "f", "f", RoomOperation::Message)
+        .await
+        .unwrap();
     let kicked = room.ask(&database, "f", "p", RoomOperation::Kick).await.unwrap();
     for _ in 0..3 {
-        room.ask(&database, "f", "f", RoomOperation::Message).await.unwrap();
+        room.ask(&database, "f", "f", RoomOperation::Message)
+            .await
+            .unwrap();
     }
     assert_eq!(room.position(&database, "p").await.head, kicked);
     assert_eq!(
@@ -228,7 +248,11 @@ async fn who_is_removed_keeps_what_was_said_until_then(engine: Engine) {
     let position = room.position(&database, "p").await;
     assert_eq!(position.head, again);
     let behind = position.windows.unwrap().next_behind(kicked).unwrap();
-    assert_eq!(behind.after, Seq(again.0 - 1), "what was said meanwhile is left out");
+    assert_eq!(
+        behind.after,
+        Seq(again.0 - 1),
+        "what was said meanwhile is left out"
+    );
     let advance = CursorAdvance {
         conversation: room.conversation,
         epoch: EPOCH,
@@ -246,9 +270,13 @@ async fn a_room_of_many_is_read_page_by_page(engine: Engine) {
     let fresh = Fresh::new(engine).await;
     let database = fresh.node().await;
     let mut room = Room::named("room");
-    room.ask(&database, "f", "f", RoomOperation::Create).await.unwrap();
+    room.ask(&database, "f", "f", RoomOperation::Create)
+        .await
+        .unwrap();
     let founder = account("f");
-    let accounts: Vec<AccountId> = (0..MEMBERS).map(|number| account(&format!("m{number}"))).collect();
+    let accounts: Vec<AccountId> = (0..MEMBERS)
+        .map(|number| account(&format!("m{number}")))
+        .collect();
     for some in accounts.chunks(1_000) {
         let pulls = some
             .iter()
@@ -266,9 +294,14 @@ async fn a_room_of_many_is_read_page_by_page(engine: Engine) {
     expected.sort();
     assert_eq!(found, expected);
     let before = database.statements_sent();
-    room.ask(&database, "f", "f", RoomOperation::Message).await.unwrap();
+    room.ask(&database, "f", "f", RoomOperation::Message)
+        .await
+        .unwrap();
     let statements = database.statements_sent() - before;
-    assert!(statements < 16, "{statements} statements for one message to {MEMBERS}");
+    assert!(
+        statements < 16,
+        "{statements} statements for one message to {MEMBERS}"
+    );
 }
 
 async fn what_is_repeated_is_known_and_nothing_is_readable(engine: Engine) {
@@ -297,7 +330,13 @@ async fn what_is_repeated_is_known_and_nothing_is_readable(engine: Engine) {
     assert!(matches!(&again[0], Verdict::Known(known) if known.seq == Seq(1)));
     database.close().await;
     let dump = crate::secrets::dump(&fresh).await;
-    for readable in ["the-founder", "the-applicant", "let me in", "the topic", "room-with-a-name"] {
+    for readable in [
+        "the-founder",
+        "the-applicant",
+        "let me in",
+        "the topic",
+        "room-with-a-name",
+    ] {
         let found = crate::secrets::contains(&dump, readable.as_bytes());
         assert!(!found, "{readable} is readable");
     }

@@ -113,12 +113,7 @@ fn another_version_is_a_conflict_that_tells_what_is_there() {
         known: std::slice::from_ref(&known),
         ..Found::default()
     };
-    let decision = decide(
-        &state,
-        found,
-        &batch(6, vec![one, two]),
-        1,
-    );
+    let decision = decide(&state, found, &batch(6, vec![one, two]), 1);
     assert_eq!(
         decision,
         Decision::Conflict {

@@ -302,10 +302,7 @@ fn a_manager_who_is_removed_manages_no_more() {
     world.done("f", "m", RoomOperation::Kick);
     world.done("f", "m", RoomOperation::Pull);
     assert!(world.room().managers.is_empty());
-    assert_eq!(
-        world.ask("m", "p", RoomOperation::Kick),
-        Err(Refusal::NotAllowed)
-    );
+    assert_eq!(world.ask("m", "p", RoomOperation::Kick), Err(Refusal::NotAllowed));
 }
 
 #[test]
@@ -396,7 +393,19 @@ fn a_message_is_taken_back_by_its_sender_alone() {
 fn any_operation() -> impl Strategy<Value = (usize, usize, RoomOperation)> {
     use RoomOperation::*;
     let operation = prop::sample::select(vec![
-        Message, Message, Join, Join, Refuse, Pull, Pull, Kick, Block, Ban, Leave, Cancel, Revoke(Seq(4)),
+        Message,
+        Message,
+        Join,
+        Join,
+        Refuse,
+        Pull,
+        Pull,
+        Kick,
+        Block,
+        Ban,
+        Leave,
+        Cancel,
+        Revoke(Seq(4)),
     ]);
     (0..7usize, 0..7usize, operation)
 }

@@ -1,8 +1,6 @@
 //! What databases answered.
 
-use crate::conversation::{
-    BatchResult, ConversationOutcome, FenceRefusal, KnownEntry, Operation, Verdict,
-};
+use crate::conversation::{BatchResult, ConversationOutcome, FenceRefusal, KnownEntry, Operation, Verdict};
 use crate::home::hosted::{Hosted, Queued, Stage, Waiting};
 use crate::home::machine::tell::tell;
 use crate::home::machine::{Home, answer, opened};
@@ -218,14 +216,7 @@ impl Home {
                 _ => untold.push(answer(queued, Answer::Conflict)),
             }
         }
-        tell(
-            conversation,
-            &mut None,
-            told,
-            &[],
-            self.config.mutations,
-            effects,
-        );
+        tell(conversation, &mut None, told, &[], self.config.mutations, effects);
         effects.append(&mut untold);
         // Lanes that wait already for the next tenure are served by the next load.
         let waiting = std::mem::take(&mut hosted.waiting);
@@ -297,4 +288,3 @@ fn take_in_flight(hosted: &mut Hosted) -> Vec<Queued> {
     hosted.running = None;
     std::mem::take(&mut hosted.in_flight)
 }
-

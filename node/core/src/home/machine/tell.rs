@@ -43,7 +43,10 @@ pub(super) fn tell(
         conversation,
         accounts: Arc::new(pair),
         others: Vec::new(),
-        entries: entries.into_iter().map(|told| (told.entry, told.session)).collect(),
+        entries: entries
+            .into_iter()
+            .map(|told| (told.entry, told.session))
+            .collect(),
         erased,
         cursors: cursors.to_vec(),
     }));

@@ -12,7 +12,8 @@ use tim_core::map::HomePlacement;
 use tim_core::placement::{self, SLOT_COUNT};
 use tim_core::repartition::{Done, OperationId, Plan, Step};
 use tim_store::{
-    Account, Block, CursorAdvance, Database, EntriesAfter, Fence, ListEntry, Listed, ListedConversation, Store,
+    Account, Block, CursorAdvance, Database, EntriesAfter, Fence, ListEntry, Listed, ListedConversation,
+    Store,
 };
 
 use crate::room::Room;
@@ -202,8 +203,12 @@ pub(super) async fn fill(store: &Store, pairs: &[Pair]) {
         database.advance_cursors(&[advance]).await.unwrap();
         let mut room = Room::named(&format!("room-{number}"));
         let (one, other) = (pair.one.as_str(), pair.other.as_str());
-        room.ask(&database, one, one, RoomOperation::Create).await.unwrap();
-        room.ask(&database, one, other, RoomOperation::Pull).await.unwrap();
+        room.ask(&database, one, one, RoomOperation::Create)
+            .await
+            .unwrap();
+        room.ask(&database, one, other, RoomOperation::Pull)
+            .await
+            .unwrap();
     }
 }
 
