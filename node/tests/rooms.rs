@@ -270,6 +270,11 @@ async fn a_room_is_made_joined_and_talked_in(nodes: usize) {
             "{name}"
         );
     }
+    read_in_lists_and_history(&mut people, room).await;
+}
+
+/// Everybody is in the room, and ten numbers were said in it last.
+async fn read_in_lists_and_history(people: &mut People, room: String) {
     let history = TimReq {
         rtype: Some(2),
         node: Some(room.clone()),
@@ -415,6 +420,9 @@ async fn members_who_were_away_get_everything_in_order(nodes: usize) {
     people.cluster.nothing_waits("c").await;
 }
 
+/// Who asks, what, of which room, about whom; the code, and whether it is said twice.
+type Refused<'a> = (&'a str, i32, &'a str, Option<&'a str>, i32, bool);
+
 async fn refusals_come_as_clients_know_them(nodes: usize) {
     let mut people = People::online(nodes, &["a", "b", "c"]).await;
     let (open, private) = (people.room("a", OPEN).await, people.room("a", PRIVATE).await);
@@ -425,8 +433,7 @@ async fn refusals_come_as_clients_know_them(nodes: usize) {
     let elsewhere = tim_wire::IdScheme::default().room_id([7; 8], "");
     let b = Some("b");
     #[rustfmt::skip]
-    let cases: &[(&str, i32, &str, Option<&str>, i32, bool)] = &[
-        // who, operation, room, other, code, twice
+    let cases: &[Refused<'_>] = &[
         ("b", business::ADD_ROOM, &open, None, 4101, true),
         ("c", business::ADD_ROOM, &private, None, 4110, false),
         ("c", business::ADD_ROOM, &elsewhere, None, 4104, true),

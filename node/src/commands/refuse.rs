@@ -194,7 +194,9 @@ impl Refusal {
 
     /// The answer, as clients get it.
     pub(crate) fn ack(self, tim_type: i8) -> TimAck {
-        let (n, n2) = self.about.map_or((None, None), |about| (about.room, about.account));
+        let (n, n2) = self
+            .about
+            .map_or((None, None), |about| (about.room, about.account));
         TimAck {
             t: self.t,
             n,
