@@ -34,6 +34,7 @@ pub(crate) struct Metrics {
     pub(crate) recent: Recent,
     commits: RwLock<HashMap<DatabaseName, Arc<Recent>>>,
     direct: [KeyValue; 1],
+    room: [KeyValue; 1],
 }
 
 impl Metrics {
@@ -61,12 +62,18 @@ impl Metrics {
             recent: Recent::new(Instant::now()),
             commits: RwLock::default(),
             direct: [attribute(&names::MESSAGING_DESTINATION_TEMPLATE, "direct")],
+            room: [attribute(&names::MESSAGING_DESTINATION_TEMPLATE, "room")],
         }
     }
 
     /// A one-to-one message was stored.
     pub(crate) fn accepted_direct(&self) {
         self.accepted.add(1, &self.direct);
+    }
+
+    /// A message to a room was stored.
+    pub(crate) fn accepted_room(&self) {
+        self.accepted.add(1, &self.room);
     }
 
     /// A message that came `since` was answered as stored.

@@ -314,7 +314,7 @@ async fn wrong_frames_are_answered_with_what_is_wrong_and_the_connection_stays()
         (message(2, 9, &bob), 4104, "TIM-P104 message.odType"),
         (message(2, 2, &bob), 4104, "TIM-P104 message.mid: missing"),
         (message(2, 4, &bob), 4104, "TIM-P104 message.odType: 4"),
-        (message(3, 1, &bob), 4104, "TIM-P101"),
+        (message(3, 1, &bob), 4105, "TIM-P104 message.roomTid: missing"),
         (message(2, 1, ""), 4104, "TIM-P104 message.to: empty"),
         (message(2, 1, "no id"), 4106, "TIM-P104 message.to"),
         (message(2, 1, &alice), 4105, "permission denied"),

@@ -17,6 +17,9 @@ use crate::driver::{self, Order};
 use crate::session::Outgoing;
 use crate::{Confirmation, ConnectError, Events, Options, RequestError, SendError, Sent, telemetry};
 
+/// `TimReq.rtype` of the history with an account.
+const HISTORY_OF_ACCOUNT: i32 = 1;
+
 /// A logged-in client. Cheap to clone; when all clones are gone, it says goodbye.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -217,8 +220,19 @@ impl Client {
         mid: Option<i64>,
         limit: u32,
     ) -> Result<Vec<TimMessage>, RequestError> {
+        self.pull(HISTORY_OF_ACCOUNT, node, mid, limit).await
+    }
+
+    /// A page of older messages; `rtype` says of what.
+    pub(crate) async fn pull(
+        &self,
+        rtype: i32,
+        node: &str,
+        mid: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<TimMessage>, RequestError> {
         let request = TimReq {
-            rtype: Some(1),
+            rtype: Some(rtype),
             node: Some(node.to_owned()),
             req_int: Some(mid.unwrap_or(0)),
             req_int2: Some(i64::from(limit)),

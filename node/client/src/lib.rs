@@ -22,6 +22,7 @@ mod error;
 mod event;
 mod options;
 mod requests;
+mod rooms;
 mod session;
 mod streams;
 mod telemetry;

@@ -40,6 +40,8 @@ pub struct Limits {
     pub registrations_per_address_per_minute: u32,
     /// Largest big-data frame (commands 95, 96, 97) that is put together from several messages, in bytes.
     pub big_data_bytes_max: u32,
+    /// Members of one room; who wants to join a full one is answered 4111.
+    pub room_members_max: u32,
     /// Virtual rooms that a node holds, as relay or as backup.
     pub virtual_rooms_max: u32,
     /// Virtual rooms that one session may subscribe to.
@@ -68,6 +70,7 @@ impl Default for Limits {
             failed_logins_per_address_per_minute: 600,
             registrations_per_address_per_minute: 0,
             big_data_bytes_max: 1 << 20,
+            room_members_max: 100_000,
             virtual_rooms_max: 100_000,
             subscriptions_per_session_max: 64,
             stream_bytes_per_session_max: 1 << 20,
@@ -100,6 +103,7 @@ impl Limits {
             ("limits.batch_messages_max", self.batch_messages_max, 1),
             ("limits.home_queue_max", self.home_queue_max, 16),
             ("limits.home_conversations_max", self.home_conversations_max, 16),
+            ("limits.room_members_max", self.room_members_max, 2),
             ("limits.virtual_rooms_max", self.virtual_rooms_max, 1),
             (
                 "limits.subscriptions_per_session_max",

@@ -20,13 +20,15 @@
 //!    * [`Decision::Apply`] with `changed == true`: the row becomes `state` (head, version, timestamp, relations),
 //!      and for each [`Verdict::Store`] the entry is inserted; the one it erases becomes a tombstone: its body goes,
 //!      what a retry is recognised by stays. When the verdict's `becomes_friends` is set, both
-//!      accounts' lists of conversations must already be durable in their own partitions (see [`Operation`]).
+//!      accounts' lists of conversations must already be durable in their own partitions (see [`Operation`]). A room
+//!      that differs and the rows of its `members` are written, too.
 //! 6. Read the member rows of the conversation's accounts, for [`ConversationOutcome::Done`]'s cursors; an account
-//!    and class without a row begins at [`starting_cursor`].
+//!    and class without a row begins at [`starting_cursor`]. None for a room, which may have any number of them.
 //! 7. Commit. When the commit's fate is not known, say [`BatchResult::Unknown`] and nothing else.
 
 mod judge;
 mod relation;
+mod room;
 
 use std::sync::Arc;
 
@@ -37,8 +39,12 @@ use crate::id::{
     AccountId, ContentHash, ConversationId, DatabaseName, DeviceClass, Epoch, MessageKey, Seq, Version,
 };
 
-pub use judge::{Decision, decide, may_send, may_send_between};
+pub use judge::{Decision, Found, decide, may_send, may_send_between};
 pub use relation::{Relation, Relations, Side};
+pub use room::{
+    MAX_MANAGERS, MAX_WINDOWS, Rank, Room, RoomBody, RoomChange, RoomCreation, RoomMember, RoomMove,
+    RoomOperation, RoomProfile, Standing, Window, Windows, concerned,
+};
 
 /// What a session asks of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -59,6 +65,8 @@ pub enum Operation {
     Revoke(Seq),
     /// The receiver has read the message in this place, nobody shall again (tim odType 3). Needs friendship.
     Burn(Seq),
+    /// What is asked of a room.
+    Room(RoomOperation),
 }
 
 impl Operation {
@@ -66,10 +74,15 @@ impl Operation {
     #[must_use]
     pub fn target(self) -> Option<Seq> {
         match self {
-            Self::Revoke(target) | Self::Burn(target) => Some(target),
-            Self::Message | Self::Application | Self::AddFriend | Self::RemoveFriend | Self::BlockAccount => {
-                None
+            Self::Revoke(target) | Self::Burn(target) | Self::Room(RoomOperation::Revoke(target)) => {
+                Some(target)
             }
+            Self::Message
+            | Self::Application
+            | Self::AddFriend
+            | Self::RemoveFriend
+            | Self::BlockAccount
+            | Self::Room(_) => None,
         }
     }
 }
@@ -83,7 +96,8 @@ pub struct Submission {
     pub conversation: ConversationId,
     /// Who sends.
     pub sender: AccountId,
-    /// The other account of the conversation.
+    /// The other account of the conversation; in a room the account that is concerned, the sender itself where that
+    /// is nobody else.
     pub peer: AccountId,
     /// The sending device's class.
     pub sender_class: DeviceClass,
@@ -97,7 +111,9 @@ pub struct Submission {
     /// How often this message has been sent to a home, this time included; 1 the first time. A refusal of a later
     /// attempt raises the version, so that an older attempt can no longer commit.
     pub attempt: u32,
-    /// What is stored; opaque here.
+    /// The session's node has asked a room that both accounts are in, which stands in for friendship.
+    pub vouched: bool,
+    /// What is stored; opaque here, unless it makes or changes a room.
     pub body: Bytes,
 }
 
@@ -125,11 +141,25 @@ pub enum EntryKind {
     Revoke,
     /// "That message was read and burnt" (tim odType 3).
     Burn,
+    /// A message in a room; shown in history.
+    RoomMessage,
+    /// "That message was taken back" in a room.
+    RoomRevoke,
+    /// "Somebody wants to join" (tim bnType 9), told to those who may let in.
+    RoomApplied,
+    /// "You are in" (tim bnType 10), told to who asked for it.
+    RoomPassed,
+    /// "You are not let in" (tim bnType 11).
+    RoomRefused,
+    /// "You were taken in" (tim bnType 12), told to who had not asked.
+    RoomPulled,
+    /// "You are removed" (tim bnType 13).
+    RoomKicked,
 }
 
 impl EntryKind {
     /// Every kind with the number under which it is stored. A number is never reused.
-    const CODES: [(Self, i16); 10] = [
+    const CODES: [(Self, i16); 17] = [
         (Self::Message, 1),
         (Self::FriendRequest, 2),
         (Self::FriendAccepted, 3),
@@ -140,6 +170,13 @@ impl EntryKind {
         (Self::Unannounced, 8),
         (Self::Revoke, 9),
         (Self::Burn, 10),
+        (Self::RoomMessage, 11),
+        (Self::RoomRevoke, 12),
+        (Self::RoomApplied, 13),
+        (Self::RoomPassed, 14),
+        (Self::RoomRefused, 15),
+        (Self::RoomPulled, 16),
+        (Self::RoomKicked, 17),
     ];
 
     /// tim's `bnType` of a notice.
@@ -150,12 +187,19 @@ impl EntryKind {
             Self::FriendAccepted => Some(5),
             Self::FriendRemoved => Some(6),
             Self::AccountBlocked => Some(7),
+            Self::RoomApplied => Some(9),
+            Self::RoomPassed => Some(10),
+            Self::RoomRefused => Some(11),
+            Self::RoomPulled => Some(12),
+            Self::RoomKicked => Some(13),
             Self::Message
             | Self::Application
             | Self::Tombstone
             | Self::Unannounced
             | Self::Revoke
-            | Self::Burn => None,
+            | Self::Burn
+            | Self::RoomMessage
+            | Self::RoomRevoke => None,
         }
     }
 
@@ -163,6 +207,36 @@ impl EntryKind {
     #[must_use]
     pub fn has_content(self) -> bool {
         !matches!(self, Self::Tombstone | Self::Unannounced)
+    }
+
+    /// Whether it is shown in history and may be taken back.
+    #[must_use]
+    pub fn is_message(self) -> bool {
+        matches!(self, Self::Message | Self::RoomMessage)
+    }
+
+    /// Whether it is shown to its sender like to everybody else, and confirmed by it: so it is in rooms.
+    #[must_use]
+    pub fn is_of_room(self) -> bool {
+        match self {
+            Self::RoomMessage
+            | Self::RoomRevoke
+            | Self::RoomApplied
+            | Self::RoomPassed
+            | Self::RoomRefused
+            | Self::RoomPulled
+            | Self::RoomKicked => true,
+            Self::Message
+            | Self::FriendRequest
+            | Self::FriendAccepted
+            | Self::Tombstone
+            | Self::Application
+            | Self::FriendRemoved
+            | Self::AccountBlocked
+            | Self::Unannounced
+            | Self::Revoke
+            | Self::Burn => false,
+        }
     }
 
     /// The number under which the kind is stored.
@@ -201,6 +275,8 @@ pub struct Entry {
     pub client_id: Option<i64>,
     /// Unix nanoseconds; never decreases within a conversation.
     pub timestamp_ns: i64,
+    /// Who alone is told, in a room; empty where the kind says it.
+    pub audience: Vec<AccountId>,
     /// Opaque here; empty for a tombstone.
     pub body: Bytes,
 }
@@ -227,7 +303,17 @@ impl Entry {
     #[must_use]
     pub fn shown_to(&self, account: &AccountId) -> bool {
         match self.kind {
-            EntryKind::Message | EntryKind::Application | EntryKind::Revoke | EntryKind::Burn => true,
+            EntryKind::Message
+            | EntryKind::Application
+            | EntryKind::Revoke
+            | EntryKind::Burn
+            | EntryKind::RoomMessage
+            | EntryKind::RoomRevoke => true,
+            EntryKind::RoomApplied
+            | EntryKind::RoomPassed
+            | EntryKind::RoomRefused
+            | EntryKind::RoomPulled
+            | EntryKind::RoomKicked => self.audience.contains(account),
             EntryKind::FriendRequest
             | EntryKind::FriendAccepted
             | EntryKind::FriendRemoved
@@ -248,6 +334,8 @@ pub struct ConversationState {
     pub last_timestamp_ns: i64,
     /// What the two accounts of a direct conversation are to each other.
     pub relations: Relations,
+    /// The room that the conversation is.
+    pub room: Option<Arc<Room>>,
 }
 
 /// What decisions need of a stored entry, found under the lock.
@@ -267,6 +355,8 @@ pub struct KnownEntry {
     pub kind: EntryKind,
     /// Its timestamp in Unix nanoseconds.
     pub timestamp_ns: i64,
+    /// Who alone is told of it.
+    pub audience: Vec<AccountId>,
 }
 
 impl KnownEntry {
@@ -281,6 +371,7 @@ impl KnownEntry {
             seq: entry.seq,
             kind: entry.kind,
             timestamp_ns: entry.timestamp_ns,
+            audience: entry.audience.clone(),
         }
     }
 }
@@ -310,6 +401,36 @@ pub enum Refusal {
     /// Only its sender may revoke a message, only its receiver may burn it.
     #[error("the message is not theirs to erase")]
     NotTheirs,
+    /// The account does not take part in the room.
+    #[error("the account is not a member of the room")]
+    NotAMember,
+    /// Others may do that in the room: its managers, its founder, or whoever is of higher rank.
+    #[error("the account may not do that in the room")]
+    NotAllowed,
+    /// The account takes part in the room already.
+    #[error("the account is a member of the room already")]
+    AlreadyMember,
+    /// The room has ended.
+    #[error("the room has been cancelled")]
+    Cancelled,
+    /// There is no such room.
+    #[error("there is no such room")]
+    NoSuchRoom,
+    /// The account has not applied to the room, or is not in it.
+    #[error("the account has nothing to do with the room")]
+    NothingPending,
+    /// The account is something else to the room than an applicant.
+    #[error("the account is no applicant of the room")]
+    OtherwiseRelated,
+    /// The room has as many members as it may.
+    #[error("the room is full")]
+    RoomFull,
+    /// A private room has banned the account. Apart from [`Refusal::Blocked`] as clients get another number of answers.
+    #[error("the private room has banned the account")]
+    BannedFromPrivate,
+    /// What is to be changed cannot be read or cannot be.
+    #[error("what the room shall be cannot be")]
+    Malformed,
 }
 
 impl Refusal {
@@ -317,9 +438,16 @@ impl Refusal {
     #[must_use]
     pub fn wire_code(self) -> i32 {
         match self {
-            Self::NotRelated | Self::NoSuchMessage => 4104,
-            Self::NotFriends | Self::OwnAccount | Self::NotTheirs => 4105,
-            Self::Blocked => 4110,
+            Self::AlreadyMember => 4101,
+            Self::OtherwiseRelated => 4103,
+            Self::NotRelated | Self::NoSuchMessage | Self::Malformed => 4104,
+            Self::NotFriends | Self::OwnAccount | Self::NotTheirs | Self::NotAMember | Self::NotAllowed => {
+                4105
+            }
+            Self::Cancelled => 4108,
+            Self::NoSuchRoom | Self::NothingPending => 4109,
+            Self::Blocked | Self::BannedFromPrivate => 4110,
+            Self::RoomFull => 4111,
             Self::AlreadyFriends => 4117,
         }
     }
@@ -338,6 +466,8 @@ pub enum Verdict {
         becomes_friends: bool,
         /// The place of the message that becomes a tombstone with it.
         erases: Option<Seq>,
+        /// Who came into a room with it, or went.
+        moves: Option<RoomMove>,
     },
     /// It is stored already: by an earlier attempt, or the client sent it again under its own id.
     Known(KnownEntry),
@@ -354,6 +484,8 @@ pub struct ConversationBatch {
     pub expected_version: Version,
     /// Epoch of the range the home believes in, for the fence.
     pub epoch: Epoch,
+    /// Most members a room may have.
+    pub room_members_max: u32,
     /// In the order in which they are to be numbered.
     pub submissions: Vec<Arc<Submission>>,
 }

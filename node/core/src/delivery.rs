@@ -25,13 +25,15 @@ pub use machine::Delivery;
 pub struct Committed {
     /// Which conversation.
     pub conversation: ConversationId,
-    /// Who is in it.
-    pub accounts: Vec<AccountId>,
+    /// Who is in it, in order in a room: shared with its home, as there may be very many.
+    pub accounts: Arc<Vec<AccountId>>,
+    /// Who is told besides: it was in it, or it is told alone.
+    pub others: Vec<AccountId>,
     /// In order; each with the session whose submission it was, which is told by the answer to it.
     pub entries: Vec<(Arc<Entry>, SessionId)>,
     /// Places of messages that these entries erased: what still waits for its receiver goes without them.
     pub erased: Vec<Seq>,
-    /// Delivered cursors as of the commit; empty when not known.
+    /// Delivered cursors as of the commit; empty when not known, and in rooms.
     pub cursors: Vec<MemberCursor>,
 }
 
@@ -99,6 +101,8 @@ pub enum Effect {
 pub struct Config {
     /// Most accounts whose whereabouts are being asked; beyond, the sessions' own search has to do.
     pub max_pending: usize,
+    /// Most accounts in one question: a room of any size asks with several, side by side.
+    pub max_accounts_per_ask: usize,
     /// How long an owner may take to answer, in milliseconds.
     pub ask_timeout_ms: u64,
     /// First wait after "unknown", in milliseconds; doubles.
@@ -114,7 +118,8 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            max_pending: 65_536,
+            max_pending: 1 << 18,
+            max_accounts_per_ask: 8_192,
             ask_timeout_ms: 1_000,
             retry_min_ms: 100,
             retry_max_ms: 2_000,

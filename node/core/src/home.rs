@@ -9,6 +9,7 @@
 mod batch;
 mod hosted;
 mod machine;
+mod members;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use crate::conversation::{BatchResult, ConversationBatch, Submission};
 use crate::delivery::Committed;
-use crate::id::{ConversationId, DatabaseName, Epoch, NodeName, Tenure, Version};
+use crate::id::{AccountId, ConversationId, DatabaseName, Epoch, NodeName, Seq, Tenure, Version};
 use crate::map::PartitionMap;
 use crate::mutation::Mutations;
 use crate::submit::{Answer, LaneId, LaneStamp, OpenRefusal};
@@ -33,6 +34,15 @@ pub struct RequestId(pub u64);
 pub enum Load {
     /// The row's version (0 for a conversation that does not exist yet).
     Version(Version),
+    /// The version of a room, and who is in it.
+    Room {
+        /// The row's version.
+        version: Version,
+        /// Who takes part, in order. Read at that version or a later one, which the next commit will meet as a conflict.
+        members: Vec<AccountId>,
+        /// [`crate::conversation::Room::members_since`].
+        members_since: Seq,
+    },
     /// The fence refused.
     Fenced(crate::conversation::FenceRefusal),
 }
@@ -171,6 +181,8 @@ pub struct Config {
     pub retry_max_ms: u64,
     /// Wait before a conversation that a fence refused is tried again, in milliseconds.
     pub fence_retry_ms: u64,
+    /// Most members of a room.
+    pub room_members_max: u32,
     /// A conversation that was not used for this long is forgotten, in milliseconds.
     pub idle_ms: u64,
     /// Planted bugs; none outside the simulator.
@@ -190,6 +202,7 @@ impl Default for Config {
             retry_min_ms: 10,
             retry_max_ms: 1_000,
             fence_retry_ms: 20,
+            room_members_max: 100_000,
             idle_ms: 300_000,
             mutations: Mutations::default(),
         }

@@ -24,6 +24,9 @@ pub struct Mutations {
     /// A pusher's node keeps to a relay that does not answer.
     #[cfg(feature = "mutations")]
     pub keep_to_relay: bool,
+    /// A home goes on delivering to whoever was in a room when it began.
+    #[cfg(feature = "mutations")]
+    pub keep_members: bool,
 }
 
 macro_rules! switches {
@@ -50,5 +53,6 @@ switches!(
     ignore_cursor,
     live_before_backlog,
     hear_any_number,
-    keep_to_relay
+    keep_to_relay,
+    keep_members
 );

@@ -63,6 +63,8 @@ pub enum Event {
         conversation: ConversationId,
         /// The entries after the place asked for (after the cursor, if none was), in order and without gap.
         entries: Vec<Arc<Entry>>,
+        /// Between these two places there is nothing that the account is shown; the entries begin behind the second.
+        skip: Option<(Seq, Seq)>,
         /// The durable cursor.
         cursor: Seq,
         /// The newest entry's place.

@@ -1,6 +1,6 @@
 //! Deliveries: each entry once, however many sessions it is for.
 
-use crate::{bytes16, class, conversation, kind, to_bytes, to_kind};
+use crate::{audience, bytes16, class, conversation, kind, to_audience, to_bytes, to_kind};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tim_core::conversation::Entry;
@@ -24,6 +24,7 @@ fn to_entry(entry: &Entry, traces: &Traces) -> peer::DeliverEntry {
         sender_class: i32::from(entry.sender_class.0),
         client_id: entry.client_id,
         timestamp_ns: entry.timestamp_ns,
+        audience: to_audience(&entry.audience),
         body: entry.body.clone(),
         trace: traced,
     }
@@ -38,6 +39,7 @@ fn entry(entry: &peer::DeliverEntry) -> Option<Entry> {
         sender_class: class(entry.sender_class)?,
         client_id: entry.client_id,
         timestamp_ns: entry.timestamp_ns,
+        audience: audience(&entry.audience)?,
         body: entry.body.clone(),
     })
 }

@@ -1,8 +1,10 @@
 //! Lanes: submissions and their answers.
 
-use crate::{bytes16, class, conversation, kind, refusal, to_bytes, to_kind, to_refusal};
+use crate::{
+    audience, bytes16, class, conversation, kind, refusal, to_audience, to_bytes, to_kind, to_refusal,
+};
 use std::sync::Arc;
-use tim_core::conversation::{Entry, KnownEntry, Operation, Submission};
+use tim_core::conversation::{Entry, KnownEntry, Operation, RoomOperation, Submission};
 use tim_core::id::{AccountId, ContentHash, DeviceClass, MessageKey, NodeName, Seq, SessionId, Tenure};
 use tim_core::submit::{Answer, Event, LaneId, LaneStamp, OpenRefusal};
 use tim_proto::peer::v1 as peer;
@@ -40,21 +42,12 @@ pub fn submit(
     submission: &Submission,
     trace: Option<peer::TraceContext>,
 ) -> peer::AppendRequest {
-    let operation = match submission.operation {
-        Operation::Message => peer::Operation::Message,
-        Operation::Application => peer::Operation::Application,
-        Operation::AddFriend => peer::Operation::AddFriend,
-        Operation::RemoveFriend => peer::Operation::RemoveFriend,
-        Operation::BlockAccount => peer::Operation::BlockAccount,
-        Operation::Revoke(_) => peer::Operation::Revoke,
-        Operation::Burn(_) => peer::Operation::Burn,
-    };
     peer::AppendRequest {
         lane: to_lane(stamp.lane, stamp.attempt),
         request: Some(Request::Submit(peer::Submit {
             tenure: stamp.tenure.0,
             index: stamp.index,
-            operation: operation.into(),
+            operation: to_operation(submission.operation).into(),
             sender: submission.sender.as_str().to_owned(),
             recipient: submission.peer.as_str().to_owned(),
             sender_class: i32::from(submission.sender_class.0),
@@ -64,8 +57,61 @@ pub fn submit(
             body: submission.body.clone(),
             sent: submission.attempt,
             target: submission.operation.target().map_or(0, |target| target.0),
+            vouched: submission.vouched,
         })),
         trace,
+    }
+}
+
+fn to_operation(operation: Operation) -> peer::Operation {
+    match operation {
+        Operation::Message => peer::Operation::Message,
+        Operation::Application => peer::Operation::Application,
+        Operation::AddFriend => peer::Operation::AddFriend,
+        Operation::RemoveFriend => peer::Operation::RemoveFriend,
+        Operation::BlockAccount => peer::Operation::BlockAccount,
+        Operation::Revoke(_) => peer::Operation::Revoke,
+        Operation::Burn(_) => peer::Operation::Burn,
+        Operation::Room(operation) => match operation {
+            RoomOperation::Message => peer::Operation::RoomMessage,
+            RoomOperation::Revoke(_) => peer::Operation::RoomRevoke,
+            RoomOperation::Create => peer::Operation::RoomCreate,
+            RoomOperation::Join => peer::Operation::RoomJoin,
+            RoomOperation::Refuse => peer::Operation::RoomRefuse,
+            RoomOperation::Pull => peer::Operation::RoomPull,
+            RoomOperation::Kick => peer::Operation::RoomKick,
+            RoomOperation::Block => peer::Operation::RoomBlock,
+            RoomOperation::Ban => peer::Operation::RoomBan,
+            RoomOperation::Leave => peer::Operation::RoomLeave,
+            RoomOperation::Cancel => peer::Operation::RoomCancel,
+            RoomOperation::Modify => peer::Operation::RoomModify,
+        },
+    }
+}
+
+fn operation(operation: peer::Operation, target: u64) -> Option<Operation> {
+    let room = |operation| Some(Operation::Room(operation));
+    match operation {
+        peer::Operation::Unspecified => None,
+        peer::Operation::Message => Some(Operation::Message),
+        peer::Operation::Application => Some(Operation::Application),
+        peer::Operation::AddFriend => Some(Operation::AddFriend),
+        peer::Operation::RemoveFriend => Some(Operation::RemoveFriend),
+        peer::Operation::BlockAccount => Some(Operation::BlockAccount),
+        peer::Operation::Revoke => Some(Operation::Revoke(Seq(target))),
+        peer::Operation::Burn => Some(Operation::Burn(Seq(target))),
+        peer::Operation::RoomMessage => room(RoomOperation::Message),
+        peer::Operation::RoomRevoke => room(RoomOperation::Revoke(Seq(target))),
+        peer::Operation::RoomCreate => room(RoomOperation::Create),
+        peer::Operation::RoomJoin => room(RoomOperation::Join),
+        peer::Operation::RoomRefuse => room(RoomOperation::Refuse),
+        peer::Operation::RoomPull => room(RoomOperation::Pull),
+        peer::Operation::RoomKick => room(RoomOperation::Kick),
+        peer::Operation::RoomBlock => room(RoomOperation::Block),
+        peer::Operation::RoomBan => room(RoomOperation::Ban),
+        peer::Operation::RoomLeave => room(RoomOperation::Leave),
+        peer::Operation::RoomCancel => room(RoomOperation::Cancel),
+        peer::Operation::RoomModify => room(RoomOperation::Modify),
     }
 }
 
@@ -111,16 +157,7 @@ pub fn append_request(request: peer::AppendRequest) -> Option<Asked> {
 
 fn submission(lane: LaneId, submit: peer::Submit) -> Option<Submission> {
     Some(Submission {
-        operation: match submit.operation() {
-            peer::Operation::Unspecified => return None,
-            peer::Operation::Message => Operation::Message,
-            peer::Operation::Application => Operation::Application,
-            peer::Operation::AddFriend => Operation::AddFriend,
-            peer::Operation::RemoveFriend => Operation::RemoveFriend,
-            peer::Operation::BlockAccount => Operation::BlockAccount,
-            peer::Operation::Revoke => Operation::Revoke(Seq(submit.target)),
-            peer::Operation::Burn => Operation::Burn(Seq(submit.target)),
-        },
+        operation: operation(submit.operation(), submit.target)?,
         key: MessageKey(bytes16(&submit.message_key)?),
         conversation: lane.conversation,
         sender: AccountId::new(&submit.sender).ok()?,
@@ -129,6 +166,7 @@ fn submission(lane: LaneId, submit: peer::Submit) -> Option<Submission> {
         client_id: submit.client_id,
         content_hash: ContentHash(bytes16(&submit.content_hash)?),
         attempt: submit.sent,
+        vouched: submit.vouched,
         body: submit.body,
     })
 }
@@ -167,6 +205,7 @@ fn to_answer(answer: Answer) -> AnswerKind {
             seq: entry.seq.0,
             kind: to_kind(entry.kind).into(),
             timestamp_ns: entry.timestamp_ns,
+            audience: to_audience(&entry.audience),
             refusal: to_refusal(refusal).into(),
             cursor: cursor.map(|cursor| cursor.0),
         }),
@@ -178,6 +217,7 @@ fn to_answer(answer: Answer) -> AnswerKind {
             seq: known.seq.0,
             kind: to_kind(known.kind).into(),
             timestamp_ns: known.timestamp_ns,
+            audience: to_audience(&known.audience),
             cursor: cursor.map(|cursor| cursor.0),
         }),
         Answer::Refused(refusal) => AnswerKind::Refused(to_refusal(Some(refusal)).into()),
@@ -225,6 +265,7 @@ fn from_answer(answer: AnswerKind) -> Option<Answer> {
                 seq: Seq(stored.seq),
                 kind: kind(stored.kind())?,
                 timestamp_ns: stored.timestamp_ns,
+                audience: audience(&stored.audience)?,
                 ..unfilled()?
             }),
         },
@@ -238,6 +279,7 @@ fn from_answer(answer: AnswerKind) -> Option<Answer> {
                 seq: Seq(known.seq),
                 kind: kind(known.kind())?,
                 timestamp_ns: known.timestamp_ns,
+                audience: audience(&known.audience)?,
             },
         },
         AnswerKind::Refused(code) => Answer::Refused(refusal(peer::Refusal::try_from(code).ok()?)?),
@@ -256,6 +298,7 @@ fn unfilled() -> Option<Entry> {
         sender_class: DeviceClass(0),
         client_id: None,
         timestamp_ns: 0,
+        audience: Vec::new(),
         body: bytes::Bytes::new(),
     })
 }

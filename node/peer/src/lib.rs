@@ -12,7 +12,7 @@ mod tests;
 
 use bytes::Bytes;
 use tim_core::conversation::{EntryKind, Refusal};
-use tim_core::id::{ConversationId, DeviceClass};
+use tim_core::id::{AccountId, ConversationId, DeviceClass};
 use tim_proto::peer::v1 as peer;
 
 fn bytes16(bytes: &Bytes) -> Option<[u8; 16]> {
@@ -31,6 +31,20 @@ fn class(number: i32) -> Option<DeviceClass> {
     i8::try_from(number).ok().map(DeviceClass)
 }
 
+fn to_audience(audience: &[AccountId]) -> Vec<String> {
+    audience
+        .iter()
+        .map(|account| account.as_str().to_owned())
+        .collect()
+}
+
+fn audience(audience: &[String]) -> Option<Vec<AccountId>> {
+    audience
+        .iter()
+        .map(|account| AccountId::new(account).ok())
+        .collect()
+}
+
 fn to_kind(kind: EntryKind) -> peer::EntryKind {
     match kind {
         EntryKind::Message => peer::EntryKind::Message,
@@ -43,6 +57,13 @@ fn to_kind(kind: EntryKind) -> peer::EntryKind {
         EntryKind::Unannounced => peer::EntryKind::Unannounced,
         EntryKind::Revoke => peer::EntryKind::Revoke,
         EntryKind::Burn => peer::EntryKind::Burn,
+        EntryKind::RoomMessage => peer::EntryKind::RoomMessage,
+        EntryKind::RoomRevoke => peer::EntryKind::RoomRevoke,
+        EntryKind::RoomApplied => peer::EntryKind::RoomApplied,
+        EntryKind::RoomPassed => peer::EntryKind::RoomPassed,
+        EntryKind::RoomRefused => peer::EntryKind::RoomRefused,
+        EntryKind::RoomPulled => peer::EntryKind::RoomPulled,
+        EntryKind::RoomKicked => peer::EntryKind::RoomKicked,
     }
 }
 
@@ -59,6 +80,13 @@ fn kind(kind: peer::EntryKind) -> Option<EntryKind> {
         peer::EntryKind::Unannounced => EntryKind::Unannounced,
         peer::EntryKind::Revoke => EntryKind::Revoke,
         peer::EntryKind::Burn => EntryKind::Burn,
+        peer::EntryKind::RoomMessage => EntryKind::RoomMessage,
+        peer::EntryKind::RoomRevoke => EntryKind::RoomRevoke,
+        peer::EntryKind::RoomApplied => EntryKind::RoomApplied,
+        peer::EntryKind::RoomPassed => EntryKind::RoomPassed,
+        peer::EntryKind::RoomRefused => EntryKind::RoomRefused,
+        peer::EntryKind::RoomPulled => EntryKind::RoomPulled,
+        peer::EntryKind::RoomKicked => EntryKind::RoomKicked,
     })
 }
 
@@ -72,6 +100,16 @@ fn to_refusal(refusal: Option<Refusal>) -> peer::Refusal {
         Some(Refusal::NotRelated) => peer::Refusal::NotRelated,
         Some(Refusal::NoSuchMessage) => peer::Refusal::NoSuchMessage,
         Some(Refusal::NotTheirs) => peer::Refusal::NotTheirs,
+        Some(Refusal::NotAMember) => peer::Refusal::NotAMember,
+        Some(Refusal::NotAllowed) => peer::Refusal::NotAllowed,
+        Some(Refusal::AlreadyMember) => peer::Refusal::AlreadyMember,
+        Some(Refusal::Cancelled) => peer::Refusal::Cancelled,
+        Some(Refusal::NoSuchRoom) => peer::Refusal::NoSuchRoom,
+        Some(Refusal::NothingPending) => peer::Refusal::NothingPending,
+        Some(Refusal::OtherwiseRelated) => peer::Refusal::OtherwiseRelated,
+        Some(Refusal::RoomFull) => peer::Refusal::RoomFull,
+        Some(Refusal::BannedFromPrivate) => peer::Refusal::BannedFromPrivate,
+        Some(Refusal::Malformed) => peer::Refusal::Malformed,
     }
 }
 
@@ -85,5 +123,15 @@ fn refusal(refusal: peer::Refusal) -> Option<Refusal> {
         peer::Refusal::NotRelated => Refusal::NotRelated,
         peer::Refusal::NoSuchMessage => Refusal::NoSuchMessage,
         peer::Refusal::NotTheirs => Refusal::NotTheirs,
+        peer::Refusal::NotAMember => Refusal::NotAMember,
+        peer::Refusal::NotAllowed => Refusal::NotAllowed,
+        peer::Refusal::AlreadyMember => Refusal::AlreadyMember,
+        peer::Refusal::Cancelled => Refusal::Cancelled,
+        peer::Refusal::NoSuchRoom => Refusal::NoSuchRoom,
+        peer::Refusal::NothingPending => Refusal::NothingPending,
+        peer::Refusal::OtherwiseRelated => Refusal::OtherwiseRelated,
+        peer::Refusal::RoomFull => Refusal::RoomFull,
+        peer::Refusal::BannedFromPrivate => Refusal::BannedFromPrivate,
+        peer::Refusal::Malformed => Refusal::Malformed,
     })
 }

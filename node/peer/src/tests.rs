@@ -8,7 +8,7 @@ use crate::presence::{
     replication, shards, snapshots,
 };
 use std::sync::Arc;
-use tim_core::conversation::{Entry, KnownEntry, Operation, Submission};
+use tim_core::conversation::{Entry, KnownEntry, Operation, RoomOperation, Submission};
 use tim_core::delivery::Push;
 use tim_core::id::{
     AccountId, ContentHash, Generation, MessageKey, NodeName, Seq, SessionId, ShardId, Tenure,
@@ -46,6 +46,7 @@ fn sample(client_id: Option<i64>) -> Submission {
         client_id,
         content_hash: ContentHash([2; 16]),
         attempt: 3,
+        vouched: false,
         body: Bytes::from_static(b"body"),
     }
 }
@@ -73,6 +74,49 @@ fn submissions() {
 }
 
 #[test]
+fn every_operation_arrives() {
+    use RoomOperation::*;
+    let in_rooms = [
+        Message,
+        Revoke(Seq(8)),
+        Create,
+        Join,
+        Refuse,
+        Pull,
+        Kick,
+        Block,
+        Ban,
+        Leave,
+        Cancel,
+        Modify,
+    ];
+    let others = [
+        Operation::Message,
+        Operation::Revoke(Seq(8)),
+        Operation::Burn(Seq(9)),
+    ];
+    for operation in in_rooms.map(Operation::Room).into_iter().chain(others) {
+        let submission = Submission {
+            operation,
+            vouched: true,
+            ..sample(None)
+        };
+        let stamp = LaneStamp {
+            lane: lane(),
+            tenure: Tenure(9),
+            attempt: 4,
+            index: 2,
+        };
+        match append_request(submit(&stamp, &submission, None)) {
+            Some(Asked::Submit {
+                submission: arrived, ..
+            }) => assert_eq!(*arrived, submission),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn answers() {
     let from = NodeName::new("chat-1").unwrap();
     let known = KnownEntry {
@@ -83,12 +127,23 @@ fn answers() {
         seq: Seq(12),
         kind: EntryKind::FriendAccepted,
         timestamp_ns: 99,
+        audience: vec![account("bob")],
     };
     let refused = [
         Refusal::NotFriends,
         Refusal::Blocked,
         Refusal::OwnAccount,
         Refusal::AlreadyFriends,
+        Refusal::NotAMember,
+        Refusal::NotAllowed,
+        Refusal::AlreadyMember,
+        Refusal::Cancelled,
+        Refusal::NoSuchRoom,
+        Refusal::NothingPending,
+        Refusal::OtherwiseRelated,
+        Refusal::RoomFull,
+        Refusal::BannedFromPrivate,
+        Refusal::Malformed,
     ];
     let mut all: Vec<Answer> = refused.into_iter().map(Answer::Refused).collect();
     all.extend([Answer::Conflict, Answer::Busy]);
@@ -122,6 +177,7 @@ fn entry(seq: u64) -> Arc<Entry> {
         sender_class: DeviceClass(2),
         client_id: None,
         timestamp_ns: 1,
+        audience: vec![account("bob")],
         body: Bytes::from_static(b"hello"),
     })
 }

@@ -42,6 +42,10 @@ pub(crate) struct StoredEntry {
     pub(crate) sender: usize,
     pub(crate) kind: EntryKind,
     pub(crate) timestamp_ns: i64,
+    /// Whom alone it is for, in a room.
+    pub(crate) audience: Vec<usize>,
+    /// Who came into a room with it, or went.
+    pub(crate) moves: Option<(usize, bool)>,
 }
 
 /// An entry that reached a client.
@@ -77,11 +81,15 @@ struct Truth {
     at: u64,
     /// When a later entry took its content away.
     erased_at: Option<u64>,
+    /// Whom it is for, in a room: those who were in it, or those whom a notice is for.
+    of_room: Option<BTreeSet<usize>>,
 }
 
 #[derive(Debug, Default)]
 struct Conversation {
     pair: (usize, usize),
+    /// Who is in it now, if it is a room.
+    members: Option<BTreeSet<usize>>,
     entries: Vec<Truth>,
     /// Where each member's row began, and how it moved.
     cursors: BTreeMap<Member, Vec<(u64, u64)>>,
@@ -229,10 +237,17 @@ impl Checker {
         }
     }
 
+    /// An account is in a room from the start.
+    pub(crate) fn in_room(&mut self, conversation: ConversationId, account: usize) {
+        let held = self.conversations.entry(conversation).or_default();
+        held.members.get_or_insert_default().insert(account);
+    }
+
     pub(crate) fn committed(&mut self, now: u64, stored: &StoredEntry) {
         self.stored += 1;
         let conversation = self.conversations.entry(stored.conversation).or_default();
         conversation.pair = stored.pair;
+        let of_room = conversation.told(stored);
         let expected = conversation.entries.len() as u64 + 1;
         let last_ns = conversation
             .entries
@@ -245,6 +260,7 @@ impl Checker {
             timestamp_ns: stored.timestamp_ns,
             at: now,
             erased_at: None,
+            of_room,
         });
         if stored.seq != expected {
             let what = format!(
@@ -274,7 +290,7 @@ impl Checker {
     pub(crate) fn erased(&mut self, now: u64, conversation: &ConversationId, seq: u64) {
         let held = self.conversations.entry(*conversation).or_default();
         match held.entries.get_mut(seq as usize - 1) {
-            Some(entry) if entry.kind == EntryKind::Message && entry.erased_at.is_none() => {
+            Some(entry) if entry.kind.is_message() && entry.erased_at.is_none() => {
                 entry.erased_at = Some(now);
             }
             _ => self.violate(
@@ -305,7 +321,7 @@ impl Checker {
         let skipped = (from + 1..=to).find(|seq| {
             let place = *seq as usize - 1;
             let owed = match held.entries.get(place) {
-                Some(entry) => entry.sender != member.account && held.shows(*seq, member.account),
+                Some(entry) => entry.needs(member.account) && held.shows(*seq, member.account),
                 None => true,
             };
             owed && !held

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use tim_core::conversation::Operation;
+use tim_core::conversation::{Operation, RoomOperation};
 use tim_core::id::{ConversationId, Seq, SessionId};
 use tim_core::placement;
 
@@ -254,8 +254,32 @@ impl World {
         if self.chance(0.1) {
             self.erase(client);
         }
+        if self.chance(0.5) {
+            self.act_in_room(client);
+        }
         let after = self.between(200 * MILLISECOND, 4 * SECOND);
         self.client_later(client, after, ClientAction::Act);
+    }
+
+    /// Says something in a room, mostly; now and then somebody comes or goes, or is made to.
+    fn act_in_room(&mut self, client: ClientIndex) {
+        let me = self.clients[client].member.account;
+        let room = self.random.random_range(0..self.rooms.len());
+        let other = self.random.random_range(0..self.accounts.len());
+        let (operation, target) = match self.random.random_range(0..100) {
+            0..80 => (RoomOperation::Message, me),
+            80..86 => (RoomOperation::Pull, other),
+            86..91 => (RoomOperation::Kick, other),
+            91..95 => (RoomOperation::Join, me),
+            _ => (RoomOperation::Leave, me),
+        };
+        let burst = match operation {
+            RoomOperation::Message if self.chance(0.2) => self.between(2, 8),
+            _ => 1,
+        };
+        for _ in 0..burst {
+            self.say_to(client, Some(room), target, Operation::Room(operation));
+        }
     }
 
     /// Takes back or burns one of the messages seen last, whether or not somebody did before.
@@ -285,7 +309,19 @@ impl World {
         placement::direct_conversation(&self.accounts[one], &self.accounts[other])
     }
 
+    /// Where something said goes.
+    pub(crate) fn conversation_said(&self, account: usize, said: &Said) -> ConversationId {
+        match said.room {
+            Some(room) => self.rooms[room],
+            None => self.conversation_of(account, said.peer),
+        }
+    }
+
     pub(crate) fn say_new(&mut self, client: ClientIndex, peer: usize, operation: Operation) {
+        self.say_to(client, None, peer, operation);
+    }
+
+    fn say_to(&mut self, client: ClientIndex, room: Option<usize>, peer: usize, operation: Operation) {
         self.last_tag += 1;
         let tag = self.last_tag;
         let one = &self.clients[client];
@@ -293,10 +329,11 @@ impl World {
         let said = Said {
             tag,
             peer,
+            room,
             operation,
             client_id,
         };
-        let conversation = self.conversation_of(one.member.account, peer);
+        let conversation = self.conversation_said(one.member.account, &said);
         self.checker.said(tag, one.member, conversation);
         self.say(client, said);
     }
@@ -304,8 +341,13 @@ impl World {
     fn say(&mut self, client: ClientIndex, said: Said) {
         if self.clients[client].line == Line::Online {
             let session = self.clients[client].session;
-            // A friend request is never answered, so it is not said again.
-            if said.operation != Operation::AddFriend {
+            // A friend request is never answered, nor is a change of a room, so it is not said again.
+            let is_message = said.operation == Operation::Room(RoomOperation::Message);
+            let told = match said.operation {
+                Operation::Room(_) => is_message,
+                operation => operation != Operation::AddFriend,
+            };
+            if told {
                 self.clients[client].unanswered.insert(said.tag, said);
             }
             let me = self.clients[client].member.account;

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tim_core::conversation::{
-    ConversationBatch, ConversationState, Entry, KnownEntry, MemberCursor, Relations, starting_cursor,
+    ConversationBatch, ConversationState, Entry, KnownEntry, MemberCursor, Relations, RoomMember, Windows,
+    concerned, starting_cursor,
 };
 use tim_core::id::{AccountId, ContentHash, ConversationId, DeviceClass, MessageKey, Seq};
 
@@ -25,6 +26,8 @@ pub(crate) struct Row {
     by_key: BTreeMap<MessageKey, usize>,
     by_client: BTreeMap<(AccountId, i64), Vec<usize>>,
     members: BTreeMap<Member, Seq>,
+    /// What accounts are to it, if it is a room.
+    pub(crate) standings: BTreeMap<AccountId, RoomMember>,
 }
 
 impl Row {
@@ -69,6 +72,34 @@ impl Row {
 
     fn known_at(&self, place: usize) -> KnownEntry {
         KnownEntry::of(&self.entries[place], self.hashes[place])
+    }
+
+    /// The rows of the accounts that what is asked of a room concerns.
+    fn concerned(&self, batch: &ConversationBatch) -> Vec<RoomMember> {
+        let accounts: BTreeSet<AccountId> = batch
+            .submissions
+            .iter()
+            .flat_map(|submission| concerned(submission))
+            .collect();
+        accounts
+            .iter()
+            .filter_map(|account| self.standings.get(account).cloned())
+            .collect()
+    }
+
+    /// What an account sees of it, if it is a room.
+    fn windows(&self, account: &AccountId) -> Option<Windows> {
+        self.state.room.as_ref()?;
+        let row = self.standings.get(account);
+        Some(row.map_or_else(Windows::default, |row| row.windows.clone()))
+    }
+
+    /// The last entry that an account sees.
+    fn head_for(&self, account: &AccountId) -> Seq {
+        match self.windows(account) {
+            Some(windows) => windows.last_shown(self.state.head),
+            None => self.state.head,
+        }
     }
 
     /// Its body is gone, what a retry is recognised by stays.
@@ -150,6 +181,10 @@ impl Database {
             .get(conversation)
             .map(|row| row.state.relations)
             .unwrap_or_default()
+    }
+
+    pub(crate) fn row(&mut self, conversation: ConversationId) -> &mut Row {
+        self.rows.entry(conversation).or_default()
     }
 
     pub(crate) fn enlist(&mut self, account: usize, conversation: ConversationId) {

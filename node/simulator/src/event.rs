@@ -253,7 +253,7 @@ pub(crate) enum DatabaseReply {
     Fetched {
         session: SessionId,
         conversation: ConversationId,
-        found: Option<(Vec<Arc<Entry>>, Seq, Seq)>,
+        found: Option<Fetched>,
     },
     CursorMoved {
         session: SessionId,
@@ -276,11 +276,22 @@ pub(crate) enum DatabaseReply {
     },
 }
 
+/// What a fetch found.
+#[derive(Debug, Clone)]
+pub(crate) struct Fetched {
+    pub(crate) entries: Vec<Arc<Entry>>,
+    pub(crate) skip: Option<(Seq, Seq)>,
+    pub(crate) cursor: Seq,
+    pub(crate) head: Seq,
+}
+
 /// What a client asks a conversation; `tag` is the text, unique per thing said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Said {
     pub(crate) tag: u64,
     pub(crate) peer: usize,
+    /// To which room, if not to the peer alone.
+    pub(crate) room: Option<usize>,
     pub(crate) operation: Operation,
     pub(crate) client_id: Option<i64>,
 }

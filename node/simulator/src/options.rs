@@ -35,6 +35,8 @@ pub enum Mutation {
     HearAnyNumber,
     /// A pusher's node keeps to a relay that does not answer.
     KeepToRelay,
+    /// A home goes on delivering to whoever was in a room when it began.
+    KeepMembers,
 }
 
 /// What a run can be about.
@@ -50,7 +52,7 @@ pub enum Part {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::AcknowledgeBeforeCommit,
         Self::RetryInHome,
         Self::RefuseWithoutVersion,
@@ -63,6 +65,7 @@ impl Mutation {
         Self::StaleCopier,
         Self::HearAnyNumber,
         Self::KeepToRelay,
+        Self::KeepMembers,
     ];
 
     /// Its name on the command line.
@@ -81,6 +84,7 @@ impl Mutation {
             Self::StaleCopier => "stale-copier",
             Self::HearAnyNumber => "hear-any-number",
             Self::KeepToRelay => "keep-to-relay",
+            Self::KeepMembers => "keep-members",
         }
     }
 
@@ -136,6 +140,7 @@ impl Options {
             ignore_cursor: self.mutation == Some(Mutation::CursorWithoutBase),
             live_before_backlog: self.mutation == Some(Mutation::LiveBeforeBacklog),
             hear_any_number: self.mutation == Some(Mutation::HearAnyNumber),
+            keep_members: self.mutation == Some(Mutation::KeepMembers),
             keep_to_relay: self.mutation == Some(Mutation::KeepToRelay),
         }
     }

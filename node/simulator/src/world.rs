@@ -2,8 +2,8 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use tim_core::conversation::Relations;
-use tim_core::id::{AccountId, ConversationId, DatabaseName, NodeName};
+use tim_core::conversation::{Relations, Room, RoomMember, RoomProfile, Standing};
+use tim_core::id::{AccountId, ConversationId, DatabaseName, NodeName, RoomId, Seq};
 use tim_core::map::{HomePlacement, PartitionMap};
 use tim_core::placement;
 use tim_core::time::Moment;
@@ -24,6 +24,9 @@ use crate::trace::Trace;
 
 /// How often presence is compared with the truth.
 const PROBE_EVERY: u64 = 5 * SECOND;
+
+/// How many rooms there are.
+const ROOMS: usize = 3;
 
 /// Wall clock at the start of a run, in nanoseconds.
 const WALL_START_NS: i64 = 1_700_000_000_000_000_000;
@@ -72,6 +75,8 @@ pub(crate) struct World {
     pub(crate) clients: Vec<Client>,
     /// The two accounts of a conversation.
     pub(crate) pairs: HashMap<ConversationId, (usize, usize)>,
+    /// The conversations of the rooms.
+    pub(crate) rooms: Vec<ConversationId>,
     pub(crate) checker: Checker,
     pub(crate) storm: bool,
     pub(crate) calm: bool,
@@ -116,6 +121,7 @@ impl World {
             map: Arc::new(map),
             clients: Client::of_accounts(accounts.len(), &mut random),
             pairs: HashMap::new(),
+            rooms: Vec::new(),
             checker: Checker::new(),
             storm: false,
             calm: false,
@@ -128,6 +134,7 @@ impl World {
             accounts,
         };
         world.befriend();
+        world.make_rooms();
         for index in 0..world.names.len() {
             let node = world.new_node(index, 1);
             world.nodes.push(node);
@@ -152,6 +159,48 @@ impl World {
                     self.strangers.push((one, other));
                 }
             }
+        }
+    }
+
+    /// Rooms that anybody may join, each founded by another account. They are in everybody's list: lists are supersets.
+    fn make_rooms(&mut self) {
+        for number in 0..ROOMS {
+            let Ok(id) = RoomId::new(format!("r{number}")) else {
+                continue;
+            };
+            let conversation = placement::room_conversation(&id);
+            let mut standings = Vec::new();
+            for (place, account) in self.accounts.clone().into_iter().enumerate() {
+                let mut row = RoomMember::stranger(account);
+                if place == number || self.random.random_bool(0.6) {
+                    row.standing = Standing::MEMBER;
+                    row.windows.open(Seq(0));
+                    self.checker.in_room(conversation, place);
+                }
+                standings.push(row);
+                let database = self.database_of(self.accounts[place].as_bytes());
+                self.databases[database].enlist(place, conversation);
+            }
+            let members = standings.iter().filter(|row| row.standing.is_member()).count();
+            let room = Room {
+                id,
+                private: false,
+                founder: self.accounts[number].clone(),
+                managers: Vec::new(),
+                members: members as u32,
+                members_since: Seq(0),
+                cancelled: false,
+                created_ns: 0,
+                profile: RoomProfile::default(),
+            };
+            let database = self.database_of(&conversation.0);
+            let row = self.databases[database].row(conversation);
+            row.state.room = Some(Arc::new(room));
+            row.standings = standings
+                .into_iter()
+                .map(|row| (row.account.clone(), row))
+                .collect();
+            self.rooms.push(conversation);
         }
     }
 

@@ -47,6 +47,11 @@ fn remembering_that_nobody_is_there_is_found() {
 }
 
 #[test]
+fn a_home_that_keeps_the_members_it_began_with_is_found() {
+    is_found(Mutation::KeepMembers, &["I1"]);
+}
+
+#[test]
 fn a_session_that_begins_without_its_cursor_is_found() {
     is_found(Mutation::CursorWithoutBase, &["I1", "I2"]);
 }

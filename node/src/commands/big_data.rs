@@ -1,7 +1,7 @@
 //! Commands 95, 96 and 97: raw frames, perhaps in several messages. To an account (95, 96) under the rules of a message,
 //! to who is online, without echo and answer; into a virtual room (97) as a push.
 
-use super::relay::{Content, Sendable};
+use super::relay::{Content, Receiver, Sendable};
 use super::{Refusal, message, relay, stream};
 use crate::edge::Connection;
 use bytes::Bytes;
@@ -66,8 +66,9 @@ fn complete(connection: &mut Connection, big_data: BigData) {
         Ok(to) => relay::begin(
             connection,
             Sendable {
-                to,
+                to: Receiver::Account(to),
                 tim_type,
+                vouched: false,
                 content: Content::BigData(big_data),
             },
         ),

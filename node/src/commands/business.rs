@@ -1,13 +1,13 @@
-//! Command 41: the roster. What concerns rooms is not offered yet; their lists answer as empty ones do, which is not at
-//! all.
+//! Command 41: the roster; what concerns rooms is in [`super::rooms`] and [`super::room_lists`].
 
 use super::message::{self, Checked};
-use super::{Refusal, lists, password};
+use super::{Refusal, lists, password, room_lists, rooms};
 use crate::edge::{Connection, Continuation};
 use std::sync::Arc;
 use tim_core::conversation::Operation;
 use tim_core::id::AccountId;
 use tim_core::placement;
+use tim_store::{Listed, ListedConversation};
 use tim_telemetry::Span;
 use tim_wire::structs::{business, operation};
 use tim_wire::{Command, ErrorCode, TimMessage, TimReq};
@@ -22,10 +22,11 @@ pub(super) fn begin(connection: &mut Connection, request: TimReq) {
     let asked = match rtype {
         business::ROSTER => return lists::friends(connection),
         business::BLOCK_ROSTER_LIST => return lists::blocked(connection),
-        business::USER_ROOMS
-        | business::ROOM_USERS
-        | business::BLOCK_ROOM_LIST
-        | business::BLOCK_ROOM_MEMBER_LIST => return,
+        business::USER_ROOMS => return room_lists::own(connection),
+        business::BLOCK_ROOM_LIST => return room_lists::blocked(connection),
+        business::ROOM_USERS => return room_lists::members(connection, &request),
+        business::BLOCK_ROOM_MEMBER_LIST => return room_lists::banned(connection, &request),
+        business::NEW_ROOM..=business::CANCEL_ROOM => return rooms::begin(connection, rtype, request),
         business::MODIFY_AUTH => return password::change(connection, request),
         business::ADD_ROSTER => add_friend(connection, request),
         business::REMOVE_ROSTER => remove_friend(connection, &request),
@@ -99,12 +100,23 @@ async fn prepare(node: &crate::node::Node, account: &AccountId, to: &AccountId) 
     if !node.accounts.exists(node, to).await? {
         return Err(Refusal::plain(ErrorCode::Account, "no_such_account"));
     }
+    list_both(node, account, to).await
+}
+
+/// The lists of both accounts name their conversation, durably.
+pub(super) async fn list_both(
+    node: &crate::node::Node,
+    account: &AccountId,
+    to: &AccountId,
+) -> Result<(), Refusal> {
     let conversation = placement::direct_conversation(account, to);
     for (whose, peer) in [(account, to), (to, account)] {
-        node.databases
-            .list_conversation(whose, &conversation, peer)
-            .await
-            .map_err(|report| Refusal::database(&report))?;
+        let listed = ListedConversation {
+            conversation,
+            what: Listed::Direct(peer.clone()),
+        };
+        let done = node.databases.list_conversation(whose, &listed).await;
+        done.map_err(|report| Refusal::database(&report))?;
     }
     Ok(())
 }
@@ -112,7 +124,11 @@ async fn prepare(node: &crate::node::Node, account: &AccountId, to: &AccountId) 
 fn submit(connection: &mut Connection, operation: Operation, to: AccountId, text: String) {
     let mut message = TimMessage::direct(to.as_str(), operation::BUSINESS);
     message.data_string = (!text.is_empty()).then_some(text);
-    let checked = Checked { message, to };
+    let checked = Checked {
+        message,
+        to,
+        vouched: false,
+    };
     let tim_type = Command::Business.tim_type();
     message::hand_in(connection, tim_type, operation, checked, Span::none());
 }

@@ -1,13 +1,16 @@
-//! Commands 90, 92, 93: messages between two accounts, stored, taken back, burnt, or relayed. What a message does is
-//! said by its odType, whichever of the three commands brings it.
+//! Commands 90, 92, 93: messages between two accounts, stored, taken back, burnt, or relayed; those to rooms are in
+//! [`super::room_message`]. What a message does is said by its odType, whichever of the three commands brings it.
 
-use super::relay::{Content, Sendable};
-use super::{Refusal, relay};
-use crate::edge::Connection;
+use super::relay::{Content, Receiver, Sendable};
+use super::{Refusal, business, relay, room_message};
+use crate::edge::{Connection, Continuation};
+use crate::node::Node;
 use crate::session::{Envelope, Pending};
+use bytes::Bytes;
+use std::sync::Arc;
 use std::time::Instant;
 use tim_core::conversation::{Operation, Submission};
-use tim_core::id::{AccountId, Seq};
+use tim_core::id::{AccountId, ContentHash, ConversationId, RoomId, Seq};
 use tim_core::placement;
 use tim_telemetry::{Kind, Span, attribute, names};
 use tim_wire::structs::{message_kind, operation};
@@ -17,6 +20,22 @@ use tim_wire::{Command, ErrorCode, Tid, TimMessage};
 pub(super) struct Checked {
     pub(super) message: TimMessage,
     pub(super) to: AccountId,
+    /// A room that both are in was asked, which stands in for friendship.
+    pub(super) vouched: bool,
+}
+
+/// What is given to a lane.
+pub(super) struct Draft {
+    pub(super) tim_type: i8,
+    pub(super) client_id: Option<i64>,
+    pub(super) conversation: ConversationId,
+    /// The other account; in a room whom it concerns.
+    pub(super) peer: AccountId,
+    pub(super) room: Option<RoomId>,
+    pub(super) operation: Operation,
+    pub(super) vouched: bool,
+    pub(super) body: Bytes,
+    pub(super) content_hash: ContentHash,
 }
 
 /// How a message goes on.
@@ -29,19 +48,84 @@ enum Way {
 
 /// Takes a message.
 pub(super) fn begin(connection: &mut Connection, command: Command, message: TimMessage) {
+    if message.ms_type == message_kind::ROOM {
+        return room_message::begin(connection, command, message);
+    }
     let id = client_id(&message);
-    let checked = check(connection, message);
-    match checked {
+    match check(connection, message) {
         Err(refusal) => refuse(connection, command.tim_type(), id, refusal),
-        Ok((Way::Relayed, Checked { message, to })) => relay::begin(
+        Ok((way, checked)) if checked.message.room_tid.is_some() => {
+            ask_room(connection, command, way, checked);
+        }
+        Ok((way, checked)) => go_on(connection, command, way, checked),
+    }
+}
+
+fn go_on(connection: &mut Connection, command: Command, way: Way, checked: Checked) {
+    match way {
+        Way::Stored(operation) => submit(connection, command, operation, checked),
+        Way::Relayed => relay::begin(
             connection,
             Sendable {
-                to,
+                to: Receiver::Account(checked.to),
                 tim_type: command.tim_type(),
-                content: Content::Message(Box::new(message)),
+                vouched: checked.vouched,
+                content: Content::Message(Box::new(checked.message)),
             },
         ),
-        Ok((Way::Stored(operation), checked)) => submit(connection, command, operation, checked),
+    }
+}
+
+/// A message within a room to one of its members goes on if both are in the room. A removal may be overtaken by messages
+/// that are past this check.
+fn ask_room(connection: &mut Connection, command: Command, way: Way, checked: Checked) {
+    let id = client_id(&checked.message);
+    let room_node = checked.message.room_tid.as_ref().map(|room| room.node.as_str());
+    let room = match room(connection, room_node, "message.roomTid", ErrorCode::Account) {
+        Ok(room) => room,
+        Err(refusal) => return refuse(connection, command.tim_type(), id, refusal),
+    };
+    let Some(live) = &connection.live else { return };
+    let account = live.account.clone();
+    let node = Arc::clone(&connection.node);
+    connection.begin(Box::pin(async move {
+        let asked = Box::pin(vouch(&node, &room, &account, &checked.to)).await;
+        let continuation: Continuation = Box::new(move |connection| match asked {
+            Err(refusal) => refuse(connection, command.tim_type(), id, refusal),
+            Ok(()) => {
+                let vouched = true;
+                go_on(connection, command, way, Checked { vouched, ..checked });
+            }
+        });
+        continuation
+    }));
+}
+
+/// Both are in the room, and both lists of conversations name their chat, durably: they need not be friends.
+async fn vouch(node: &Node, room: &RoomId, account: &AccountId, to: &AccountId) -> Result<(), Refusal> {
+    let both = [account.clone(), to.clone()];
+    let standings = node.databases.standings(room, &both).await;
+    let standings = standings.map_err(|report| Refusal::database(&report))?;
+    if !standings.iter().all(|standing| standing.is_member()) {
+        return Err(Refusal::plain(ErrorCode::PermissionDenied, "not_a_member"));
+    }
+    business::list_both(node, account, to).await
+}
+
+/// A room id that is at least well-formed.
+pub(super) fn room(
+    connection: &Connection,
+    node: Option<&str>,
+    field: &str,
+    code: ErrorCode,
+) -> Result<RoomId, Refusal> {
+    let node = node.unwrap_or_default();
+    match RoomId::new(node) {
+        Ok(room) if connection.node.ids.is_valid(node) => Ok(room),
+        _ => Err(Refusal::field(
+            code,
+            format!("{field}: not a room id of this cluster"),
+        )),
     }
 }
 
@@ -66,24 +150,18 @@ fn check(connection: &Connection, mut message: TimMessage) -> Result<(Way, Check
         message.ms_type = message_kind::DIRECT;
         message.od_type = operation::STREAM;
     }
-    match message.ms_type {
-        message_kind::DIRECT if message.room_tid.is_none() => {}
-        message_kind::DIRECT | message_kind::ROOM => {
-            return Err(Refusal::operation_not_supported(
-                "messages in rooms are not offered by this version",
-            ));
-        }
-        other => {
-            let detail = format!("message.msType: {other}; a client may send 2 (to an account)");
-            return Err(Refusal::field(ErrorCode::Parameters, detail));
-        }
+    if message.ms_type != message_kind::DIRECT {
+        let sent = message.ms_type;
+        let detail = format!("message.msType: {sent}; a client may send 2 (to an account) and 3 (to a room)");
+        return Err(Refusal::field(ErrorCode::Parameters, detail));
     }
     let way = way(&message)?;
     let to = account(connection, message.to_node(), "message.to")?;
     if connection.live.as_ref().is_some_and(|live| live.account == to) {
         return Err(Refusal::plain(ErrorCode::PermissionDenied, "own_account"));
     }
-    Ok((way, Checked { message, to }))
+    let vouched = false;
+    Ok((way, Checked { message, to, vouched }))
 }
 
 fn way(message: &TimMessage) -> Result<Way, Refusal> {
@@ -105,7 +183,7 @@ fn way(message: &TimMessage) -> Result<Way, Refusal> {
 }
 
 /// The number of the message that is taken back or burnt.
-fn target(message: &TimMessage) -> Result<Seq, Refusal> {
+pub(super) fn target(message: &TimMessage) -> Result<Seq, Refusal> {
     let number = message.mid.and_then(|mid| u64::try_from(mid).ok());
     number.filter(|number| *number > 0).map(Seq).ok_or_else(|| {
         let detail = "message.mid: missing; the number of the message to take back or burn is needed";
@@ -143,62 +221,87 @@ fn submit(connection: &mut Connection, command: Command, operation: Operation, c
         let id = client_id(&checked.message);
         return refuse(connection, command.tim_type(), id, Refusal::database(&report));
     }
+    let span = message_span(command, "direct");
+    hand_in(connection, command.tim_type(), operation, checked, span);
+}
+
+/// The root of a message's trace, if it is sampled.
+pub(super) fn message_span(command: Command, destination: &'static str) -> Span {
     let mut span = Span::root(&names::FRAME_MESSAGE, Kind::Server);
     if span.is_recording() {
         span.set(attribute(&names::NETWORK_PROTOCOL_NAME, "websocket"));
         span.set(attribute(&names::FRAME_TYPE, i64::from(command.number())));
         span.set(attribute(&names::MESSAGING_SYSTEM, "tim"));
-        span.set(attribute(&names::MESSAGING_DESTINATION_TEMPLATE, "direct"));
+        span.set(attribute(&names::MESSAGING_DESTINATION_TEMPLATE, destination));
     }
-    hand_in(connection, command.tim_type(), operation, checked, span);
+    span
 }
 
-/// Gives a message or a notice to its lane and remembers what to answer.
+/// Gives a message or a notice between two accounts to its lane and remembers what to answer.
 pub(super) fn hand_in(
     connection: &mut Connection,
     tim_type: i8,
     operation: Operation,
     checked: Checked,
-    mut span: Span,
+    span: Span,
 ) {
-    let Checked { message, to } = checked;
-    let Some(live) = &mut connection.live else { return };
+    let Checked { message, to, vouched } = checked;
+    let Some(live) = &connection.live else { return };
     let client_id = client_id(&message);
     // The domain is the sender's, as the reference has it.
     let to_tid = Tid {
         domain: live.sender.tid.domain.clone(),
         ..Tid::of(to.as_str())
     };
-    let (body, content_hash) = Envelope::seal(message, &live.sender.tid, to_tid, operation.target());
-    if body.len() > tim_store::MAX_BODY_BYTES {
+    let (body, content_hash) = Envelope::seal(message, &live.sender.tid, Some(to_tid), operation.target());
+    let draft = Draft {
+        tim_type,
+        client_id,
+        conversation: placement::direct_conversation(&live.account, &to),
+        peer: to,
+        room: None,
+        operation,
+        vouched,
+        body,
+        content_hash,
+    };
+    enqueue(connection, draft, span);
+}
+
+/// Gives what was sealed to its lane and remembers what to answer.
+pub(super) fn enqueue(connection: &mut Connection, draft: Draft, mut span: Span) {
+    let Some(live) = &mut connection.live else { return };
+    if draft.body.len() > tim_store::MAX_BODY_BYTES {
         // Said here: in a home it would be in the way of what others send.
-        let refusal = Refusal::too_large(body.len());
+        let refusal = Refusal::too_large(draft.body.len());
         span.fail(refusal.error_type);
-        return refuse(connection, tim_type, client_id, refusal);
+        return refuse(connection, draft.tim_type, draft.client_id, refusal);
     }
     if span.is_recording() {
-        let bytes = i64::try_from(body.len()).unwrap_or(i64::MAX);
+        let bytes = i64::try_from(draft.body.len()).unwrap_or(i64::MAX);
         span.set(attribute(&names::MESSAGING_BODY_SIZE, bytes));
     }
     let submission = Submission {
         key: crate::random::message_key(),
-        conversation: placement::direct_conversation(&live.account, &to),
+        conversation: draft.conversation,
         sender: live.account.clone(),
-        peer: to,
+        peer: draft.peer,
         sender_class: live.class,
-        operation,
-        client_id,
-        content_hash,
+        operation: draft.operation,
+        client_id: draft.client_id,
+        content_hash: draft.content_hash,
         attempt: 1,
-        body,
+        vouched: draft.vouched,
+        body: draft.body,
     };
     let trace = span.context();
     live.pending.push(Pending {
         key: submission.key,
-        tim_type,
-        client_id,
-        operation,
+        tim_type: draft.tim_type,
+        client_id: draft.client_id,
+        operation: draft.operation,
         peer: submission.peer.clone(),
+        room: draft.room,
         since: Instant::now(),
         span,
     });

@@ -1,6 +1,6 @@
 //! What became of a message or a notice: the echo, or an answer that says why not.
 
-use super::Refusal;
+use super::{Refusal, rooms};
 use crate::edge::{Connection, Continuation};
 use crate::session::{Pending, frames};
 use std::sync::Arc;
@@ -38,7 +38,10 @@ pub(crate) fn outcome(
                 repeated,
             };
             live.handle(&node, &connection.mailbox, accepted, &mut connection.out);
-            node.metrics.accepted_direct();
+            match pending.as_ref().map(|pending| pending.operation) {
+                Some(Operation::Room(_)) => node.metrics.accepted_room(),
+                _ => node.metrics.accepted_direct(),
+            }
             if let Some(pending) = pending {
                 node.metrics.acknowledged(pending.since);
                 match refusal {
@@ -70,6 +73,7 @@ fn succeeded(connection: &mut Connection, pending: &Pending) {
         // The second number tells chats of two from rooms.
         Operation::Revoke(target) => (Command::RevokeMessage, IN_DIRECT_CHAT, Some(target)),
         Operation::Burn(target) => (Command::BurnMessage, IN_DIRECT_CHAT, Some(target)),
+        Operation::Room(operation) => return rooms::succeeded(connection, pending, operation),
     };
     let answer = TimAck {
         t: Some(i64::from(t)),
@@ -89,6 +93,7 @@ fn answer(connection: &mut Connection, mut pending: Pending, refusal: Refusal) {
         Operation::AddFriend => refusal.within(business::ADD_ROSTER),
         Operation::RemoveFriend => refusal.within(business::REMOVE_ROSTER),
         Operation::BlockAccount => refusal.within(business::BLOCK_ROSTER),
+        Operation::Room(operation) => return rooms::failed(connection, &pending, operation, refusal),
     };
     refusal
         .of_message(pending.client_id)
@@ -98,6 +103,9 @@ fn answer(connection: &mut Connection, mut pending: Pending, refusal: Refusal) {
 /// Who is not a friend may not exist at all; clients know the two apart. Asked only now, so that messages between
 /// friends cost no question.
 fn refused(connection: &mut Connection, pending: Pending, refusal: conversation::Refusal) {
+    if let Operation::Room(operation) = pending.operation {
+        return answer(connection, pending, rooms::judged(operation, refusal));
+    }
     if refusal != conversation::Refusal::NotFriends {
         return answer(connection, pending, Refusal::judged(refusal));
     }

@@ -1,10 +1,9 @@
-//! Command 42: profiles. Rooms do not exist yet, so that a query of them finds none.
+//! Command 42: profiles; what is told about rooms is in [`super::room_info`].
 
-use super::Refusal;
+use super::{Refusal, room_info};
 use crate::edge::{Connection, Continuation};
 use crate::node::Node;
 use crate::session::frames;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use tim_core::id::AccountId;
 use tim_store::Account;
@@ -20,11 +19,9 @@ const PROFILE_BYTES_MAX: usize = 64 << 10;
 pub(super) fn begin(connection: &mut Connection, nodes: TimNodes) {
     let begun = match nodes.ntype {
         node_kind::USER_INFO => asked(nodes).map(|asked| query(connection, asked)),
-        node_kind::ROOM_INFO => asked(nodes).map(|_| no_rooms(connection)),
+        node_kind::ROOM_INFO => asked(nodes).map(|asked| room_info::query(connection, &asked)),
         node_kind::MODIFY_USER => change(connection, nodes),
-        node_kind::MODIFY_ROOM => Err(Refusal::operation_not_supported(
-            "rooms are not offered by this version",
-        )),
+        node_kind::MODIFY_ROOM => room_info::change(connection, nodes),
         other => Err(Refusal::field(
             ErrorCode::Parameters,
             format!("nodes.ntype: {other}; valid: 4, 5, 6, 7"),
@@ -42,16 +39,6 @@ fn asked(nodes: TimNodes) -> Result<Vec<String>, Refusal> {
         return Err(Refusal::field(ErrorCode::Parameters, detail));
     }
     Ok(asked)
-}
-
-fn no_rooms(connection: &mut Connection) {
-    let answer = TimNodes {
-        ntype: node_kind::ROOM_INFO,
-        roommap: Some(BTreeMap::new()),
-        ..TimNodes::default()
-    };
-    let encoding = connection.encoding(Encoding::Thrift);
-    connection.out.push(frames::nodes(&answer, encoding));
 }
 
 fn query(connection: &mut Connection, asked: Vec<String>) {

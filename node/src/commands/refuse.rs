@@ -16,6 +16,13 @@ pub(crate) struct Limit {
     pub(crate) value: u32,
 }
 
+/// What a refused operation was about: a room, and an account.
+#[derive(Debug, Clone)]
+struct About {
+    room: Option<String>,
+    account: Option<String>,
+}
+
 /// Why an operation is refused.
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
@@ -26,6 +33,8 @@ pub(crate) struct Refusal {
     info: String,
     /// The operation within the command, where the answer names it.
     t: Option<i64>,
+    /// What it was about, where the answer names it. Apart, as it is rare.
+    about: Option<Box<About>>,
     /// The id that the client gave its message, by which it knows which one is meant.
     message_id: Option<i64>,
 }
@@ -37,6 +46,7 @@ impl Refusal {
             error_type: cause.name,
             info: format!("{} {detail}", cause.code),
             t: None,
+            about: None,
             message_id: None,
         }
     }
@@ -135,6 +145,7 @@ impl Refusal {
             error_type,
             info: code.info().to_owned(),
             t: None,
+            about: None,
             message_id: None,
         }
     }
@@ -149,6 +160,16 @@ impl Refusal {
             conversation::Refusal::NotRelated => "not_related",
             conversation::Refusal::NoSuchMessage => "no_such_message",
             conversation::Refusal::NotTheirs => "not_theirs",
+            conversation::Refusal::NotAMember => "not_a_member",
+            conversation::Refusal::NotAllowed => "not_allowed",
+            conversation::Refusal::AlreadyMember => "already_member",
+            conversation::Refusal::Cancelled => "cancelled",
+            conversation::Refusal::NoSuchRoom => "no_such_room",
+            conversation::Refusal::NothingPending => "nothing_pending",
+            conversation::Refusal::OtherwiseRelated => "otherwise_related",
+            conversation::Refusal::RoomFull => "room_full",
+            conversation::Refusal::BannedFromPrivate => "banned_from_private",
+            conversation::Refusal::Malformed => "malformed",
         };
         let code = ErrorCode::from_number(refusal.wire_code()).unwrap_or(ErrorCode::PermissionDenied);
         Self::plain(code, error_type)
@@ -165,6 +186,12 @@ impl Refusal {
         self
     }
 
+    /// Names what the operation was about: a room, and the account that it concerned.
+    pub(crate) fn about(mut self, room: Option<String>, account: Option<String>) -> Self {
+        self.about = Some(Box::new(About { room, account }));
+        self
+    }
+
     /// Names the message that is refused, by the id its client gave it.
     pub(crate) fn of_message(mut self, id: Option<i64>) -> Self {
         self.message_id = id;
@@ -173,8 +200,13 @@ impl Refusal {
 
     /// The answer, as clients get it.
     pub(crate) fn ack(self, tim_type: i8) -> TimAck {
+        let (n, n2) = self
+            .about
+            .map_or((None, None), |about| (about.room, about.account));
         TimAck {
             t: self.t,
+            n,
+            n2,
             t2: self.message_id,
             ..TimAck::failure_of(tim_type, self.code.error_with(self.info))
         }

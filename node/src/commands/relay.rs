@@ -8,9 +8,12 @@ use super::Refusal;
 use super::message;
 use crate::edge::{Connection, Continuation};
 use crate::node::Node;
+pub(super) use crate::session::Receiver;
 use crate::session::{Envelope, Relayed, Route};
 use std::sync::Arc;
-use tim_core::id::AccountId;
+use tim_core::conversation::Standing;
+use tim_core::id::{AccountId, RoomId};
+use tim_core::presence::SessionEntry;
 use tim_core::{conversation, placement};
 use tim_wire::frame::BigData;
 use tim_wire::{ErrorCode, Tid, TimMessage};
@@ -20,8 +23,10 @@ const ROUTE_KEPT_MS: u64 = 1_000;
 
 /// What is sent on, and what a refusal of it names.
 pub(super) struct Sendable {
-    pub(super) to: AccountId,
+    pub(super) to: Receiver,
     pub(super) tim_type: i8,
+    /// A room that both are in was asked, which stands in for friendship.
+    pub(super) vouched: bool,
     pub(super) content: Content,
 }
 
@@ -43,12 +48,12 @@ impl Content {
 pub(super) fn begin(connection: &mut Connection, sendable: Sendable) {
     let Some(live) = &connection.live else { return };
     let known = live.routes.get(&sendable.to, crate::clock::now());
-    if let Some(route) = known {
+    if let Some(route) = known.filter(|route| route.vouched == sendable.vouched) {
         return send(connection, sendable, &route);
     }
     let (node, account) = (Arc::clone(&connection.node), live.account.clone());
     connection.begin(Box::pin(async move {
-        let found = Box::pin(find(&node, &account, &sendable.to)).await;
+        let found = Box::pin(find(&node, &account, &sendable)).await;
         let continuation: Continuation = Box::new(move |connection| match found {
             Err(refusal) => {
                 let id = sendable.content.client_id();
@@ -66,7 +71,48 @@ pub(super) fn begin(connection: &mut Connection, sendable: Sendable) {
     }));
 }
 
-async fn find(node: &Node, account: &AccountId, to: &AccountId) -> Result<Route, Refusal> {
+async fn find(node: &Node, account: &AccountId, sendable: &Sendable) -> Result<Route, Refusal> {
+    let sessions = match &sendable.to {
+        Receiver::Account(to) => {
+            if !sendable.vouched {
+                check_friends(node, account, to).await?;
+            }
+            node.look_up(to).await
+        }
+        Receiver::Room(room) => in_room(node, account, room).await?,
+    };
+    Ok(Route {
+        until: crate::clock::now().plus_ms(ROUTE_KEPT_MS),
+        vouched: sendable.vouched,
+        sessions,
+    })
+}
+
+/// The sessions of everybody else in a room that the account is in.
+async fn in_room(node: &Node, account: &AccountId, room: &RoomId) -> Result<Vec<SessionEntry>, Refusal> {
+    let database = |report: tim_catalogue::Report| Refusal::database(&report);
+    let standing = node
+        .databases
+        .standings(room, std::slice::from_ref(account))
+        .await;
+    if !standing
+        .map_err(database)?
+        .iter()
+        .all(|standing| standing.is_member())
+    {
+        return Err(match node.databases.room(room).await.map_err(database)? {
+            Some(_) => Refusal::plain(ErrorCode::PermissionDenied, "not_a_member"),
+            None => Refusal::plain(ErrorCode::Account, "no_such_room"),
+        });
+    }
+    let members = node.databases.room_accounts(room, &[Standing::MEMBER]).await;
+    let mut members = members.map_err(database)?;
+    members.retain(|member| member != account);
+    let found = node.look_up_all(members).await;
+    Ok(found.into_iter().flat_map(|(_, sessions)| sessions).collect())
+}
+
+async fn check_friends(node: &Node, account: &AccountId, to: &AccountId) -> Result<(), Refusal> {
     let conversation = placement::direct_conversation(account, to);
     let state = node
         .databases
@@ -79,11 +125,7 @@ async fn find(node: &Node, account: &AccountId, to: &AccountId) -> Result<Route,
             false => Refusal::plain(ErrorCode::Account, "no_such_account"),
         });
     }
-    let sessions = node.look_up(to).await;
-    Ok(Route {
-        until: crate::clock::now().plus_ms(ROUTE_KEPT_MS),
-        sessions,
-    })
+    Ok(())
 }
 
 fn send(connection: &Connection, sendable: Sendable, route: &Route) {
@@ -96,9 +138,12 @@ fn send(connection: &Connection, sendable: Sendable, route: &Route) {
         Content::Message(message) => {
             let wire_id =
                 message::client_id(&message).unwrap_or_else(|| crate::random::message_key().wire_id());
-            let to = Tid {
-                domain: live.sender.tid.domain.clone(),
-                ..Tid::of(sendable.to.as_str())
+            let to = match &sendable.to {
+                Receiver::Account(to) => Some(Tid {
+                    domain: live.sender.tid.domain.clone(),
+                    ..Tid::of(to.as_str())
+                }),
+                Receiver::Room(_) => None,
             };
             let (body, _) = Envelope::seal(*message, &live.sender.tid, to, None);
             Relayed::Message {

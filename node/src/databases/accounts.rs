@@ -2,7 +2,7 @@
 
 use super::Databases;
 use tim_catalogue::Report;
-use tim_core::id::{AccountId, ConversationId, DatabaseName, Epoch};
+use tim_core::id::{AccountId, DatabaseName, Epoch};
 use tim_store::{Account, Created, Database, ListEntry, ListedConversation, StoreError};
 
 /// How often an operation is repeated with a newer map before it fails.
@@ -80,17 +80,13 @@ impl Databases {
     pub(crate) async fn list_conversation(
         &self,
         account: &AccountId,
-        conversation: &ConversationId,
-        peer: &AccountId,
+        listed: &ListedConversation,
     ) -> Result<(), Report> {
         self.at(account.as_bytes(), true, |database, epoch| async move {
             let entry = ListEntry {
                 account: account.clone(),
                 epoch,
-                listed: ListedConversation {
-                    conversation: *conversation,
-                    peer: peer.clone(),
-                },
+                listed: listed.clone(),
             };
             let listed = database.list_conversations(&[entry]).await?;
             match listed.into_iter().next() {

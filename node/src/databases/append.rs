@@ -17,11 +17,22 @@ impl Databases {
         let database = self.store.database(name).ok()?;
         let result = database.open_conversations(&conversations).await;
         self.note(name, &result, false);
-        let loads = result.ok()?.into_iter().map(|state| match state {
-            Ok(state) => Load::Version(state.version),
-            Err(refusal) => Load::Fenced(refusal),
-        });
-        Some(loads.collect())
+        let mut loads = Vec::with_capacity(conversations.len());
+        for ((conversation, epoch), state) in conversations.iter().zip(result.ok()?) {
+            loads.push(match state {
+                Err(refusal) => Load::Fenced(refusal),
+                Ok(state) => match state.room {
+                    None => Load::Version(state.version),
+                    // Read after the version: who came or went in between shows as a conflict of the first commit.
+                    Some(room) => Load::Room {
+                        version: state.version,
+                        members: self.members_for_home(&database, conversation, *epoch).await?,
+                        members_since: room.members_since,
+                    },
+                },
+            });
+        }
+        Some(loads)
     }
 
     /// Runs one transaction of a home.

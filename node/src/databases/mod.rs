@@ -16,6 +16,7 @@ mod keeper;
 mod many;
 mod map;
 mod reads;
+mod rooms;
 mod roster;
 mod tokens;
 mod troubles;

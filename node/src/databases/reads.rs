@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tim_catalogue::Report;
-use tim_core::conversation::{Entry, starting_cursor};
+use tim_core::conversation::Entry;
 use tim_core::id::{AccountId, ConversationId, DatabaseName, DeviceClass, Epoch, Seq};
 use tim_core::session::{Event, Position};
 use tim_store::{EntriesAfter, HistoryQuery, PositionQuery};
@@ -43,6 +43,36 @@ pub(super) struct FetchJob {
     epoch: Epoch,
     after: Option<Seq>,
     limit: u32,
+}
+
+/// The next run of entries that an account sees.
+struct Shown {
+    /// It begins behind this place.
+    after: Seq,
+    /// Its last place.
+    until: Seq,
+}
+
+impl Shown {
+    /// In a chat of two all of it; in a room what the account's windows show.
+    fn behind(from: Seq, position: &tim_store::Position) -> Self {
+        let Some(windows) = &position.windows else {
+            return Self {
+                after: from,
+                until: Seq(u64::MAX),
+            };
+        };
+        match windows.next_behind(from) {
+            Some(window) => Self {
+                after: from.max(window.after),
+                until: window.until.unwrap_or(Seq(u64::MAX)),
+            },
+            None => Self {
+                after: from,
+                until: from,
+            },
+        }
+    }
 }
 
 /// Tells a session; it may have ended.
@@ -159,7 +189,7 @@ impl Databases {
                     self.need_map.notify_one();
                 }
                 Ok(position) => {
-                    let cursor = starting_cursor(&position.cursors, &job.account, job.class);
+                    let cursor = position.cursor(&job.account, job.class);
                     if job.all || cursor < position.head {
                         positions[place].push(Position {
                             conversation: query.conversation,
@@ -221,24 +251,31 @@ impl Databases {
             self.need_map.notify_one();
             return None;
         };
-        let cursor = starting_cursor(&position.cursors, &job.account, job.class);
-        let result = database
-            .entries_after(EntriesAfter {
-                conversation: job.conversation,
-                epoch: job.epoch,
-                after: job.after.unwrap_or(cursor),
-                limit: job.limit,
-                max_bytes: FETCH_BYTES_MAX,
-            })
-            .await;
-        self.note(name, &result, false);
-        let entries: Vec<Arc<Entry>> = result.ok()?.into_iter().map(Arc::new).collect();
+        let cursor = position.cursor(&job.account, job.class);
+        let from = job.after.unwrap_or(cursor);
+        let shown = Shown::behind(from, &position);
+        let mut entries: Vec<Arc<Entry>> = Vec::new();
+        if shown.until > shown.after {
+            let result = database
+                .entries_after(EntriesAfter {
+                    conversation: job.conversation,
+                    epoch: job.epoch,
+                    after: shown.after,
+                    limit: job.limit,
+                    max_bytes: FETCH_BYTES_MAX,
+                })
+                .await;
+            self.note(name, &result, false);
+            let visible = result.ok()?.into_iter().filter(|entry| entry.seq <= shown.until);
+            entries = visible.map(Arc::new).collect();
+        }
         tracing::trace!(after = ?job.after, entries = entries.len(), ?position, "fetched entries");
         // What was stored between the two queries is there already.
         let newest = entries.last().map_or(Seq(0), |entry| entry.seq);
         Some(Event::Fetched {
             conversation: job.conversation,
             entries,
+            skip: (shown.after > from).then_some((from, shown.after)),
             cursor,
             head: position.head.max(newest),
         })

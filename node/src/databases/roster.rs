@@ -4,6 +4,7 @@ use super::Databases;
 use tim_catalogue::Report;
 use tim_core::conversation::{Relation, Relations, Side};
 use tim_core::id::{AccountId, ConversationId};
+use tim_store::{Listed, ListedConversation};
 
 /// An account that another one has, or had, something to do with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,15 +29,14 @@ impl Acquaintance {
 impl Databases {
     /// Everybody in an account's list, in the order of their ids. The list is a superset: the conversations decide.
     pub(crate) async fn acquaintances(&self, account: &AccountId) -> Result<Vec<Acquaintance>, Report> {
-        let lists = self
-            .of_each(
-                std::slice::from_ref(account),
-                AccountId::as_bytes,
-                |database, asked| async move { database.conversations_of(&asked).await },
-            )
-            .await?;
-        let listed: Vec<_> = lists.into_iter().flatten().collect();
-        let conversations: Vec<ConversationId> = listed.iter().map(|listed| listed.conversation).collect();
+        let listed = self.listed(account).await?;
+        let (peers, conversations): (Vec<AccountId>, Vec<ConversationId>) = listed
+            .into_iter()
+            .filter_map(|listed| match listed.what {
+                Listed::Direct(peer) => Some((peer, listed.conversation)),
+                Listed::Room(_) => None,
+            })
+            .unzip();
         let states = self
             .of_each(
                 &conversations,
@@ -44,16 +44,28 @@ impl Databases {
                 |database, asked| async move { database.open_conversations(&asked).await },
             )
             .await?;
-        let mut known: Vec<Acquaintance> = listed
+        let mut known: Vec<Acquaintance> = peers
             .into_iter()
             .zip(states)
-            .map(|(listed, state)| Acquaintance {
-                own_side: Side::of(account, &listed.peer),
-                account: listed.peer,
+            .map(|(peer, state)| Acquaintance {
+                own_side: Side::of(account, &peer),
+                account: peer,
                 relations: state.relations,
             })
             .collect();
         known.sort_by(|one, other| one.account.cmp(&other.account));
         Ok(known)
+    }
+
+    /// The list of conversations of an account.
+    pub(super) async fn listed(&self, account: &AccountId) -> Result<Vec<ListedConversation>, Report> {
+        let lists = self
+            .of_each(
+                std::slice::from_ref(account),
+                AccountId::as_bytes,
+                |database, asked| async move { database.conversations_of(&asked).await },
+            )
+            .await?;
+        Ok(lists.into_iter().flatten().collect())
     }
 }

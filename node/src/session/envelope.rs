@@ -4,8 +4,8 @@
 //! the time and the id come from the entry; a delivery splices the two without decoding the body.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use tim_core::conversation::Entry;
-use tim_core::id::{ContentHash, Seq};
+use tim_core::conversation::{Entry, EntryKind};
+use tim_core::id::{AccountId, ContentHash, Seq};
 use tim_wire::{DecodeError, Encoding, MessageBody, MessageStamp, Tid, TimMessage, WireStruct};
 
 /// The form that this version writes; others are refused when read.
@@ -37,9 +37,10 @@ impl Envelope {
     pub(crate) fn seal(
         message: TimMessage,
         from: &Tid,
-        to: Tid,
+        to: Option<Tid>,
         target: Option<Seq>,
     ) -> (Bytes, ContentHash) {
+        let room_tid = message.room_tid.as_ref().map(|room| Tid::of(room.node.as_str()));
         let (body, _) = MessageBody::split(message);
         let seed = target.map_or(0, |target| target.0);
         let hash = xxhash_rust::xxh3::xxh3_128_with_seed(body.as_bytes(), seed);
@@ -47,7 +48,8 @@ impl Envelope {
         let stamp = MessageStamp {
             mid: target.map(mid),
             from_tid: Some(from.clone()),
-            to_tid: Some(to),
+            to_tid: to,
+            room_tid,
             ..MessageStamp::default()
         };
         let addresses = stamp.encode_payload(Encoding::Thrift);
@@ -75,12 +77,20 @@ impl Envelope {
     }
 
     /// The payload of a live delivery or an echo.
-    pub(crate) fn payload(self, entry: &Entry, encoding: Encoding) -> Result<Bytes, EnvelopeError> {
+    pub(crate) fn payload(
+        self,
+        entry: &Entry,
+        to: &AccountId,
+        encoding: Encoding,
+    ) -> Result<Bytes, EnvelopeError> {
         let notice = entry.kind.notice_type();
+        let (from_tid, to_tid) = addresses(entry, to, self.stamp.from_tid, self.stamp.to_tid);
         let stamp = MessageStamp {
             id: Some(entry.wire_id()),
             mid: self.stamp.mid.or(Some(mid(entry.seq))),
             timestamp: Some(entry.timestamp_ns),
+            from_tid,
+            to_tid,
             ..self.stamp
         };
         Ok(match notice {
@@ -97,17 +107,19 @@ impl Envelope {
     pub(crate) fn listed(
         self,
         entry: &Entry,
+        to: &AccountId,
         offline: bool,
     ) -> Result<(MessageBody, MessageStamp), EnvelopeError> {
+        let (from_tid, to_tid) = addresses(entry, to, self.stamp.from_tid, self.stamp.to_tid);
         let only_account = |tid: Option<Tid>| tid.map(|tid| Tid::of(tid.node));
         let stamp = MessageStamp {
             id: offline.then(|| entry.wire_id()),
             mid: self.stamp.mid.or(Some(mid(entry.seq))),
             timestamp: Some(entry.timestamp_ns),
-            from_tid: only_account(self.stamp.from_tid),
-            to_tid: self.stamp.to_tid,
+            from_tid: only_account(from_tid),
+            to_tid,
+            room_tid: self.stamp.room_tid,
             is_offline: offline.then_some(true),
-            ..MessageStamp::default()
         };
         let Some(notice) = entry.kind.notice_type() else {
             return Ok((self.body, stamp));
@@ -133,6 +145,21 @@ impl Envelope {
     }
 }
 
+/// Sender and receiver as `to` is told. Whoever joins an open room is told by nobody, and of an application each of those
+/// who may let in is the receiver.
+fn addresses(
+    entry: &Entry,
+    to: &AccountId,
+    from_tid: Option<Tid>,
+    to_tid: Option<Tid>,
+) -> (Option<Tid>, Option<Tid>) {
+    match entry.kind {
+        EntryKind::RoomPassed if entry.audience.contains(&entry.sender) => (None, None),
+        EntryKind::RoomApplied => (from_tid, Some(Tid::of(to.as_str()))),
+        _ => (from_tid, to_tid),
+    }
+}
+
 /// tim's number of an entry.
 fn mid(seq: Seq) -> i64 {
     i64::try_from(seq.0).unwrap_or(i64::MAX)
@@ -141,8 +168,7 @@ fn mid(seq: Seq) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tim_core::conversation::EntryKind;
-    use tim_core::id::{AccountId, DeviceClass, MessageKey};
+    use tim_core::id::{DeviceClass, MessageKey};
     use tim_wire::structs::message_kind;
 
     fn entry(kind: EntryKind, body: Bytes) -> Entry {
@@ -154,8 +180,13 @@ mod tests {
             sender_class: DeviceClass(1),
             client_id: Some(42),
             timestamp_ns: 1_000,
+            audience: Vec::new(),
             body,
         }
+    }
+
+    fn bob() -> AccountId {
+        AccountId::new("bob").unwrap()
     }
 
     fn message() -> TimMessage {
@@ -172,11 +203,11 @@ mod tests {
             resource: Some("android".to_owned()),
             ..Tid::of("alice")
         };
-        let (sealed, _) = Envelope::seal(message(), &from, Tid::of("bob"), None);
+        let (sealed, _) = Envelope::seal(message(), &from, Some(Tid::of("bob")), None);
         for encoding in Encoding::ALL {
             let payload = Envelope::open(&sealed)
                 .unwrap()
-                .payload(&entry(EntryKind::Message, sealed.clone()), encoding)
+                .payload(&entry(EntryKind::Message, sealed.clone()), &bob(), encoding)
                 .unwrap();
             let delivered = TimMessage::decode_payload(&payload, encoding).unwrap();
             assert_eq!(delivered.data_string.as_deref(), Some("hello"));
@@ -197,9 +228,12 @@ mod tests {
             domain: Some("d".to_owned()),
             ..Tid::of("alice")
         };
-        let (sealed, _) = Envelope::seal(message(), &from, Tid::of("bob"), None);
+        let (sealed, _) = Envelope::seal(message(), &from, Some(Tid::of("bob")), None);
         let request = entry(EntryKind::FriendRequest, sealed.clone());
-        let (body, stamp) = Envelope::open(&sealed).unwrap().listed(&request, true).unwrap();
+        let (body, stamp) = Envelope::open(&sealed)
+            .unwrap()
+            .listed(&request, &bob(), true)
+            .unwrap();
         let listed = body.message(stamp).unwrap();
         assert_eq!(listed.bn_type, Some(4));
         assert_eq!(listed.from_tid, Some(Tid::of("alice")));
@@ -210,17 +244,28 @@ mod tests {
     fn a_revoke_tells_the_number_of_what_it_erases() {
         let revoke = |target| {
             let message = TimMessage::direct("bob", 2);
-            Envelope::seal(message, &Tid::of("alice"), Tid::of("bob"), Some(Seq(target)))
+            Envelope::seal(
+                message,
+                &Tid::of("alice"),
+                Some(Tid::of("bob")),
+                Some(Seq(target)),
+            )
         };
         let (sealed, hash) = revoke(3);
         let envelope = Envelope::open(&sealed).unwrap();
         let payload = envelope
             .clone()
-            .payload(&entry(EntryKind::Revoke, sealed.clone()), Encoding::Thrift)
+            .payload(
+                &entry(EntryKind::Revoke, sealed.clone()),
+                &bob(),
+                Encoding::Thrift,
+            )
             .unwrap();
         let live = TimMessage::decode_payload(&payload, Encoding::Thrift).unwrap();
         assert_eq!((live.od_type, live.mid), (2, Some(3)));
-        let (body, stamp) = envelope.listed(&entry(EntryKind::Revoke, sealed), true).unwrap();
+        let (body, stamp) = envelope
+            .listed(&entry(EntryKind::Revoke, sealed), &bob(), true)
+            .unwrap();
         assert_eq!(body.message(stamp).unwrap().mid, Some(3));
         assert_ne!(hash, revoke(4).1, "another message is another revoke");
     }

@@ -5,7 +5,7 @@ use super::envelope::{Envelope, EnvelopeError};
 use bytes::Bytes;
 use std::sync::Arc;
 use tim_core::conversation::Entry;
-use tim_core::id::ConversationId;
+use tim_core::id::{AccountId, ConversationId};
 use tim_wire::frame::server_frame;
 use tim_wire::{Command, Encoding, TimAck, TimNodes, TimPresence, WireStruct, message_list_payload};
 
@@ -30,13 +30,14 @@ pub(crate) fn offline_end() -> Bytes {
 /// One entry; `None` for one without anything to show.
 pub(crate) fn entry(
     entry: &Entry,
+    to: &AccountId,
     sync_id: Option<u32>,
     encoding: Encoding,
 ) -> Result<Option<Bytes>, EnvelopeError> {
     if !entry.kind.has_content() {
         return Ok(None);
     }
-    let payload = Envelope::open(&entry.body)?.payload(entry, encoding)?;
+    let payload = Envelope::open(&entry.body)?.payload(entry, to, encoding)?;
     Ok(Some(server_frame(
         Command::Message,
         sync_id.map(u32::cast_signed),
@@ -47,6 +48,7 @@ pub(crate) fn entry(
 /// A batch of offline messages. What cannot be read is left out: it must not hold up the rest.
 pub(crate) fn offline_batch(
     entries: &[(ConversationId, Arc<Entry>)],
+    to: &AccountId,
     sync_id: u32,
     encoding: Encoding,
 ) -> Result<Bytes, EnvelopeError> {
@@ -54,7 +56,7 @@ pub(crate) fn offline_batch(
         .iter()
         .filter(|(_, entry)| entry.kind.has_content())
         .filter_map(|(conversation, entry)| {
-            let listed = Envelope::open(&entry.body).and_then(|envelope| envelope.listed(entry, true));
+            let listed = Envelope::open(&entry.body).and_then(|envelope| envelope.listed(entry, to, true));
             listed
                 .inspect_err(|error| tracing::warn!(%conversation, seq = entry.seq.0, %error, "a stored message is left out"))
                 .ok()

@@ -199,7 +199,7 @@ impl Live {
                 entry,
             } => self.send_entry(node, sync_id, conversation, &entry, out),
             Effect::SendOffline { sync_id, entries } => {
-                match frames::offline_batch(&entries, sync_id, self.encoding) {
+                match frames::offline_batch(&entries, &self.account, sync_id, self.encoding) {
                     Ok(frame) => out.push(frame),
                     Err(error) => tracing::warn!(%error, "an offline batch cannot be encoded"),
                 }
@@ -244,7 +244,7 @@ impl Live {
         entry: &Arc<Entry>,
         out: &mut Outbox,
     ) {
-        match frames::entry(entry, sync_id, self.encoding) {
+        match frames::entry(entry, &self.account, sync_id, self.encoding) {
             Ok(Some(frame)) => out.push(frame),
             Ok(None) => {}
             Err(error) => {

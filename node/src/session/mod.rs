@@ -16,7 +16,7 @@ pub(crate) use envelope::Envelope;
 pub(crate) use live::{Live, Sender};
 pub(crate) use local_accounts::{LocalAccounts, OnlineAccount, SharedMeter, part_of};
 pub(crate) use pending::{Pending, PendingQueue};
-pub(crate) use routes::{Route, Routes};
+pub(crate) use routes::{Receiver, Route, Routes};
 pub(crate) use stream_frame::StreamFrame;
 pub(crate) use table::SessionTable;
 

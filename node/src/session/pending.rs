@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 use tim_core::conversation::Operation;
-use tim_core::id::{AccountId, MessageKey};
+use tim_core::id::{AccountId, MessageKey, RoomId};
 use tim_telemetry::Span;
 
 /// A message between its frame and its outcome.
@@ -17,8 +17,10 @@ pub(crate) struct Pending {
     pub(crate) client_id: Option<i64>,
     /// What was asked.
     pub(crate) operation: Operation,
-    /// Whom it is for.
+    /// Whom it is for, or whom it concerns.
     pub(crate) peer: AccountId,
+    /// The room that it is for.
+    pub(crate) room: Option<RoomId>,
     /// When the frame was read.
     pub(crate) since: Instant,
     /// The trace's root, ended by the answer.

@@ -148,6 +148,7 @@ fn batch(pair: &Pair, each: usize, operation: Operation) -> ConversationBatch {
             client_id: None,
             content_hash: ContentHash([0; 16]),
             attempt: 1,
+            vouched: false,
             body: Bytes::from_static(&[b'x'; PAYLOAD_BYTES]),
         })
     };
@@ -155,6 +156,7 @@ fn batch(pair: &Pair, each: usize, operation: Operation) -> ConversationBatch {
         conversation: pair.conversation,
         expected_version: Version(pair.version),
         epoch: Epoch(1),
+        room_members_max: 100,
         submissions: (0..each).map(|_| submission()).collect(),
     }
 }

@@ -138,6 +138,7 @@ fn batch(number: usize, round: u64, each: usize) -> Result<ConversationBatch> {
             client_id: None,
             content_hash: ContentHash([0; 16]),
             attempt: 1,
+            vouched: false,
             body: Bytes::from_static(&[b'x'; 64]),
         })
     };
@@ -146,6 +147,7 @@ fn batch(number: usize, round: u64, each: usize) -> Result<ConversationBatch> {
         conversation,
         expected_version: Version(round),
         epoch: Epoch(1),
+        room_members_max: 100,
         submissions,
     })
 }

@@ -10,7 +10,8 @@ mod write;
 use std::collections::BTreeSet;
 
 use tim_core::conversation::{
-    BatchResult, ConversationBatch, ConversationOutcome, Decision, FenceRefusal, KnownEntry, decide,
+    BatchResult, ConversationBatch, ConversationOutcome, Decision, FenceRefusal, Found, KnownEntry,
+    Operation, decide,
 };
 use tim_core::id::{ConversationId, Slot};
 use tim_core::placement;
@@ -37,7 +38,8 @@ struct Prepared<'a> {
 
 struct PreparedMessage {
     client_key: Option<RowKey>,
-    sealed: Vec<u8>,
+    /// The sealed part of its entry; of a room it is made with the decision.
+    sealed: Option<Vec<u8>>,
 }
 
 /// What a failed or finished append means to the home.
@@ -178,10 +180,12 @@ impl Database {
                         &submission.content_hash,
                     )
                 });
-                Ok(PreparedMessage {
-                    client_key,
-                    sealed: self.seal_entry(&conversation, submission)?,
-                })
+                let sealed = match submission.operation {
+                    // Who is told is known only when it is decided.
+                    Operation::Room(_) => None,
+                    _ => Some(self.seal_entry(&conversation, submission)?),
+                };
+                Ok(PreparedMessage { client_key, sealed })
             })
             .collect::<Result<_, StoreError>>()?;
         Ok(Prepared {
@@ -213,6 +217,7 @@ impl Transaction {
         let states = self.lock_conversations(prepared, &admitted_only).await?;
         let known = self.known_entries(prepared, &states).await?;
         let targets = self.targets_of(prepared, &states).await?;
+        let members = self.members_of(prepared, &states).await?;
         let cursors = self.cursors_of(prepared, &states).await?;
         let mut writes = write::Writes::default();
         let mut outcomes = Vec::with_capacity(prepared.len());
@@ -226,15 +231,22 @@ impl Transaction {
             let known = known.get(&place).map_or(&[][..], Vec::as_slice);
             let targets = targets.get(&place).map_or(&[][..], Vec::as_slice);
             let erasable: Vec<KnownEntry> = targets.iter().map(|target| target.known.clone()).collect();
-            outcomes.push(match decide(&state, known, &erasable, one.batch, now_ns) {
+            let found = Found {
+                known,
+                targets: &erasable,
+                members: members.get(&place).map_or(&[][..], Vec::as_slice),
+            };
+            outcomes.push(match decide(&state, found, one.batch, now_ns) {
                 Decision::Conflict { known } => ConversationOutcome::Conflict { known },
                 Decision::Apply {
                     verdicts,
                     state,
+                    members,
                     changed,
                 } => {
                     if changed {
-                        writes.add(one, &verdicts, &state, locked.is_none());
+                        writes.add(&self.database, one, &verdicts, &state, locked)?;
+                        writes.add_members(&self.database, one, &state, &members)?;
                         writes.erase(one, &verdicts, &state, targets);
                     }
                     let cursors = cursors.get(&place).cloned().unwrap_or_default();

@@ -19,13 +19,15 @@ const BESIDE_BODY_BYTES: usize = 1_024;
 /// The largest body of a message that a database takes.
 pub const MAX_BODY_BYTES: usize = MAX_SEALED_BYTES - BESIDE_BODY_BYTES;
 
-/// What of an entry nobody reads without the storage key. New fields go to the end, with a default.
+/// What of an entry nobody reads without the storage key.
 #[derive(Debug, Serialize, Deserialize)]
 struct Secret<'a> {
     sender: &'a str,
     sender_class: i8,
     client_id: Option<i64>,
     content_hash: [u8; 16],
+    #[serde(borrow)]
+    audience: Vec<&'a str>,
     body: &'a [u8],
 }
 
@@ -47,10 +49,30 @@ impl Database {
             sender_class: submission.sender_class.0,
             client_id: submission.client_id,
             content_hash: submission.content_hash.0,
+            audience: Vec::new(),
             body: &submission.body,
         };
         let plain = postcard::to_stdvec(&secret).map_err(|_| self.damaged_entry("it cannot be encoded"))?;
         self.seal(place(&[conversation, &submission.key.0]), &plain)
+    }
+
+    /// Seals what is secret of a decided entry: of a room, who is told is known only then.
+    pub(crate) fn seal_decided(
+        &self,
+        conversation: &RowKey,
+        entry: &Entry,
+        content_hash: ContentHash,
+    ) -> Result<Vec<u8>, StoreError> {
+        let secret = Secret {
+            sender: entry.sender.as_str(),
+            sender_class: entry.sender_class.0,
+            client_id: entry.client_id,
+            content_hash: content_hash.0,
+            audience: entry.audience.iter().map(AccountId::as_str).collect(),
+            body: &entry.body,
+        };
+        let plain = postcard::to_stdvec(&secret).map_err(|_| self.damaged_entry("it cannot be encoded"))?;
+        self.seal(place(&[conversation, &entry.key.0]), &plain)
     }
 
     /// Reads an entry from the columns of [`read::ENTRY_COLUMNS`].
@@ -82,15 +104,7 @@ impl Database {
         column: usize,
     ) -> Result<(KnownEntry, Vec<u8>), StoreError> {
         let opened = self.opened(conversation, row, column)?;
-        let secret = Secret {
-            sender: opened.entry.sender.as_str(),
-            sender_class: opened.entry.sender_class.0,
-            client_id: opened.entry.client_id,
-            content_hash: opened.content_hash.0,
-            body: &[],
-        };
-        let plain = postcard::to_stdvec(&secret).map_err(|_| self.damaged_entry("it cannot be encoded"))?;
-        let tombstone = self.seal(place(&[conversation, &opened.entry.key.0]), &plain)?;
+        let tombstone = self.seal_decided(conversation, &opened.entry.erased(), opened.content_hash)?;
         Ok((KnownEntry::of(&opened.entry, opened.content_hash), tombstone))
     }
 
@@ -115,6 +129,12 @@ impl Database {
                 sender_class: DeviceClass(secret.sender_class),
                 client_id: secret.client_id,
                 timestamp_ns: row.try_get_by_index(column + 3).map_err(error)?,
+                audience: secret
+                    .audience
+                    .into_iter()
+                    .map(AccountId::new)
+                    .collect::<Result<_, _>>()
+                    .map_err(|_| self.damaged_entry("one of its audience is not a name"))?,
                 body: Bytes::copy_from_slice(secret.body),
             },
         })

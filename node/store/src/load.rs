@@ -3,16 +3,18 @@
 //! Every call is one transaction under the fences of what it reads. What a fence refuses is answered so; the rest of
 //! the call goes on.
 
-use tim_core::conversation::{ConversationState, Entry, EntryKind, MemberCursor};
+use sea_orm::QueryResult;
+use tim_core::conversation::{ConversationState, Entry, EntryKind, MemberCursor, Windows, starting_cursor};
 use tim_core::id::{AccountId, ConversationId, DeviceClass, Epoch, Seq};
 use tim_core::placement;
 
 use crate::admit::{Admitted, BY_CONVERSATION, Wanted};
 use crate::error::StoreError;
 use crate::fence::Access;
+use crate::keys::RowKey;
 use crate::read::{self, ENTRY_COLUMNS};
-use crate::schema::LANE;
-use crate::statement::{KeyColumn, join, key_rows};
+use crate::schema::{LANE, ROOM_RELATIONS};
+use crate::statement::{KeyColumn, KeyRows, join, key_rows};
 use crate::store::Database;
 use crate::transaction::{Transaction, summary};
 
@@ -63,10 +65,24 @@ pub struct PositionQuery {
 /// How far a conversation goes and how far an account's devices have confirmed it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Position {
-    /// Number of the newest entry; 0 for none.
+    /// Number of the newest entry; 0 for none. In a room: of the last that the account sees.
     pub head: Seq,
-    /// The cursors of the account's device classes; see [`tim_core::conversation::starting_cursor`].
+    /// The cursors of the account's device classes; see [`Position::cursor`].
     pub cursors: Vec<MemberCursor>,
+    /// What the account sees, if the conversation is a room.
+    pub windows: Option<Windows>,
+}
+
+impl Position {
+    /// Where a class of devices of the account stands or begins: in a room not before the account came.
+    #[must_use]
+    pub fn cursor(&self, account: &AccountId, class: DeviceClass) -> Seq {
+        let floor = self.windows.as_ref().map_or(Seq(0), Windows::floor);
+        match self.cursors.is_empty() {
+            true => floor,
+            false => starting_cursor(&self.cursors, account, class),
+        }
+    }
 }
 
 impl Database {
@@ -155,13 +171,29 @@ impl Transaction {
             keys = key_rows(engine, &BY_CONVERSATION),
             join = join(engine),
         );
+        let mut rooms = KeyRows::new();
         for row in self
             .rows(summary("SELECT", "tim_conversation"), &text, vec![keys.finish()])
             .await?
         {
             let error = |error| self.database.error(error);
             let place = read::place(&row, 0).map_err(error)?;
-            states[place] = Ok(read::conversation_state(&row, 1).map_err(error)?);
+            let (state, is_room) = read::conversation_state(&row, 1).map_err(error)?;
+            states[place] = Ok(state);
+            if is_room {
+                let slot = i64::from(wanted[place].slot.0);
+                rooms
+                    .row()
+                    .number(place as i64)
+                    .number(slot)
+                    .bytes(&wanted[place].keys[0]);
+            }
+        }
+        let found = self.rooms_by(rooms, |place| wanted[place].keys[0]).await?;
+        for (place, room) in found {
+            if let Ok(state) = &mut states[place] {
+                state.room = Some(room.into());
+            }
         }
         Ok(states)
     }
@@ -202,7 +234,7 @@ impl Transaction {
         let text = format!(
             "SELECT {ENTRY_COLUMNS} FROM tim_message m \
              WHERE m.slot = ? AND m.conversation = ? AND m.lane = ? AND m.seq <= ? AND m.timestamp_ns <= ? \
-             AND m.kind = ? ORDER BY m.seq DESC LIMIT ?"
+             AND m.kind IN (?, ?) ORDER BY m.seq DESC LIMIT ?"
         );
         let up_to = query
             .up_to
@@ -214,6 +246,7 @@ impl Transaction {
             up_to.into(),
             query.not_after_ns.unwrap_or(i64::MAX).into(),
             EntryKind::Message.to_code().into(),
+            EntryKind::RoomMessage.to_code().into(),
             i64::from(query.limit.min(MAX_ENTRIES)).into(),
         ];
         let rows = self.rows(summary("SELECT", "tim_message"), &text, values).await?;
@@ -246,10 +279,12 @@ impl Transaction {
             KeyColumn::Bytes("account"),
         ];
         let text = format!(
-            "SELECT k.place, c.head, m.class, m.position FROM {keys} \
+            "SELECT k.place, c.head, m.class, m.position, c.relations, r.standing, r.sealed FROM {keys} \
              {join} tim_conversation c ON c.slot = k.slot AND c.conversation = k.conversation \
              LEFT JOIN tim_member m \
-             ON m.slot = c.slot AND m.conversation = c.conversation AND m.account = k.account",
+             ON m.slot = c.slot AND m.conversation = c.conversation AND m.account = k.account \
+             LEFT JOIN tim_room_member r \
+             ON r.slot = c.slot AND r.conversation = c.conversation AND r.account = k.account",
             keys = key_rows(engine, &columns),
             join = join(engine),
         );
@@ -263,6 +298,11 @@ impl Transaction {
                 continue;
             };
             position.head = Seq(read::number(&row, 1).map_err(error)?);
+            if row.try_get_by_index::<i16>(4).map_err(error)? == ROOM_RELATIONS {
+                let windows = self.windows(&wanted[place].keys, &row, 5)?;
+                position.head = windows.last_shown(position.head);
+                position.windows = Some(windows);
+            }
             if row.try_get_by_index::<Option<i16>>(2).map_err(error)?.is_some() {
                 position.cursors.push(MemberCursor {
                     account: queries[place].account.clone(),
@@ -272,5 +312,19 @@ impl Transaction {
             }
         }
         Ok(positions)
+    }
+
+    /// What an account sees of a room, from its row, if it has one.
+    fn windows(
+        &self,
+        [conversation, account]: &[RowKey; 2],
+        row: &QueryResult,
+        column: usize,
+    ) -> Result<Windows, StoreError> {
+        let standing = row.try_get_by_index::<Option<i16>>(column);
+        if standing.map_err(|error| self.database.error(error))?.is_none() {
+            return Ok(Windows::default());
+        }
+        Ok(self.database.member(conversation, account, row, column)?.windows)
     }
 }

@@ -5,6 +5,7 @@ use tim_core::conversation::{ConversationState, Relations};
 use tim_core::id::{Seq, Version};
 
 use crate::keys::RowKey;
+use crate::schema::ROOM_RELATIONS;
 
 /// The columns of an entry, in the order that [`crate::entry`] reads.
 pub(crate) const ENTRY_COLUMNS: &str = "m.seq, m.message, m.kind, m.timestamp_ns, m.sealed";
@@ -37,15 +38,24 @@ pub(crate) fn key(row: &QueryResult, column: usize) -> Result<RowKey, DbErr> {
         .map_err(|_| damaged("a key has not its fixed length"))
 }
 
-/// Head, version, timestamp and relations, from `column` on.
-pub(crate) fn conversation_state(row: &QueryResult, column: usize) -> Result<ConversationState, DbErr> {
-    let relations = u8::try_from(row.try_get_by_index::<i16>(column + 3)?)
-        .ok()
-        .and_then(Relations::from_byte);
-    Ok(ConversationState {
+/// Head, version, timestamp and relations, from `column` on; and whether it is a room, which stands elsewhere.
+pub(crate) fn conversation_state(
+    row: &QueryResult,
+    column: usize,
+) -> Result<(ConversationState, bool), DbErr> {
+    let stored = row.try_get_by_index::<i16>(column + 3)?;
+    let is_room = stored == ROOM_RELATIONS;
+    let relations = if is_room {
+        Some(Relations::default())
+    } else {
+        u8::try_from(stored).ok().and_then(Relations::from_byte)
+    };
+    let state = ConversationState {
         head: Seq(number(row, column)?),
         version: Version(number(row, column + 1)?),
         last_timestamp_ns: row.try_get_by_index::<i64>(column + 2)?,
         relations: relations.ok_or_else(|| damaged("unknown relations"))?,
-    })
+        room: None,
+    };
+    Ok((state, is_room))
 }

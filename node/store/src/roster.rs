@@ -1,10 +1,10 @@
 //! The list of conversations of an account, in the account's own partition.
 //!
 //! A superset of what the account takes part in: an entry is durable before a relation commits, and goes only after it
-//! has ended. Whether two accounts are friends is asked of their conversation.
+//! has ended. Whether two accounts are friends, and whether an account is in a room, is asked of the conversation.
 
 use serde::{Deserialize, Serialize};
-use tim_core::id::{AccountId, ConversationId, Epoch};
+use tim_core::id::{AccountId, ConversationId, Epoch, RoomId};
 use tim_core::placement;
 
 use crate::admit::{Admitted, BY_ACCOUNT};
@@ -22,8 +22,17 @@ use crate::transaction::{Transaction, summary};
 pub struct ListedConversation {
     /// The conversation.
     pub conversation: ConversationId,
-    /// The other account of a direct conversation.
-    pub peer: AccountId,
+    /// What it is.
+    pub what: Listed,
+}
+
+/// What a listed conversation is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Listed {
+    /// A chat with another account.
+    Direct(AccountId),
+    /// A room.
+    Room(RoomId),
 }
 
 /// An entry that is to be in an account's list.

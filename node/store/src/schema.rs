@@ -137,7 +137,8 @@ pub(crate) static ACCOUNT_CONVERSATION: Table = Table {
     unique: &[],
 };
 
-/// Conversations: head, timestamp of the newest entry, relations of the two accounts. Who they are is nowhere here.
+/// Conversations: head, timestamp of the newest entry, relations of the two accounts, or that it is a room. Who they are
+/// is nowhere here.
 pub(crate) static CONVERSATION: Table = Table {
     name: "tim_conversation",
     code: 4,
@@ -218,6 +219,40 @@ pub(crate) static ACCOUNT_BLOCK: Table = Table {
     unique: &[],
 };
 
+/// What `relations` says of a conversation that is a room; of one of two accounts it is one byte.
+pub(crate) const ROOM_RELATIONS: i16 = 0x100;
+
+/// Rooms, beside their conversations: everything about them but who is in it.
+pub(crate) static ROOM: Table = Table {
+    name: "tim_room",
+    code: 30,
+    columns: &[
+        column("slot", Kind::Int),
+        column("conversation", Kind::Key),
+        column("sealed", Kind::Sealed),
+        column("version", Kind::Big),
+    ],
+    key_columns: 2,
+    unique: &[],
+};
+
+/// Accounts that have, or had, something to do with a room. `standing` says what (see
+/// [`tim_core::conversation::Standing`]); who it is and what it sees of the room is sealed.
+pub(crate) static ROOM_MEMBER: Table = Table {
+    name: "tim_room_member",
+    code: 31,
+    columns: &[
+        column("slot", Kind::Int),
+        column("conversation", Kind::Key),
+        column("account", Kind::Key),
+        column("standing", Kind::Small),
+        column("sealed", Kind::Sealed),
+        column("version", Kind::Big),
+    ],
+    key_columns: 3,
+    unique: &[],
+};
+
 /// The change table: what was written in a part of a range that is being copied. A set of keys, not a log.
 pub(crate) static CHANGE: Table = Table {
     name: "tim_change",
@@ -233,7 +268,7 @@ pub(crate) static CHANGE: Table = Table {
 };
 
 /// Every table that moves with its slots, in the order in which a repartition copies them.
-pub(crate) static MOVING: [&Table; 7] = [
+pub(crate) static MOVING: [&Table; 9] = [
     &ACCOUNT,
     &TOKEN,
     &ACCOUNT_CONVERSATION,
@@ -241,6 +276,8 @@ pub(crate) static MOVING: [&Table; 7] = [
     &MEMBER,
     &MESSAGE,
     &ACCOUNT_BLOCK,
+    &ROOM,
+    &ROOM_MEMBER,
 ];
 
 /// The only lane as long as there is one data centre.

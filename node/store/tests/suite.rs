@@ -38,5 +38,7 @@ mod model;
 mod read;
 #[path = "suite/repartition.rs"]
 mod repartition;
+#[path = "suite/room.rs"]
+mod room;
 #[path = "suite/secrets.rs"]
 mod secrets;

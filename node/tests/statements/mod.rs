@@ -5,6 +5,7 @@ mod delivery;
 mod frames;
 mod messages;
 mod presence;
+mod rooms;
 mod roster;
 pub mod stage;
 mod streams;
@@ -43,6 +44,7 @@ pub fn all() -> impl Iterator<Item = Statement> {
         delivery::STATEMENTS,
         messages::STATEMENTS,
         roster::STATEMENTS,
+        rooms::STATEMENTS,
         presence::STATEMENTS,
         streams::STATEMENTS,
     ]

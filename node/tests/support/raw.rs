@@ -146,6 +146,17 @@ impl Raw {
         TimAck::decode_payload(&frame.payload, encoding).unwrap()
     }
 
+    /// An ack of a command that has come already, while something else was waited for.
+    pub fn waiting_ack(&mut self, command: Command) -> Option<TimAck> {
+        let encoding = self.encoding;
+        let decoded = |frame: &ServerFrame| {
+            let ack = TimAck::decode_payload(&frame.payload, encoding).ok()?;
+            (frame.command() == Some(Command::Ack) && ack.tim_type == command.tim_type()).then_some(ack)
+        };
+        let place = self.waiting.iter().position(|frame| decoded(frame).is_some())?;
+        decoded(&self.waiting.remove(place))
+    }
+
     /// The next message; confirmed if that was asked for.
     pub async fn message(&mut self) -> TimMessage {
         let (message, sync_id) = self.unconfirmed_message().await;

@@ -1,10 +1,14 @@
 //! The decision: ids first, then rights, then numbers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
+use crate::conversation::room::{self, Step};
 use crate::conversation::{
     ConversationBatch, ConversationState, Entry, EntryKind, KnownEntry, Operation, Refusal, Relation,
-    Relations, Side, Submission, Verdict,
+    Relations, RoomMember, RoomOperation, Side, Submission, Verdict,
 };
 use crate::id::{AccountId, Seq};
 
@@ -17,6 +21,8 @@ pub enum Decision {
         verdicts: Vec<Verdict>,
         /// The row after it.
         state: ConversationState,
+        /// The rows of accounts in a room that are different now.
+        members: Vec<RoomMember>,
         /// Whether anything is to be written. The version was raised exactly then.
         changed: bool,
     },
@@ -28,10 +34,19 @@ pub enum Decision {
     },
 }
 
-/// Decides a batch against the locked state of its conversation.
-///
-/// `known` holds the stored entries that any of the submissions might be, `targets` those in the places that they
-/// erase, both read under the lock; `now_ns` is the wall clock in Unix nanoseconds.
+/// What was read under the lock of a conversation.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Found<'a> {
+    /// The stored entries that any of the submissions might be.
+    pub known: &'a [KnownEntry],
+    /// The entries in the places that submissions erase.
+    pub targets: &'a [KnownEntry],
+    /// The rows of the accounts that submissions to a room concern; those without a row are left out.
+    pub members: &'a [RoomMember],
+}
+
+/// Decides a batch against the locked state of its conversation and what else was found under the lock; `now_ns` is the
+/// wall clock in Unix nanoseconds.
 ///
 /// In this order, per submission: is it stored already (by key, then by the client's own id and content)? Is it
 /// allowed? Only then it gets a number. A refusal of something that was sent before (`attempt` > 1) raises the
@@ -39,11 +54,11 @@ pub enum Decision {
 #[must_use]
 pub fn decide(
     state: &ConversationState,
-    known: &[KnownEntry],
-    targets: &[KnownEntry],
+    found: Found<'_>,
     batch: &ConversationBatch,
     now_ns: i64,
 ) -> Decision {
+    let known = found.known;
     if state.version != batch.expected_version {
         let known = batch
             .submissions
@@ -56,8 +71,11 @@ pub fn decide(
         state: state.clone(),
         changed: false,
         fresh: Vec::new(),
-        targets,
+        targets: found.targets,
         erased: Vec::new(),
+        members: rows_by_account(found.members),
+        changed_members: BTreeMap::new(),
+        members_max: batch.room_members_max,
         now_ns,
     };
     let verdicts = batch
@@ -71,8 +89,16 @@ pub fn decide(
     Decision::Apply {
         verdicts,
         state: judge.state,
+        members: judge.changed_members.into_values().collect(),
         changed: judge.changed,
     }
+}
+
+fn rows_by_account(members: &[RoomMember]) -> BTreeMap<AccountId, RoomMember> {
+    let by_account = members
+        .iter()
+        .map(|member| (member.account.clone(), member.clone()));
+    by_account.collect()
 }
 
 /// Whether `sender` may write to `peer` in their conversation.
@@ -122,6 +148,10 @@ struct Judge<'a> {
     targets: &'a [KnownEntry],
     /// Erased by this very batch.
     erased: Vec<Seq>,
+    /// Rows of accounts of a room, as this batch has left them.
+    members: BTreeMap<AccountId, RoomMember>,
+    changed_members: BTreeMap<AccountId, RoomMember>,
+    members_max: u32,
     now_ns: i64,
 }
 
@@ -130,6 +160,8 @@ struct Allowed {
     kind: EntryKind,
     relations: Relations,
     refusal: Option<Refusal>,
+    /// What it changes in a room.
+    step: Option<Step>,
 }
 
 impl Allowed {
@@ -138,6 +170,7 @@ impl Allowed {
             kind,
             relations,
             refusal: None,
+            step: None,
         }
     }
 }
@@ -152,7 +185,7 @@ impl Judge<'_> {
                 self.changed |= submission.attempt > 1;
                 Verdict::Refuse(refusal)
             }
-            Ok(allowed) => self.store(submission, &allowed),
+            Ok(allowed) => self.store(submission, allowed),
         }
     }
 
@@ -161,7 +194,7 @@ impl Judge<'_> {
         let relations = self.state.relations;
         match submission.operation {
             Operation::Message | Operation::Application => {
-                may_send(relations, sender, peer)?;
+                self.may_send(submission)?;
                 let kind = match submission.operation {
                     Operation::Application => EntryKind::Application,
                     _ => EntryKind::Message,
@@ -179,16 +212,47 @@ impl Judge<'_> {
                 self.erasable(submission, target, peer)?;
                 Ok(Allowed::of(EntryKind::Burn, relations))
             }
+            Operation::Room(operation) => self.in_room(operation, submission),
         }
+    }
+
+    fn may_send(&self, submission: &Submission) -> Result<(), Refusal> {
+        let (sender, peer) = (&submission.sender, &submission.peer);
+        if submission.vouched && sender != peer {
+            return Ok(());
+        }
+        may_send(self.state.relations, sender, peer)
+    }
+
+    fn in_room(&self, operation: RoomOperation, submission: &Submission) -> Result<Allowed, Refusal> {
+        let found = room::Found {
+            room: self.state.room.as_ref(),
+            members: &self.members,
+            seq: self.state.head.next(),
+            now_ns: self.now_ns,
+            members_max: self.members_max,
+        };
+        let step = room::judge(&found, operation, submission)?;
+        if let RoomOperation::Revoke(target) = operation {
+            self.is_there(target, EntryKind::RoomMessage, &submission.sender)?;
+        }
+        Ok(Allowed {
+            step: Some(step),
+            ..Allowed::of(EntryKind::Unannounced, self.state.relations)
+        })
     }
 
     /// Whether the message in a place may be erased: it is there, and of whom it has to be.
     fn erasable(&self, submission: &Submission, target: Seq, sent_by: &AccountId) -> Result<(), Refusal> {
-        may_send(self.state.relations, &submission.sender, &submission.peer)?;
+        self.may_send(submission)?;
+        self.is_there(target, EntryKind::Message, sent_by)
+    }
+
+    fn is_there(&self, target: Seq, kind: EntryKind, sent_by: &AccountId) -> Result<(), Refusal> {
         let message = self
             .targets
             .iter()
-            .find(|entry| entry.seq == target && entry.kind == EntryKind::Message)
+            .find(|entry| entry.seq == target && entry.kind == kind)
             .filter(|_| !self.erased.contains(&target))
             .ok_or(Refusal::NoSuchMessage)?;
         if message.sender == *sent_by {
@@ -198,17 +262,34 @@ impl Judge<'_> {
         }
     }
 
-    fn store(&mut self, submission: &Submission, allowed: &Allowed) -> Verdict {
+    fn store(&mut self, submission: &Submission, allowed: Allowed) -> Verdict {
         let becomes_friends = allowed.relations.are_friends() && !self.state.relations.are_friends();
+        let (mut kind, mut audience, mut moves) = (allowed.kind, Vec::new(), None);
+        if let Some(step) = allowed.step {
+            (kind, audience, moves) = (step.kind, step.audience, step.moves);
+            if let Some(room) = step.room {
+                self.state.room = Some(Arc::new(room));
+            }
+            if let Some(member) = step.member {
+                let account = member.account.clone();
+                self.members.insert(account.clone(), member.clone());
+                self.changed_members.insert(account, member);
+            }
+        }
         let entry = Entry {
             seq: self.state.head.next(),
-            kind: allowed.kind,
+            kind,
             key: submission.key,
             sender: submission.sender.clone(),
             sender_class: submission.sender_class,
             client_id: submission.client_id,
             timestamp_ns: self.now_ns.max(self.state.last_timestamp_ns),
-            body: submission.body.clone(),
+            audience,
+            body: match (submission.operation, kind) {
+                // How a room was changed is in the room; of the entry the place is enough.
+                (Operation::Room(_), EntryKind::Unannounced) => Bytes::new(),
+                _ => submission.body.clone(),
+            },
         };
         self.state.head = entry.seq;
         self.state.last_timestamp_ns = entry.timestamp_ns;
@@ -222,6 +303,7 @@ impl Judge<'_> {
             refusal: allowed.refusal,
             becomes_friends,
             erases,
+            moves,
         }
     }
 }

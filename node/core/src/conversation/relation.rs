@@ -16,6 +16,27 @@ pub enum Relation {
     Blocked,
 }
 
+impl Relation {
+    /// Its part of a stored byte.
+    pub(super) fn to_nibble(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Added => 1,
+            Self::Blocked => 2,
+        }
+    }
+
+    /// Reads [`Self::to_nibble`].
+    pub(super) fn from_nibble(nibble: u8) -> Option<Self> {
+        match nibble {
+            0 => Some(Self::None),
+            1 => Some(Self::Added),
+            2 => Some(Self::Blocked),
+            _ => None,
+        }
+    }
+}
+
 /// Which of the two accounts of a direct conversation: the ids are compared bytewise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Side {
@@ -88,26 +109,15 @@ impl Relations {
     /// The stored form: one nibble per side, the side with the larger id high; 1 added, 2 blocked.
     #[must_use]
     pub fn to_byte(self) -> u8 {
-        let nibble = |relation| match relation {
-            Relation::None => 0,
-            Relation::Added => 1,
-            Relation::Blocked => 2,
-        };
-        nibble(self.larger) << 4 | nibble(self.smaller)
+        self.larger.to_nibble() << 4 | self.smaller.to_nibble()
     }
 
     /// Reads the stored form; `None` for a byte that [`Self::to_byte`] never makes.
     #[must_use]
     pub fn from_byte(byte: u8) -> Option<Self> {
-        let relation = |nibble| match nibble {
-            0 => Some(Relation::None),
-            1 => Some(Relation::Added),
-            2 => Some(Relation::Blocked),
-            _ => None,
-        };
         Some(Self {
-            smaller: relation(byte & 0xf)?,
-            larger: relation(byte >> 4)?,
+            smaller: Relation::from_nibble(byte & 0xf)?,
+            larger: Relation::from_nibble(byte >> 4)?,
         })
     }
 }

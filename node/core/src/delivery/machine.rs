@@ -109,7 +109,7 @@ impl Delivery {
                 self.erase(&committed);
             }
             let committed = Arc::new(committed);
-            for account in &committed.accounts {
+            for account in committed.accounts.iter().chain(&committed.others) {
                 if self.pending < self.config.max_pending && !self.believed_absent(now, account) {
                     self.pending += 1;
                     let committed = committed.clone();
@@ -129,7 +129,15 @@ impl Delivery {
     fn erase(&mut self, by: &Committed) {
         let asked = self.asked.values_mut().flat_map(|asked| &mut asked.items);
         let waiting = self.waiting.iter_mut().map(|(_, item)| item);
+        // Items of one commit share it, and go on sharing.
+        let mut last: Option<(Arc<Committed>, Arc<Committed>)> = None;
         for item in asked.chain(waiting) {
+            if let Some((before, after)) = &last
+                && Arc::ptr_eq(before, &item.committed)
+            {
+                item.committed = after.clone();
+                continue;
+            }
             let holds = item.committed.conversation == by.conversation
                 && item
                     .committed
@@ -139,12 +147,14 @@ impl Delivery {
             if !holds {
                 continue;
             }
+            let before = item.committed.clone();
             let committed = Arc::make_mut(&mut item.committed);
             for (entry, _) in &mut committed.entries {
                 if by.erased.contains(&entry.seq) {
                     *entry = Arc::new(entry.erased());
                 }
             }
+            last = Some((before, item.committed.clone()));
         }
     }
 
@@ -160,31 +170,52 @@ impl Delivery {
         }
         self.again(now, ownerless);
         for (to, mut items) in by_owner {
-            self.last_request += 1;
-            let request = self.last_request;
             // Stable: the entries of one conversation stay in order.
             items.sort_by(|a, b| a.account.cmp(&b.account));
-            let mut accounts: Vec<AccountId> = items.iter().map(|item| item.account.clone()).collect();
-            accounts.dedup();
-            let until = now.plus_ms(self.config.ask_timeout_ms);
-            self.schedule(until);
-            let view = self.view.hash();
-            effects.push(Effect::Ask {
-                to: to.clone(),
-                request,
-                view,
-                accounts: accounts.clone(),
-            });
-            self.asked.insert(
-                request,
-                Asked {
-                    to,
-                    until,
-                    accounts,
-                    items,
-                },
-            );
+            while !items.is_empty() {
+                let later = items.split_off(self.one_question(&items));
+                self.ask_one(now, to.clone(), items, effects);
+                items = later;
+            }
         }
+    }
+
+    /// How many of the items, in the order of their accounts, go into one question: never some of an account only.
+    fn one_question(&self, items: &[Item]) -> usize {
+        let mut accounts = 0;
+        for (place, item) in items.iter().enumerate() {
+            let is_new = place == 0 || items[place - 1].account != item.account;
+            if is_new && accounts == self.config.max_accounts_per_ask {
+                return place;
+            }
+            accounts += usize::from(is_new);
+        }
+        items.len()
+    }
+
+    fn ask_one(&mut self, now: Moment, to: NodeName, items: Vec<Item>, effects: &mut Vec<Effect>) {
+        self.last_request += 1;
+        let request = self.last_request;
+        let mut accounts: Vec<AccountId> = items.iter().map(|item| item.account.clone()).collect();
+        accounts.dedup();
+        let until = now.plus_ms(self.config.ask_timeout_ms);
+        self.schedule(until);
+        let view = self.view.hash();
+        effects.push(Effect::Ask {
+            to: to.clone(),
+            request,
+            view,
+            accounts: accounts.clone(),
+        });
+        self.asked.insert(
+            request,
+            Asked {
+                to,
+                until,
+                accounts,
+                items,
+            },
+        );
     }
 
     fn owner_of(&self, account: &AccountId) -> Option<NodeName> {

@@ -16,11 +16,13 @@ fn committed() -> Committed {
         sender_class: DeviceClass(1),
         client_id: None,
         timestamp_ns: 1,
+        audience: Vec::new(),
         body: Bytes::new(),
     };
     Committed {
         conversation: ConversationId([1; 16]),
-        accounts: vec![account("b")],
+        accounts: Arc::new(vec![account("b")]),
+        others: Vec::new(),
         entries: vec![(Arc::new(entry), SessionId(1))],
         erased: Vec::new(),
         cursors: vec![MemberCursor {

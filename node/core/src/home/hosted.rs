@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::conversation::Submission;
 use crate::home::RequestId;
+use crate::home::members::Members;
 use crate::id::{NodeName, SessionId, Tenure, Version};
 use crate::submit::{LaneId, LaneStamp};
 use crate::time::Moment;
@@ -57,6 +58,8 @@ pub(super) struct Hosted {
     pub(super) in_flight: Vec<Queued>,
     pub(super) running: Option<RequestId>,
     pub(super) lanes: BTreeMap<SessionId, LaneProgress>,
+    /// Who is in it, if it is a room.
+    pub(super) members: Option<Members>,
     /// Failed transactions in a row.
     pub(super) failures: u32,
     /// A fence refused; not before this moment again.
@@ -78,6 +81,7 @@ impl Hosted {
             in_flight: Vec::new(),
             running: None,
             lanes: BTreeMap::new(),
+            members: None,
             failures: 0,
             not_before: Moment(0),
             last_used: now,

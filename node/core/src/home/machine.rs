@@ -2,6 +2,7 @@
 
 mod outcome;
 mod pump;
+mod tell;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,10 +2,11 @@ use bytes::Bytes;
 
 use super::*;
 use crate::conversation::{
-    ConversationOutcome, ConversationState, Decision, FenceRefusal, Operation, Relations, decide,
+    ConversationOutcome, ConversationState, Decision, Entry, EntryKind, FenceRefusal, Found, KnownEntry,
+    Operation, Relations, RoomMove, RoomOperation, Verdict, decide,
 };
 use crate::fixture::{account, node, view};
-use crate::id::{ContentHash, DeviceClass, MessageKey, SessionId};
+use crate::id::{ContentHash, DeviceClass, MessageKey, RoomId, SessionId};
 use crate::map::HomePlacement;
 use crate::placement::direct_conversation;
 use crate::time::Moment;
@@ -25,6 +26,7 @@ fn submission(peer: &str, number: u8) -> Arc<Submission> {
         client_id: None,
         content_hash: ContentHash([number; 16]),
         attempt: 1,
+        vouched: false,
         body: Bytes::new(),
     })
 }
@@ -132,7 +134,7 @@ fn commit(batches: &[ConversationBatch]) -> BatchResult {
             version: batch.expected_version,
             ..ConversationState::default()
         };
-        match decide(&state, &[], &[], batch, 1) {
+        match decide(&state, Found::default(), batch, 1) {
             Decision::Apply { verdicts, state, .. } => ConversationOutcome::Done {
                 verdicts,
                 version: state.version,
@@ -364,4 +366,165 @@ fn idle_conversations_are_forgotten() {
     rig.now = rig.home.deadline().unwrap().0;
     rig.event(Event::Timer);
     assert_eq!(rig.home.conversations(), 0);
+}
+
+/// A room whose members are known, and what its home tells of what is stored there.
+struct RoomRig {
+    rig: Rig,
+    lane: LaneId,
+    index: u32,
+    version: Version,
+}
+
+impl RoomRig {
+    fn with(members: &[&str]) -> Self {
+        let room = RoomId::new("room").unwrap();
+        let lane = LaneId {
+            session: SessionId(1),
+            conversation: crate::placement::room_conversation(&room),
+        };
+        let mut rig = Rig::new(Config::default(), HomePlacement::PerConversation);
+        let effects = rig.event(Event::Open {
+            from: node("n1"),
+            lane,
+            attempt: 1,
+            tenure: Tenure(5),
+        });
+        let [Effect::Load { request, .. }] = effects[..] else {
+            panic!("{effects:?}")
+        };
+        let found = Some(vec![Load::Room {
+            version: Version(7),
+            members: members.iter().map(|name| account(name)).collect(),
+            members_since: Seq(3),
+        }]);
+        rig.event(Event::Loaded { request, found });
+        Self {
+            rig,
+            lane,
+            index: 0,
+            version: Version(7),
+        }
+    }
+
+    /// Submits so many messages, and has the database answer with these verdicts; what is delivered to whom.
+    fn verdicts(&mut self, verdicts: Vec<Verdict>) -> Vec<(Vec<u64>, Vec<String>)> {
+        let mut effects = Vec::new();
+        for number in 0..verdicts.len() {
+            let mut sent = (*submission("a", number as u8)).clone();
+            sent.conversation = self.lane.conversation;
+            sent.operation = Operation::Room(RoomOperation::Message);
+            let stamp = LaneStamp {
+                lane: self.lane,
+                tenure: Tenure(5),
+                attempt: 1,
+                index: self.index,
+            };
+            self.index += 1;
+            effects.extend(self.rig.event(Event::Submit {
+                from: node("n1"),
+                stamp,
+                submission: Arc::new(sent),
+            }));
+        }
+        let mut told = Vec::new();
+        let mut verdicts = verdicts.into_iter();
+        // What came while a transaction was under way goes with the next one.
+        while let Some((request, batches)) = running(&effects) {
+            self.version = self.version.next();
+            let outcome = ConversationOutcome::Done {
+                verdicts: verdicts.by_ref().take(batches[0].submissions.len()).collect(),
+                version: self.version,
+                cursors: Vec::new(),
+            };
+            effects = self.rig.done(request, BatchResult::Committed(vec![outcome]));
+            told.extend(delivered(&effects));
+        }
+        told
+    }
+}
+
+fn running(effects: &[Effect]) -> Option<(RequestId, Vec<ConversationBatch>)> {
+    let runs = |effect: &Effect| matches!(effect, Effect::RunBatch { .. });
+    effects.iter().any(runs).then(|| batch(effects))
+}
+
+fn delivered(effects: &[Effect]) -> Vec<(Vec<u64>, Vec<String>)> {
+    let committed = effects.iter().filter_map(|effect| match effect {
+        Effect::Committed(committed) => Some(committed),
+        _ => None,
+    });
+    committed
+        .map(|committed| {
+            let seqs = committed.entries.iter().map(|(entry, _)| entry.seq.0);
+            let to = committed.accounts.iter().chain(&committed.others);
+            (seqs.collect(), to.map(ToString::to_string).collect())
+        })
+        .collect()
+}
+
+fn stored_in_room(seq: u64, moves: Option<RoomMove>, audience: &[&str]) -> Verdict {
+    let entry = Entry {
+        seq: Seq(seq),
+        kind: EntryKind::RoomMessage,
+        key: MessageKey([seq as u8; 16]),
+        sender: account("a"),
+        sender_class: DeviceClass(1),
+        client_id: None,
+        timestamp_ns: 1,
+        audience: audience.iter().map(|name| account(name)).collect(),
+        body: Bytes::new(),
+    };
+    Verdict::Store {
+        entry: Arc::new(entry),
+        refusal: None,
+        becomes_friends: false,
+        erases: None,
+        moves,
+    }
+}
+
+#[test]
+fn an_entry_of_a_room_goes_to_who_was_in_it_then() {
+    let mut room = RoomRig::with(&["a", "b", "c"]);
+    let told = room.verdicts(vec![
+        stored_in_room(10, None, &[]),
+        stored_in_room(11, Some(RoomMove::Left(account("c"))), &["c"]),
+        stored_in_room(12, None, &[]),
+        stored_in_room(13, None, &[]),
+        stored_in_room(14, Some(RoomMove::Joined(account("d"))), &["d"]),
+        stored_in_room(15, None, &[]),
+    ]);
+    let all: Vec<(u64, String)> = told
+        .iter()
+        .flat_map(|(seqs, to)| seqs.iter().map(move |seq| (*seq, to.concat())))
+        .collect();
+    let expected = [
+        (10, "abc"),
+        (11, "abc"),
+        (12, "ab"),
+        (13, "ab"),
+        (14, "abd"),
+        (15, "abd"),
+    ];
+    assert_eq!(all, expected.map(|(seq, to)| (seq, to.to_owned())));
+}
+
+#[test]
+fn what_a_room_has_already_goes_to_who_was_in_it_then_if_that_is_known() {
+    let mut room = RoomRig::with(&["a", "b"]);
+    room.verdicts(vec![stored_in_room(
+        10,
+        Some(RoomMove::Joined(account("c"))),
+        &["c"],
+    )]);
+    let known = |seq| {
+        let Verdict::Store { entry, .. } = stored_in_room(seq, None, &[]) else {
+            unreachable!("made above")
+        };
+        Verdict::Known(KnownEntry::of(&entry, ContentHash([0; 16])))
+    };
+    let told = room.verdicts(vec![known(9)]);
+    assert_eq!(told, [(vec![9], vec!["a".to_owned(), "b".to_owned()])]);
+    assert_eq!(room.verdicts(vec![known(2)]), [], "from before the last change");
 }

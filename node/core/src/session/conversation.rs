@@ -19,8 +19,8 @@ pub(super) struct Channel {
     pub(super) wanted: Seq,
     /// Entries up to here are backlog: delivered by the offline procedure while that lasts.
     pub(super) backlog_until: Seq,
-    /// Whether each entry behind `confirmed` up to the position is confirmed.
-    handed: VecDeque<bool>,
+    /// What was handed on or passed over behind `confirmed` up to the position, in order.
+    handed: VecDeque<Handed>,
     /// Entries that came ahead of a gap, ascending, without gap among themselves.
     held: VecDeque<Arc<Entry>>,
     /// A fetch is under way until this moment.
@@ -29,6 +29,13 @@ pub(super) struct Channel {
     pub(super) moving_until: Option<Moment>,
     /// Something failed; not before this moment again.
     pub(super) retry_at: Option<Moment>,
+}
+
+/// An entry that was handed on; or a run that was passed over, by its last place.
+#[derive(Debug)]
+struct Handed {
+    seq: Seq,
+    confirmed: bool,
 }
 
 impl Channel {
@@ -66,26 +73,37 @@ impl Channel {
     pub(super) fn hand_on(&mut self, seq: Seq, confirmed: bool) {
         self.position = Some(seq);
         self.wanted = self.wanted.max(seq);
-        self.handed.push_back(confirmed);
+        match self.handed.back_mut() {
+            // Runs of what needs no confirmation are one, however long.
+            Some(last) if last.confirmed && confirmed => last.seq = seq,
+            _ => self.handed.push_back(Handed { seq, confirmed }),
+        }
         self.settle();
+    }
+
+    /// There is nothing to hand on behind `from` up to `to`.
+    pub(super) fn skip(&mut self, from: Seq, to: Seq) {
+        if self
+            .position
+            .is_some_and(|position| from <= position && position < to)
+        {
+            self.hand_on(to, true);
+        }
     }
 
     /// The client has this entry.
     pub(super) fn confirm(&mut self, seq: Seq) {
-        let place = seq
-            .0
-            .checked_sub(self.confirmed.0 + 1)
-            .and_then(|place| usize::try_from(place).ok());
-        if let Some(handed) = place.and_then(|place| self.handed.get_mut(place)) {
-            *handed = true;
+        let place = self.handed.partition_point(|handed| handed.seq < seq);
+        if let Some(handed) = self.handed.get_mut(place).filter(|handed| handed.seq == seq) {
+            handed.confirmed = true;
             self.settle();
         }
     }
 
     fn settle(&mut self) {
-        while self.handed.front() == Some(&true) {
+        while let Some(handed) = self.handed.front().filter(|handed| handed.confirmed) {
+            self.confirmed = handed.seq;
             self.handed.pop_front();
-            self.confirmed = self.confirmed.next();
         }
     }
 

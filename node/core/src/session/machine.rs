@@ -86,10 +86,12 @@ impl Session {
             Event::Fetched {
                 conversation,
                 entries,
+                skip,
                 cursor,
                 head,
             } => {
-                self.fetched(now, conversation, entries, cursor, head, effects);
+                self.begin_at(conversation, cursor, head, skip);
+                self.fetched(now, conversation, entries, effects);
             }
             Event::FetchFailed(conversation) => self.later(now, conversation, |channel| {
                 channel.fetching_until = None;

@@ -18,6 +18,7 @@ fn from(sender: &str, seq: u64) -> Arc<Entry> {
         sender_class: DeviceClass(1),
         client_id: None,
         timestamp_ns: seq as i64,
+        audience: Vec::new(),
         body: Bytes::new(),
     })
 }
@@ -85,6 +86,7 @@ impl Rig {
         self.event(Event::Fetched {
             conversation: CHAT,
             entries,
+            skip: None,
             cursor,
             head,
         })
@@ -296,6 +298,65 @@ fn an_echo_counts_as_confirmed_at_the_next_frame() {
     // The client said it again: it gets an answer again, and nothing moves.
     assert_eq!(written(&rig.event(accepted(1, true))), [(1, None)]);
     assert_eq!(rig.event(Event::Frame), [moved(0, 1)]);
+}
+
+#[test]
+fn what_is_not_for_the_account_is_skipped_in_one_step() {
+    let (mut rig, _) = Rig::ready(Config::default(), &[(CHAT, 5, 5)]);
+    // The account was away from the room for a million entries.
+    let came = Arc::new(Entry {
+        kind: EntryKind::RoomMessage,
+        ..(*entry(1_000_006)).clone()
+    });
+    let pushed = rig.event(Event::Pushed {
+        conversation: CHAT,
+        entries: vec![came.clone()],
+        cursor: None,
+    });
+    assert!(matches!(
+        pushed[..],
+        [Effect::FetchEntries {
+            after: Some(Seq(5)),
+            ..
+        }]
+    ));
+    let effects = rig.event(Event::Fetched {
+        conversation: CHAT,
+        entries: vec![came],
+        skip: Some((Seq(5), Seq(1_000_005))),
+        cursor: Seq(5),
+        head: Seq(1_000_006),
+    });
+    assert!(effects.contains(&moved(5, 1_000_005)));
+    assert_eq!(written(&effects), [(1_000_006, Some(1))]);
+    // An answer that was asked for from further on says nothing about what is before that.
+    let (mut late, _) = Rig::ready(Config::default(), &[(CHAT, 5, 9)]);
+    late.event(Event::OfflineRequested);
+    late.event(Event::Fetched {
+        conversation: CHAT,
+        entries: Vec::new(),
+        skip: Some((Seq(7), Seq(9))),
+        cursor: Seq(5),
+        head: Seq(9),
+    });
+    assert_eq!(late.session.position(&CHAT), Some(Seq(5)));
+}
+
+#[test]
+fn in_a_room_ones_own_messages_are_confirmed_like_others() {
+    let (mut rig, _) = Rig::ready(Config::default(), &[(CHAT, 0, 0)]);
+    let own = Arc::new(Entry {
+        kind: EntryKind::RoomMessage,
+        ..(*from("me", 1)).clone()
+    });
+    let effects = rig.event(Event::Accepted {
+        conversation: CHAT,
+        entry: own,
+        cursor: None,
+        repeated: false,
+    });
+    assert_eq!(written(&effects), [(1, Some(1))]);
+    assert!(rig.confirm(1).contains(&moved(0, 1)));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::conversation::{Entry, EntryKind, KnownEntry, Submission};
+use crate::conversation::{Entry, EntryKind, KnownEntry, Operation, Submission};
 use crate::id::{NodeName, Seq, Tenure};
 use crate::submit::{Answer, Config, Effect, LaneId, LaneStamp, Outcome};
 use crate::time::Moment;
@@ -212,6 +212,7 @@ fn own_entry(submission: &Submission, entry: &Arc<Entry>) -> Arc<Entry> {
         sender_class: submission.sender_class,
         client_id: submission.client_id,
         timestamp_ns: entry.timestamp_ns,
+        audience: entry.audience.clone(),
         body: submission.body.clone(),
     })
 }
@@ -232,6 +233,7 @@ pub fn rebuild(submission: &Submission, known: &KnownEntry) -> Entry {
         sender_class: submission.sender_class,
         client_id: known.client_id,
         timestamp_ns: known.timestamp_ns,
+        audience: known.audience.clone(),
         body,
     }
 }
@@ -241,7 +243,10 @@ pub fn rebuild(submission: &Submission, known: &KnownEntry) -> Entry {
 fn echo(submission: &Submission, known: &KnownEntry) -> Entry {
     let mut entry = rebuild(submission, known);
     if entry.kind == EntryKind::Tombstone {
-        entry.kind = EntryKind::Message;
+        entry.kind = match submission.operation {
+            Operation::Room(_) => EntryKind::RoomMessage,
+            _ => EntryKind::Message,
+        };
         entry.body = submission.body.clone();
     }
     entry

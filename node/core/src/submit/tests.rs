@@ -21,6 +21,7 @@ fn submission(number: u8) -> Submission {
         client_id: None,
         content_hash: ContentHash([number; 16]),
         attempt: 0,
+        vouched: false,
         body: Bytes::new(),
     }
 }
@@ -34,6 +35,7 @@ fn entry(number: u8) -> Arc<Entry> {
         sender_class: DeviceClass(1),
         client_id: None,
         timestamp_ns: 1,
+        audience: Vec::new(),
         body: Bytes::new(),
     })
 }
@@ -242,6 +244,7 @@ fn a_repetition_by_the_client_is_told_apart_from_one_of_ours() {
         seq: Seq(4),
         kind: EntryKind::Message,
         timestamp_ns: 8,
+        audience: Vec::new(),
     };
     match &rig.answer(attempt, 0, Answer::Known { known, cursor: None })[..] {
         [

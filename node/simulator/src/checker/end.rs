@@ -24,7 +24,8 @@ impl Checker {
         let mut found = Vec::new();
         for (id, conversation) in &self.conversations {
             for member in &self.members {
-                if member.account == conversation.pair.0 || member.account == conversation.pair.1 {
+                let of_two = [conversation.pair.0, conversation.pair.1].contains(&member.account);
+                if conversation.members.is_some() || of_two {
                     self.check_member(*id, conversation, *member, end, &mut found);
                 }
             }
@@ -102,7 +103,7 @@ impl Checker {
         for (place, entry) in conversation.entries.iter().enumerate() {
             let seq = place as u64 + 1;
             let owed = began.is_none_or(|began| seq > began)
-                && entry.sender != member.account
+                && entry.needs(member.account)
                 && conversation.shows(seq, member.account);
             if !owed {
                 continue;

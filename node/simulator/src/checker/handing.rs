@@ -1,20 +1,53 @@
 //! What reaches a client: true, in order, without gap, and not again once its confirmation is durable.
 
+use std::collections::BTreeSet;
+
 use tim_core::conversation::EntryKind;
 
-use crate::checker::{Checker, Conversation, Handed};
+use crate::checker::{Checker, Conversation, Handed, StoredEntry, Truth};
 use crate::event::Member;
 use crate::options::SECOND;
 
 /// So long a committed message may look for its receiver at a home that does not learn of the erasure.
 const UNDER_WAY: u64 = 20 * SECOND;
 
+impl Truth {
+    /// Whether a client of an account has to confirm it: its own it is only told, except in rooms.
+    pub(super) fn needs(&self, account: usize) -> bool {
+        self.of_room.is_some() || self.sender != account
+    }
+}
+
 impl Conversation {
+    /// Takes down who is in a room; whom an entry of it is for.
+    pub(super) fn told(&mut self, stored: &StoredEntry) -> Option<BTreeSet<usize>> {
+        let members = self.members.as_mut()?;
+        match stored.moves {
+            Some((account, true)) => members.insert(account),
+            Some((account, false)) => members.remove(&account),
+            None => false,
+        };
+        Some(match stored.kind {
+            EntryKind::RoomMessage | EntryKind::RoomRevoke => members.clone(),
+            _ => stored.audience.iter().copied().collect(),
+        })
+    }
+
     /// Whether clients of an account ever see an entry.
     pub(super) fn shows(&self, seq: u64, account: usize) -> bool {
         self.entries
             .get(seq as usize - 1)
             .is_some_and(|entry| match entry.kind {
+                EntryKind::RoomMessage
+                | EntryKind::RoomRevoke
+                | EntryKind::RoomApplied
+                | EntryKind::RoomPassed
+                | EntryKind::RoomRefused
+                | EntryKind::RoomPulled
+                | EntryKind::RoomKicked => {
+                    let is_for = |told: &BTreeSet<usize>| told.contains(&account);
+                    entry.erased_at.is_none() && entry.of_room.as_ref().is_some_and(is_for)
+                }
                 EntryKind::Message | EntryKind::Application | EntryKind::Revoke | EntryKind::Burn => {
                     entry.erased_at.is_none()
                 }
@@ -99,6 +132,14 @@ impl Checker {
         let conversation = self.conversations.get(&handed.conversation)?;
         match conversation.entries.get(handed.seq as usize - 1) {
             None => Some("it is not durable".to_owned()),
+            Some(entry)
+                if entry
+                    .of_room
+                    .as_ref()
+                    .is_some_and(|told| !told.contains(&handed.member.account)) =>
+            {
+                Some("it is not for this account".to_owned())
+            }
             Some(entry) if entry.tag != handed.tag => Some(format!("there is t{} in this place", entry.tag)),
             Some(entry) => {
                 let session = self

@@ -1,13 +1,10 @@
 //! Single statements: reads, cursors, lists.
 
-use std::sync::Arc;
-
-use tim_core::conversation::Entry;
 use tim_core::home::Load;
-use tim_core::id::{ConversationId, Epoch, Seq};
+use tim_core::id::{ConversationId, Epoch, Seq, Version};
 use tim_core::session::Position;
 
-use crate::event::{Asker, DatabaseIndex, DatabaseReply, Event, Member, Statement};
+use crate::event::{Asker, DatabaseIndex, DatabaseReply, Event, Fetched, Member, Statement};
 use crate::options::{MILLISECOND, SECOND};
 use crate::world::World;
 
@@ -113,14 +110,21 @@ impl World {
 
     fn load(&self, database: DatabaseIndex, conversations: &[(ConversationId, Epoch)]) -> Vec<Load> {
         let rows = &self.databases[database].rows;
-        let version = |(conversation, _): &(ConversationId, Epoch)| {
-            Load::Version(
-                rows.get(conversation)
-                    .map(|row| row.state.version)
-                    .unwrap_or_default(),
-            )
+        let load = |(conversation, _): &(ConversationId, Epoch)| {
+            let Some(row) = rows.get(conversation) else {
+                return Load::Version(Version(0));
+            };
+            let Some(room) = &row.state.room else {
+                return Load::Version(row.state.version);
+            };
+            let members = row.standings.values().filter(|row| row.standing.is_member());
+            Load::Room {
+                version: row.state.version,
+                members: members.map(|row| row.account.clone()).collect(),
+                members_since: room.members_since,
+            }
         };
-        conversations.iter().map(version).collect()
+        conversations.iter().map(load).collect()
     }
 
     fn fetch(
@@ -130,18 +134,33 @@ impl World {
         conversation: ConversationId,
         after: Option<Seq>,
         limit: u32,
-    ) -> (Vec<Arc<Entry>>, Seq, Seq) {
+    ) -> Fetched {
         let cursor = self.cursor(database, member, conversation);
+        let account = &self.accounts[member.account];
         let row = self.databases[database].rows.entry(conversation).or_default();
-        let from = after.unwrap_or(cursor).0 as usize;
+        let from = after.unwrap_or(cursor);
+        // In a room, only what the account's windows show.
+        let (behind, until) = match row.windows(account) {
+            None => (from, Seq(u64::MAX)),
+            Some(windows) => match windows.next_behind(from) {
+                None => (from, from),
+                Some(window) => (from.max(window.after), window.until.unwrap_or(Seq(u64::MAX))),
+            },
+        };
         let entries = row
             .entries
             .iter()
-            .skip(from)
+            .skip(behind.0 as usize)
             .take(limit as usize)
+            .filter(|entry| entry.seq <= until)
             .cloned()
             .collect();
-        (entries, cursor, row.state.head)
+        Fetched {
+            entries,
+            skip: (behind > from).then_some((from, behind)),
+            cursor,
+            head: row.head_for(account),
+        }
     }
 
     fn position(
@@ -151,11 +170,12 @@ impl World {
         conversation: ConversationId,
     ) -> Position {
         let cursor = self.cursor(database, member, conversation);
+        let account = &self.accounts[member.account];
         let row = self.databases[database].rows.entry(conversation).or_default();
         Position {
             conversation,
             cursor,
-            head: row.state.head,
+            head: row.head_for(account),
         }
     }
 

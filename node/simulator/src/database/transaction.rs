@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use tim_core::conversation::{
-    BatchResult, ConversationBatch, ConversationOutcome, ConversationState, Decision, Entry, Verdict, decide,
+    BatchResult, ConversationBatch, ConversationOutcome, ConversationState, Decision, Entry, Found,
+    RoomMember, RoomMove, Verdict, decide,
 };
 use tim_core::home::RequestId;
 use tim_core::id::{ContentHash, ConversationId, Seq};
@@ -22,17 +23,24 @@ const IDLE_LIMIT: u64 = 3 * SECOND;
 pub(crate) struct Write {
     conversation: ConversationId,
     state: ConversationState,
-    entries: Vec<(Arc<Entry>, ContentHash)>,
+    entries: Vec<(Arc<Entry>, ContentHash, Option<RoomMove>)>,
     erased: Vec<Seq>,
+    standings: Vec<RoomMember>,
 }
 
 impl Write {
-    fn of(batch: &ConversationBatch, verdicts: &[Verdict], state: ConversationState) -> Self {
+    fn of(
+        batch: &ConversationBatch,
+        verdicts: &[Verdict],
+        state: ConversationState,
+        standings: Vec<RoomMember>,
+    ) -> Self {
         Self {
             conversation: batch.conversation,
             state,
             entries: entries_of(batch, verdicts),
             erased: erased_by(verdicts),
+            standings,
         }
     }
 }
@@ -110,11 +118,19 @@ impl World {
             let known = row.known(batch);
             let targets = row.targets(batch);
             let cursors = row.cursors(&self.accounts);
-            match decide(&row.state, &known, &targets, batch, now_ns) {
+            let members = row.concerned(batch);
+            let is_room = row.state.room.is_some();
+            let found = Found {
+                known: &known,
+                targets: &targets,
+                members: &members,
+            };
+            match decide(&row.state, found, batch, now_ns) {
                 Decision::Conflict { known } => outcomes.push(ConversationOutcome::Conflict { known }),
                 Decision::Apply {
                     verdicts,
                     state,
+                    members,
                     changed,
                 } => {
                     let version = if forgets && !stores(&verdicts) {
@@ -124,16 +140,28 @@ impl World {
                     };
                     let state = ConversationState { version, ..state };
                     if changed {
-                        writes.push(Write::of(batch, &verdicts, state));
+                        writes.push(Write::of(batch, &verdicts, state, members));
                     }
                     outcomes.push(ConversationOutcome::Done {
                         verdicts,
                         version,
-                        cursors,
+                        cursors: if is_room { Vec::new() } else { cursors },
                     });
                 }
             }
         }
+        self.hold(database, (asker, request), conversations, writes, outcomes);
+    }
+
+    /// Decided: the locks are held until the commit.
+    fn hold(
+        &mut self,
+        database: DatabaseIndex,
+        (asker, request): (Asker, RequestId),
+        conversations: Vec<ConversationId>,
+        writes: Vec<Write>,
+        outcomes: Vec<ConversationOutcome>,
+    ) {
         let early = self.options.mutation == Some(Mutation::AcknowledgeBeforeCommit);
         if early {
             let result = BatchResult::Committed(outcomes.clone());
@@ -240,7 +268,7 @@ impl World {
         };
         for write in done.writes {
             let pair = self.pair_of(&write.conversation);
-            for (entry, _) in &write.entries {
+            for (entry, _, moves) in &write.entries {
                 let stored = StoredEntry {
                     conversation: write.conversation,
                     pair,
@@ -249,6 +277,15 @@ impl World {
                     sender: self.account_index(&entry.sender),
                     kind: entry.kind,
                     timestamp_ns: entry.timestamp_ns,
+                    audience: entry
+                        .audience
+                        .iter()
+                        .map(|account| self.account_index(account))
+                        .collect(),
+                    moves: moves.as_ref().map(|moves| match moves {
+                        RoomMove::Joined(account) => (self.account_index(account), true),
+                        RoomMove::Left(account) => (self.account_index(account), false),
+                    }),
                 };
                 self.checker.committed(self.now, &stored);
             }
@@ -260,7 +297,10 @@ impl World {
                 .entry(write.conversation)
                 .or_default();
             row.state = write.state;
-            for (entry, hash) in write.entries {
+            for member in write.standings {
+                row.standings.insert(member.account.clone(), member);
+            }
+            for (entry, hash, _) in write.entries {
                 row.insert(entry, hash);
             }
             for seq in write.erased {
@@ -310,11 +350,16 @@ impl World {
     }
 }
 
-fn entries_of(batch: &ConversationBatch, verdicts: &[Verdict]) -> Vec<(Arc<Entry>, ContentHash)> {
+fn entries_of(
+    batch: &ConversationBatch,
+    verdicts: &[Verdict],
+) -> Vec<(Arc<Entry>, ContentHash, Option<RoomMove>)> {
     let pairs = batch.submissions.iter().zip(verdicts);
     pairs
         .filter_map(|(submission, verdict)| match verdict {
-            Verdict::Store { entry, .. } => Some((entry.clone(), submission.content_hash)),
+            Verdict::Store { entry, moves, .. } => {
+                Some((entry.clone(), submission.content_hash, moves.clone()))
+            }
             _ => None,
         })
         .collect()

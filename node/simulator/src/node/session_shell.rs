@@ -132,13 +132,13 @@ impl World {
             return;
         };
         let (sender, peer) = (held.account.clone(), self.accounts[said.peer].clone());
-        let class = held.member.class;
+        let (class, held_account) = (held.member.class, held.member.account);
         let key = MessageKey(self.random.random());
         let mut content = [0; 16];
         content[..8].copy_from_slice(&said.tag.to_be_bytes());
         let submission = Submission {
             key,
-            conversation: placement::direct_conversation(&sender, &peer),
+            conversation: self.conversation_said(held_account, &said),
             sender,
             peer,
             sender_class: DeviceClass(class),
@@ -146,6 +146,7 @@ impl World {
             client_id: said.client_id,
             content_hash: ContentHash(content),
             attempt: 0,
+            vouched: false,
             body: Bytes::copy_from_slice(&said.tag.to_be_bytes()),
         };
         self.nodes[node].tags.insert(key, said.tag);
@@ -340,11 +341,12 @@ impl World {
                 found,
             } => {
                 let event = match found {
-                    Some((entries, cursor, head)) => session::Event::Fetched {
+                    Some(found) => session::Event::Fetched {
                         conversation,
-                        entries,
-                        cursor,
-                        head,
+                        entries: found.entries,
+                        skip: found.skip,
+                        cursor: found.cursor,
+                        head: found.head,
                     },
                     None => session::Event::FetchFailed(conversation),
                 };

@@ -16,6 +16,7 @@ fn a_trace_arrives_with_its_message() {
         sender_class: DeviceClass(2),
         client_id: None,
         timestamp_ns: 1,
+        audience: Vec::new(),
         body: Bytes::from_static(b"hello"),
     };
     let push = Push {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use sea_orm::QueryResult;
-use tim_core::conversation::{ConversationState, KnownEntry, MemberCursor};
+use tim_core::conversation::{ConversationState, KnownEntry, MemberCursor, RoomMember, concerned};
 use tim_core::id::{AccountId, DeviceClass, Seq};
 
 use super::Prepared;
@@ -56,10 +56,60 @@ impl Transaction {
         let rows = self
             .rows(summary("SELECT", "tim_conversation"), &text, vec![keys.finish()])
             .await?;
-        rows.iter()
-            .map(|row| Ok((read::place(row, 0)?, read::conversation_state(row, 1)?)))
-            .collect::<Result<_, _>>()
-            .map_err(|error| self.database.error(error))
+        let mut states = HashMap::with_capacity(rows.len());
+        let mut rooms = Vec::new();
+        for row in &rows {
+            let error = |error| self.database.error(error);
+            let place = read::place(row, 0).map_err(error)?;
+            let (state, is_room) = read::conversation_state(row, 1).map_err(error)?;
+            states.insert(place, state);
+            if is_room {
+                rooms.push(place);
+            }
+        }
+        let keys = conversation_keys(prepared, rooms);
+        let found = self.rooms_by(keys, |place| prepared[place].conversation).await?;
+        for (place, room) in found {
+            if let Some(state) = states.get_mut(&place) {
+                state.room = Some(room.into());
+            }
+        }
+        Ok(states)
+    }
+
+    /// The rows of the accounts that what is asked of rooms concerns: not of everybody in them.
+    pub(super) async fn members_of(
+        &self,
+        prepared: &[Prepared<'_>],
+        states: &ByPlace<ConversationState>,
+    ) -> Result<ByPlace<Vec<RoomMember>>, StoreError> {
+        let mut keys = KeyRows::new();
+        let with_room = |place: &usize| states.get(place).is_some_and(|state| state.room.is_some());
+        for (place, one) in prepared.iter().enumerate().filter(|(place, _)| with_room(place)) {
+            let mut accounts: Vec<AccountId> = one
+                .batch
+                .submissions
+                .iter()
+                .flat_map(|submission| concerned(submission))
+                .collect();
+            accounts.sort_unstable();
+            accounts.dedup();
+            for account in accounts {
+                keys.row()
+                    .number(place as i64)
+                    .number(i64::from(one.slot.0))
+                    .bytes(&one.conversation)
+                    .bytes(&self.database.keys().account(&account));
+            }
+        }
+        let mut members: ByPlace<Vec<RoomMember>> = HashMap::new();
+        let found = self
+            .members_by(keys, |place| prepared[place].conversation)
+            .await?;
+        for (place, member) in found {
+            members.entry(place).or_default().push(member);
+        }
+        Ok(members)
     }
 
     /// The stored entries that submissions might be: by message key, or by the client's own id.
@@ -194,13 +244,14 @@ impl Transaction {
         })
     }
 
-    /// The cursors of the accounts that the submissions name.
+    /// The cursors of the accounts that the submissions name; none of rooms, which may have any number of them.
     pub(super) async fn cursors_of(
         &self,
         prepared: &[Prepared<'_>],
         states: &ByPlace<ConversationState>,
     ) -> Result<ByPlace<Vec<MemberCursor>>, StoreError> {
-        let with_row = (0..prepared.len()).filter(|place| states.contains_key(place));
+        let of_two = |place: &usize| states.get(place).is_some_and(|state| state.room.is_none());
+        let with_row = (0..prepared.len()).filter(of_two);
         let keys = conversation_keys(prepared, with_row);
         if keys.is_empty() {
             return Ok(HashMap::new());

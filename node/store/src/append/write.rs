@@ -1,14 +1,15 @@
 //! What a group commit writes.
 
-use tim_core::conversation::{ConversationState, EntryKind, Verdict};
+use tim_core::conversation::{ConversationState, EntryKind, RoomMember, Verdict};
 use tim_core::id::{MessageKey, Seq};
 
 use super::Prepared;
 use super::load::Target;
 use crate::error::StoreError;
 use crate::keys::RowKey;
-use crate::schema::{CONVERSATION, LANE, MESSAGE};
+use crate::schema::{CONVERSATION, LANE, MESSAGE, ROOM, ROOM_MEMBER, ROOM_RELATIONS};
 use crate::statement::{Cell, Row};
+use crate::store::Database;
 use crate::transaction::Transaction;
 
 /// Rows of all conversations of a batch, by the statement they go into.
@@ -18,6 +19,8 @@ pub(super) struct Writes {
     again: Vec<Row>,
     entries: Vec<Row>,
     tombstones: Vec<Row>,
+    rooms: Vec<Row>,
+    members: Vec<Row>,
 }
 
 impl Writes {
@@ -25,28 +28,49 @@ impl Writes {
         self.first.is_empty() && self.again.is_empty()
     }
 
-    /// Takes down what was decided for one conversation; `first` when it had no row.
+    /// Takes down what was decided for one conversation; `before` is what its row says, if it has one.
     pub(super) fn add(
         &mut self,
+        database: &Database,
         one: &Prepared<'_>,
         verdicts: &[Verdict],
         state: &ConversationState,
-        first: bool,
-    ) {
+        before: Option<&ConversationState>,
+    ) -> Result<(), StoreError> {
         let slot = Cell::Number(i64::from(one.slot.0));
         let version = Cell::Number(state.version.0 as i64);
-        let rows = if first { &mut self.first } else { &mut self.again };
+        let relations = match state.room {
+            Some(_) => ROOM_RELATIONS,
+            None => i16::from(state.relations.to_byte()),
+        };
+        let rows = match before {
+            None => &mut self.first,
+            Some(_) => &mut self.again,
+        };
         rows.push(vec![
             slot.clone(),
             Cell::bytes(&one.conversation),
             Cell::Number(state.head.0 as i64),
             Cell::Number(state.last_timestamp_ns),
-            Cell::Number(i64::from(state.relations.to_byte())),
+            Cell::Number(i64::from(relations)),
             version.clone(),
         ]);
-        for (verdict, message) in verdicts.iter().zip(&one.messages) {
+        let room_before = before.and_then(|before| before.room.as_ref());
+        if let Some(room) = state.room.as_ref().filter(|room| room_before != Some(*room)) {
+            let version = state.version.0 as i64;
+            self.rooms
+                .push(database.room_row(one.slot, &one.conversation, room, version)?);
+        }
+        for (place, (verdict, message)) in verdicts.iter().zip(&one.messages).enumerate() {
             let Verdict::Store { entry, .. } = verdict else {
                 continue;
+            };
+            let sealed = match &message.sealed {
+                Some(sealed) => sealed.clone(),
+                None => {
+                    let hash = one.batch.submissions[place].content_hash;
+                    database.seal_decided(&one.conversation, entry, hash)?
+                }
             };
             self.entries.push(entry_row(
                 one,
@@ -56,11 +80,28 @@ impl Writes {
                     client_key: message.client_key,
                     kind: entry.kind,
                     timestamp_ns: entry.timestamp_ns,
-                    sealed: message.sealed.clone(),
+                    sealed,
                 },
                 state,
             ));
         }
+        Ok(())
+    }
+
+    /// Takes down the rows of accounts of a room.
+    pub(super) fn add_members(
+        &mut self,
+        database: &Database,
+        one: &Prepared<'_>,
+        state: &ConversationState,
+        members: &[RoomMember],
+    ) -> Result<(), StoreError> {
+        let version = state.version.0 as i64;
+        for member in members {
+            let row = database.member_row(one.slot, &one.conversation, member, version)?;
+            self.members.push(row);
+        }
+        Ok(())
     }
 
     /// Takes down which entries lose their content: they are written again whole, so that a repartition notices.
@@ -142,6 +183,12 @@ impl Transaction {
                 database: self.database.name().clone(),
                 attempts: 1,
             });
+        }
+        if !writes.rooms.is_empty() {
+            self.upsert(&ROOM, writes.rooms).await?;
+        }
+        if !writes.members.is_empty() {
+            self.upsert(&ROOM_MEMBER, writes.members).await?;
         }
         if !writes.tombstones.is_empty() {
             self.upsert(&MESSAGE, writes.tombstones).await?;

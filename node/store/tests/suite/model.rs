@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 use tim_core::conversation::{
-    ConversationBatch, ConversationOutcome, ConversationState, Decision, EntryKind, KnownEntry, Operation,
-    Submission, Verdict, decide,
+    ConversationBatch, ConversationOutcome, ConversationState, Decision, EntryKind, Found, KnownEntry,
+    Operation, RoomMember, RoomOperation, Submission, Verdict, concerned, decide,
 };
-use tim_core::id::{ContentHash, ConversationId, MessageKey, Seq, Version};
+use tim_core::id::{AccountId, ContentHash, ConversationId, MessageKey, Seq, Version};
 
+use crate::room::Room;
 use crate::support::{Engine, Fresh, NOW_NS, Pair, submission};
 
 /// One submission of a generated batch: small ranges, so that the same message comes again in every way it can.
@@ -57,6 +58,8 @@ fn batches() -> impl Strategy<Value = Vec<Vec<(Vec<Sent>, bool)>>> {
 struct Model {
     states: HashMap<ConversationId, ConversationState>,
     entries: HashMap<ConversationId, Vec<KnownEntry>>,
+    /// Of the room.
+    members: HashMap<AccountId, RoomMember>,
 }
 
 impl Model {
@@ -64,14 +67,30 @@ impl Model {
     fn append(&mut self, batch: &ConversationBatch, now_ns: i64) -> Decision {
         let state = self.states.entry(batch.conversation).or_default();
         let entries = self.entries.entry(batch.conversation).or_default();
-        let decision = decide(state, entries, entries, batch, now_ns);
+        let concerned = batch
+            .submissions
+            .iter()
+            .flat_map(|submission| concerned(submission));
+        let members: Vec<RoomMember> = concerned
+            .filter_map(|account| self.members.get(&account).cloned())
+            .collect();
+        let found = Found {
+            known: entries,
+            targets: entries,
+            members: &members,
+        };
+        let decision = decide(state, found, batch, now_ns);
         if let Decision::Apply {
             verdicts,
             state: after,
+            members,
             changed: true,
         } = &decision
         {
             *state = after.clone();
+            for member in members {
+                self.members.insert(member.account.clone(), member.clone());
+            }
             for (verdict, submission) in verdicts.iter().zip(&batch.submissions) {
                 if let Verdict::Store { entry, erases, .. } = verdict {
                     for erased in entries.iter_mut().filter(|known| Some(known.seq) == *erases) {
@@ -100,6 +119,23 @@ fn made(pair: &Pair, sent: &Sent) -> Submission {
     made
 }
 
+/// The same numbers as operations on a room.
+fn in_room(room: &Room, mut made: Submission, sent: &Sent) -> Submission {
+    use RoomOperation::*;
+    let plain = [Message, Message, Join, Pull, Kick, Refuse, Block, Ban, Leave];
+    let operation = match (sent.operation, sent.key) {
+        (_, 0..6) => Create,
+        (Operation::Revoke(seq), _) => Revoke(seq),
+        (_, key) => plain[usize::from(key) % plain.len()],
+    };
+    made.conversation = room.conversation;
+    made.operation = Operation::Room(operation);
+    if operation == Create {
+        made.body = room.creation();
+    }
+    made
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
@@ -109,7 +145,9 @@ proptest! {
         runtime.block_on(async {
             let fresh = Fresh::new(Engine::Sqlite).await;
             let database = fresh.node().await;
-            let pairs = ["x", "y", "z"].map(|name| Pair::new("hub", name));
+            let room = Room::named("room");
+            let mut pairs = ["x", "y", "z"].map(|name| Pair::new("hub", name));
+            pairs[2].id = room.conversation;
             let mut model = Model::default();
             for (round, batch) in batches.iter().enumerate() {
                 let now_ns = NOW_NS - round as i64 % 3;
@@ -119,7 +157,11 @@ proptest! {
                     .map(|(pair, (sent, stale))| {
                         let version = model.states.get(&pair.id).map_or(Version(0), |state| state.version);
                         let version = if *stale { version.0 + 1 } else { version.0 };
-                        pair.batch(version, sent.iter().map(|sent| made(pair, sent)).collect())
+                        let made = sent.iter().map(|sent| match made(pair, sent) {
+                            submission if pair.id == room.conversation => in_room(&room, submission, sent),
+                            submission => submission,
+                        });
+                        pair.batch(version, made.collect())
                     })
                     .collect();
                 let outcomes = database.append(&batches, now_ns).await.unwrap();

@@ -4,8 +4,8 @@ use tim_core::conversation::{FenceRefusal, Operation, starting_cursor};
 use tim_core::id::{DeviceClass, Epoch, Seq};
 use tim_core::placement;
 use tim_store::{
-    Advanced, CursorAdvance, EntriesAfter, HistoryQuery, ListEntry, ListedConversation, PositionQuery,
-    StoreError,
+    Advanced, CursorAdvance, EntriesAfter, HistoryQuery, ListEntry, Listed, ListedConversation,
+    PositionQuery, StoreError,
 };
 
 use crate::support::{EPOCH, Engine, Fresh, NOW_NS, Pair, account, append_one, on_every_engine, submission};
@@ -237,7 +237,7 @@ async fn lists_are_read_back_for_many_accounts_at_once(engine: Engine) {
                 epoch: EPOCH,
                 listed: ListedConversation {
                     conversation: pair.id,
-                    peer: Clone::clone(peer),
+                    what: Listed::Direct(Clone::clone(peer)),
                 },
             };
             [listed(&pair.one, &pair.other), listed(&pair.other, &pair.one)]
@@ -266,7 +266,7 @@ async fn lists_are_read_back_for_many_accounts_at_once(engine: Engine) {
         lists[1][0],
         ListedConversation {
             conversation: friends[3].id,
-            peer: account("alice")
+            what: Listed::Direct(account("alice")),
         }
     );
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tim_core::id::DeviceClass;
-use tim_store::{Account, Block, CursorAdvance, ListEntry, ListedConversation};
+use tim_store::{Account, Block, CursorAdvance, ListEntry, Listed, ListedConversation};
 
 use crate::support::{EPOCH, Engine, Fresh, Pair, account, append_one, on_every_engine};
 
@@ -44,7 +44,7 @@ async fn nothing_that_people_wrote_is_readable(engine: Engine) {
     database.block_account(EPOCH, &block, 1).await.unwrap();
     let listed = ListedConversation {
         conversation: pair.id,
-        peer: pair.other.clone(),
+        what: Listed::Direct(pair.other.clone()),
     };
     database
         .list_conversations(&[ListEntry {
@@ -81,12 +81,12 @@ async fn nothing_that_people_wrote_is_readable(engine: Engine) {
     assert!(!contains(&bytes, &pair.id.0), "the conversation's id is readable");
 }
 
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
+pub(crate) fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
 /// SQLite: every byte of every file. The servers: every column of every table of the database, as bytes.
-async fn dump(fresh: &Fresh) -> Vec<u8> {
+pub(crate) async fn dump(fresh: &Fresh) -> Vec<u8> {
     use sqlx::{Connection as _, Row as _};
     match fresh.engine {
         Engine::Sqlite => files(fresh.directory.path()),

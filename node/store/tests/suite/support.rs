@@ -187,6 +187,7 @@ impl Pair {
             conversation: self.id,
             expected_version: Version(version),
             epoch: EPOCH,
+            room_members_max: 100,
             submissions: submissions.into_iter().map(Arc::new).collect(),
         }
     }
@@ -209,6 +210,7 @@ pub(crate) fn submission(
         client_id: None,
         content_hash: ContentHash([7; 16]),
         attempt: 1,
+        vouched: false,
         body: Bytes::copy_from_slice(text),
     }
 }

@@ -83,6 +83,23 @@ pub mod operation {
 }
 
 impl TimMessage {
+    /// A message to everybody in a room.
+    #[must_use]
+    pub fn to_room(room: impl Into<String>, operation: i8) -> Self {
+        Self {
+            ms_type: message_kind::ROOM,
+            od_type: operation,
+            room_tid: Some(Tid::of(room)),
+            ..Self::default()
+        }
+    }
+
+    /// The room that it is for, if any.
+    #[must_use]
+    pub fn room_node(&self) -> Option<&str> {
+        self.room_tid.as_ref().map(|tid| tid.node.as_str())
+    }
+
     /// A message from account to account.
     #[must_use]
     pub fn direct(to: impl Into<String>, operation: i8) -> Self {

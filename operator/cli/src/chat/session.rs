@@ -1,6 +1,6 @@
 //! One person's side of a chat: input lines, events of the client, and what both make of the screen.
 
-use super::command::{self, Line};
+use super::command::{self, Line, RoomLine};
 use super::conversation::Outbox;
 use super::{Accounts, Place, ended};
 use crate::exit::Exit;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tim_catalogue::command_line;
 use tim_client::wire::structs::{business, node_kind, operation};
-use tim_client::wire::{ErrorCode, TimAck, TimMessage, TimNodes, TimPresence};
+use tim_client::wire::{Command, ErrorCode, TimAck, TimMessage, TimNodes, TimPresence};
 use tim_client::{Client, ConnectError, Event, Events, Options, Receipt, SendError, Sent, Server};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -28,6 +28,10 @@ struct Session<'a> {
     client: Client,
     peer: String,
     peer_node: String,
+    /// The room that is talked in, in place of the other side.
+    room: Option<String>,
+    /// The room that is being joined.
+    joining: Option<String>,
     accounts: Names,
     outbox: Outbox,
     on_its_way: Option<(Instant, Receipt)>,
@@ -49,6 +53,14 @@ impl Names {
             .find(|(known, _)| known == node)
             .map_or(node, |(_, name)| name)
     }
+
+    /// The id of a name that is known; anything else is an id.
+    fn node<'a>(&'a self, name: &'a str) -> &'a str {
+        self.0
+            .iter()
+            .find(|(_, known)| known == name)
+            .map_or(name, |(node, _)| node)
+    }
 }
 
 /// Runs until the input ends or the connection does for good.
@@ -63,6 +75,8 @@ pub(super) async fn run(terminal: &Terminal, place: Place, account: &str, peer: 
         client,
         peer: peer.to_owned(),
         peer_node,
+        room: None,
+        joining: None,
         accounts,
         outbox: Outbox::default(),
         on_its_way: None,
@@ -180,13 +194,17 @@ impl Session<'_> {
         let peer = self.peer_node.clone();
         let outcome = match command::read(line) {
             Line::Text(text) => return self.outbox.push(text),
-            Line::Back(number) => match number.or(self.last_own) {
-                Some(number) => self.client.revoke(&peer, number).await.map(|_| ()),
-                None => return self.note("nothing was sent from here yet; /back NUMBER names a message"),
+            Line::Back(number) => match (number.or(self.last_own), &self.room) {
+                (Some(number), None) => self.client.revoke(&peer, number).await.map(|_| ()),
+                (Some(number), Some(room)) => self.client.revoke_in_room(room, number).await.map(|_| ()),
+                (None, _) => {
+                    return self.note("nothing was sent from here yet; /back NUMBER names a message");
+                }
             },
             Line::Burn(number) => self.client.burn(&peer, number).await.map(|_| ()),
             Line::History(count) => return self.history(count).await,
             Line::Friends => self.client.request_roster().await,
+            Line::Room(line) => return self.rooms(line).await,
             Line::Status(text) => self.client.tell_status(None, &text).await,
             Line::Help => return command::HELP.iter().for_each(|line| self.note(line)),
             Line::Quit => {
@@ -201,8 +219,46 @@ impl Session<'_> {
         }
     }
 
+    async fn rooms(&mut self, line: RoomLine) {
+        let asked = match (line, self.room.clone()) {
+            (RoomLine::New(topic), _) => self.client.create_room(&topic, false).await,
+            (RoomLine::Join(room), _) => {
+                self.joining = Some(room.clone());
+                self.client.join_room(&room, "").await
+            }
+            (RoomLine::List, _) => self.client.request_rooms().await,
+            (RoomLine::Add(_) | RoomLine::Leave, None) => {
+                return self.note("you talk in no room; /room new TOPIC makes one");
+            }
+            (RoomLine::Add(account), Some(room)) => {
+                let account = self.accounts.node(&account).to_owned();
+                self.client.pull_into_room(&room, &account).await
+            }
+            (RoomLine::Leave, Some(room)) => self.client.leave_room(&room).await,
+            (RoomLine::Back, _) => {
+                self.room = None;
+                return self.note(&format!("you talk to {} again", self.peer));
+            }
+        };
+        if let Err(error) = asked {
+            self.note(&error.to_string());
+        }
+    }
+
+    /// From now on lines go there.
+    fn talk_in(&mut self, room: &str) {
+        self.note(&format!(
+            "you talk in room {room}; others come with /room join {room}"
+        ));
+        self.room = Some(room.to_owned());
+    }
+
     async fn history(&self, count: u32) {
-        match self.client.history(&self.peer_node, None, count).await {
+        let found = match &self.room {
+            Some(room) => self.client.room_history(room, None, count).await,
+            None => self.client.history(&self.peer_node, None, count).await,
+        };
+        match found {
             Ok(messages) if messages.is_empty() => self.note("no messages yet"),
             Ok(messages) => messages
                 .iter()
@@ -245,7 +301,10 @@ impl Session<'_> {
         };
         let message = TimMessage {
             data_string: Some(line),
-            ..TimMessage::direct(&self.peer_node, operation::NORMAL)
+            ..match &self.room {
+                Some(room) => TimMessage::to_room(room, operation::NORMAL),
+                None => TimMessage::direct(&self.peer_node, operation::NORMAL),
+            }
         };
         match self.client.submit(message).await {
             Ok(receipt) => self.on_its_way = Some((Instant::now(), receipt)),
@@ -264,7 +323,9 @@ impl Session<'_> {
                 self.terminal
                     .result(format!("you: {line}   {}", Painted::new(state, Colour::Quiet)));
             }
-            Err(SendError::Rejected(rejection)) if rejection.code() == Some(ErrorCode::PermissionDenied) => {
+            Err(SendError::Rejected(rejection))
+                if self.room.is_none() && rejection.code() == Some(ErrorCode::PermissionDenied) =>
+            {
                 if self.outbox.not_friends() {
                     let peer = &self.peer;
                     self.note(&format!(
@@ -319,7 +380,10 @@ impl Session<'_> {
     async fn message(&mut self, message: &TimMessage, waited: bool) {
         let from = message.from_node().unwrap_or_default().to_owned();
         if message.od_type == operation::BUSINESS {
-            return self.notice(message.bn_type.unwrap_or_default(), &from).await;
+            return match message.room_node() {
+                Some(room) => self.room_notice(message.bn_type.unwrap_or_default(), room, &from),
+                None => self.notice(message.bn_type.unwrap_or_default(), &from).await,
+            };
         }
         if let Some(erased) = erased(message) {
             let name = self.accounts.of(&from);
@@ -332,8 +396,11 @@ impl Session<'_> {
         let name = self.accounts.of(message.from_node().unwrap_or_default());
         let text = message.data_string.as_deref().unwrap_or("(no text)");
         let number = message.mid.map_or_else(String::new, |mid| format!("#{mid} "));
+        let room = message
+            .room_node()
+            .map_or_else(String::new, |room| format!("[{room}] "));
         self.terminal.result(format!(
-            "{number}{name}: {text}{}",
+            "{room}{number}{name}: {text}{}",
             Painted::new(remark, Colour::Quiet)
         ));
     }
@@ -353,6 +420,8 @@ impl Session<'_> {
         let names: Vec<&str> = friends.map(|node| self.accounts.of(node)).collect();
         if nodes.ntype == node_kind::ROSTER {
             self.note(&format!("friends: {}", names.join(", ")));
+        } else if nodes.ntype == node_kind::USER_ROOMS {
+            self.note(&format!("rooms: {}", names.join(", ")));
         }
     }
 
@@ -374,8 +443,48 @@ impl Session<'_> {
         }
     }
 
-    fn ack(&self, ack: &TimAck) {
+    fn room_notice(&mut self, kind: i32, room: &str, from: &str) {
+        let name = self.accounts.of(from).to_owned();
+        match kind {
+            business::ADD_ROOM => self.note(&format!("{name} wants to join room {room}")),
+            business::PASS_ROOM if self.joining.as_deref() == Some(room) => {
+                self.joining = None;
+                self.talk_in(room);
+            }
+            business::PASS_ROOM | business::PULL_ROOM => {
+                self.note(&format!(
+                    "you are in room {room}; /room join {room} to talk there"
+                ));
+            }
+            business::REFUSE_ROOM => self.note(&format!("{name} does not let you into room {room}")),
+            business::KICK_ROOM => {
+                self.room = self.room.take().filter(|talked_in| talked_in != room);
+                self.note(&format!("{name} has removed you from room {room}"));
+            }
+            _ => {}
+        }
+    }
+
+    fn ack(&mut self, ack: &TimAck) {
+        let operation = ack.t.and_then(|t| i32::try_from(t).ok());
         if ack.ok {
+            return match (operation, &ack.n) {
+                (Some(business::NEW_ROOM), Some(room)) => self.talk_in(room),
+                (Some(business::LEAVE_ROOM), Some(room)) => {
+                    self.room = self.room.take().filter(|talked_in| talked_in != room);
+                    self.note(&format!("you have left room {room}"));
+                }
+                (Some(business::PULL_ROOM), _) => self.note("taken in"),
+                _ => {}
+            };
+        }
+        // Already in the room: then one may talk there.
+        let already = ack.error.as_ref().and_then(|error| error.code) == Some(ErrorCode::HasExist.number());
+        if let (Some(business::ADD_ROOM), true, Some(room)) = (operation, already, self.joining.take()) {
+            return self.talk_in(&room);
+        }
+        // What rooms refuse is said twice: once with its names, and once bare.
+        if ack.tim_type == Command::Business.tim_type() && operation.is_none() {
             return;
         }
         let error = ack.error.clone().unwrap_or_default();

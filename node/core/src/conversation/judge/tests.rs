@@ -17,6 +17,7 @@ fn submission(from: &str, to: &str, number: u8, operation: Operation) -> Submiss
         client_id: None,
         content_hash: ContentHash([number; 16]),
         attempt: 1,
+        vouched: false,
         body: Bytes::from(vec![number]),
     }
 }
@@ -37,6 +38,7 @@ fn batch(expected: u64, submissions: Vec<Submission>) -> ConversationBatch {
         conversation: submissions[0].conversation,
         expected_version: Version(expected),
         epoch: Epoch(1),
+        room_members_max: 100,
         submissions: submissions.into_iter().map(Arc::new).collect(),
     }
 }
@@ -47,11 +49,17 @@ fn apply(
     batch: &ConversationBatch,
     now: i64,
 ) -> (Vec<Verdict>, ConversationState, bool) {
-    match decide(state, known, known, batch, now) {
+    let found = Found {
+        known,
+        targets: known,
+        members: &[],
+    };
+    match decide(state, found, batch, now) {
         Decision::Apply {
             verdicts,
             state,
             changed,
+            ..
         } => (verdicts, state, changed),
         Decision::Conflict { .. } => panic!("conflict"),
     }
@@ -101,13 +109,11 @@ fn another_version_is_a_conflict_that_tells_what_is_there() {
     let (one, two) = (message("a", "b", 1), message("a", "b", 2));
     let (verdicts, _, _) = apply(&friends(), &[], &batch(0, vec![one.clone()]), 1);
     let known = known_of(stored(&verdicts[0]), &one);
-    let decision = decide(
-        &state,
-        std::slice::from_ref(&known),
-        &[],
-        &batch(6, vec![one, two]),
-        1,
-    );
+    let found = Found {
+        known: std::slice::from_ref(&known),
+        ..Found::default()
+    };
+    let decision = decide(&state, found, &batch(6, vec![one, two]), 1);
     assert_eq!(
         decision,
         Decision::Conflict {

@@ -1,16 +1,13 @@
 //! What databases answered.
 
-use std::sync::Arc;
-
-use crate::conversation::{
-    BatchResult, ConversationOutcome, Entry, FenceRefusal, KnownEntry, MemberCursor, Verdict, starting_cursor,
-};
-use crate::delivery::Committed;
+use crate::conversation::{BatchResult, ConversationOutcome, FenceRefusal, KnownEntry, Operation, Verdict};
 use crate::home::hosted::{Hosted, Queued, Stage, Waiting};
+use crate::home::machine::tell::tell;
 use crate::home::machine::{Home, answer, opened};
+use crate::home::members::Members;
 use crate::home::{Effect, Load, RequestId};
-use crate::id::{ConversationId, SessionId};
-use crate::submit::{Answer, rebuild};
+use crate::id::ConversationId;
+use crate::submit::Answer;
 use crate::time::Moment;
 
 impl Home {
@@ -60,8 +57,18 @@ impl Home {
             return;
         }
         match found {
-            Some(Load::Version(version)) => {
+            Some(Load::Version(_) | Load::Room { .. }) => {
+                let (version, members) = match found {
+                    Some(Load::Version(version)) => (version, None),
+                    Some(Load::Room {
+                        version,
+                        members,
+                        members_since,
+                    }) => (version, Some(Members::new(members, members_since))),
+                    _ => return,
+                };
                 let tenure = *tenure;
+                hosted.members = members;
                 hosted.stage = Stage::Active { tenure, version };
                 hosted.last_used = now;
                 let waiting = std::mem::take(&mut hosted.waiting);
@@ -147,7 +154,15 @@ impl Home {
                     *version = after;
                 }
                 let decided = take_in_flight(hosted).into_iter().zip(verdicts).collect();
-                tell(conversation, decided, &cursors, effects);
+                let mutations = self.config.mutations;
+                tell(
+                    conversation,
+                    &mut hosted.members,
+                    decided,
+                    &cursors,
+                    mutations,
+                    effects,
+                );
                 self.ended_or_ready(now, conversation);
             }
             ConversationOutcome::Conflict { known } => self.conflict(now, conversation, known, effects),
@@ -196,11 +211,12 @@ impl Home {
         let mut untold = Vec::new();
         for (queued, known) in items.into_iter().zip(known) {
             match known {
-                Some(known) => told.push((queued, Verdict::Known(known))),
-                None => untold.push(answer(queued, Answer::Conflict)),
+                // Who is in a room now is not known here. Its next home knows, and finds the entry again.
+                Some(known) if !in_room(&queued) => told.push((queued, Verdict::Known(known))),
+                _ => untold.push(answer(queued, Answer::Conflict)),
             }
         }
-        tell(conversation, told, &[], effects);
+        tell(conversation, &mut None, told, &[], self.config.mutations, effects);
         effects.append(&mut untold);
         // Lanes that wait already for the next tenure are served by the next load.
         let waiting = std::mem::take(&mut hosted.waiting);
@@ -264,61 +280,11 @@ impl Home {
     }
 }
 
+fn in_room(queued: &Queued) -> bool {
+    matches!(queued.submission.operation, Operation::Room(_))
+}
+
 fn take_in_flight(hosted: &mut Hosted) -> Vec<Queued> {
     hosted.running = None;
     std::mem::take(&mut hosted.in_flight)
-}
-
-/// Answers the senders, then hands the entries to delivery.
-fn tell(
-    conversation: ConversationId,
-    decided: Vec<(Queued, Verdict)>,
-    cursors: &[MemberCursor],
-    effects: &mut Vec<Effect>,
-) {
-    let Some((first, _)) = decided.first() else { return };
-    let accounts = vec![first.submission.sender.clone(), first.submission.peer.clone()];
-    let mut entries: Vec<(Arc<Entry>, SessionId)> = Vec::new();
-    let mut erased = Vec::new();
-    for (queued, verdict) in decided {
-        let submission = &queued.submission;
-        let cursor = (!cursors.is_empty())
-            .then(|| starting_cursor(cursors, &submission.sender, submission.sender_class));
-        let session = queued.stamp.lane.session;
-        let said = match verdict {
-            Verdict::Store {
-                entry,
-                refusal,
-                erases,
-                ..
-            } => {
-                entries.push((entry.clone(), session));
-                erased.extend(erases);
-                Answer::Stored {
-                    entry,
-                    refusal,
-                    cursor,
-                }
-            }
-            Verdict::Known(known) => {
-                // Whoever stored it may have died before delivering it.
-                entries.push((Arc::new(rebuild(submission, &known)), session));
-                Answer::Known { known, cursor }
-            }
-            Verdict::Refuse(refusal) => Answer::Refused(refusal),
-        };
-        effects.push(answer(queued, said));
-    }
-    if !entries.is_empty() {
-        entries.sort_by_key(|(entry, _)| entry.seq);
-        entries.dedup_by_key(|(entry, _)| entry.seq);
-        let cursors = cursors.to_vec();
-        effects.push(Effect::Committed(Committed {
-            conversation,
-            accounts,
-            entries,
-            erased,
-            cursors,
-        }));
-    }
 }

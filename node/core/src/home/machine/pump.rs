@@ -190,6 +190,7 @@ impl Home {
             conversation,
             expected_version: version,
             epoch,
+            room_members_max: self.config.room_members_max,
             submissions: hosted
                 .in_flight
                 .iter()

@@ -42,24 +42,39 @@ impl Session {
         self.pump(now, conversation, effects);
     }
 
+    /// The database says where the conversation stands, and what of it is not for this account.
+    pub(super) fn begin_at(
+        &mut self,
+        conversation: ConversationId,
+        cursor: Seq,
+        head: Seq,
+        skip: Option<(Seq, Seq)>,
+    ) {
+        if let Some(channel) = self.channels.get_mut(&conversation) {
+            channel.fetching_until = None;
+            channel.begin(cursor);
+            channel.cursor = channel.cursor.max(cursor);
+            channel.wanted = channel.wanted.max(head);
+            if let Some((from, to)) = skip {
+                channel.skip(from, to);
+            }
+        }
+    }
+
     /// The database answered.
     pub(super) fn fetched(
         &mut self,
         now: Moment,
         conversation: ConversationId,
         entries: Vec<Arc<Entry>>,
-        cursor: Seq,
-        head: Seq,
         effects: &mut Vec<Effect>,
     ) {
         let retry_at = now.plus_ms(self.config.retry_ms);
+        // What was skipped is confirmed.
+        self.move_cursor(now, conversation, effects);
         let Some(channel) = self.channels.get_mut(&conversation) else {
             return;
         };
-        channel.fetching_until = None;
-        channel.begin(cursor);
-        channel.cursor = channel.cursor.max(cursor);
-        channel.wanted = channel.wanted.max(head);
         if entries.is_empty() && channel.is_behind() {
             channel.retry_at = Some(retry_at);
             self.schedule(retry_at);
@@ -174,6 +189,7 @@ impl Session {
         let room = self.room();
         let holds_backlog = self.offline.holds_backlog();
         let unsent = self.offline.has_unsent(conversation);
+        let echo = self.is_echo(entry);
         let Some(channel) = self.channels.get_mut(&conversation) else {
             return false;
         };
@@ -189,7 +205,6 @@ impl Session {
             self.move_cursor(now, conversation, effects);
             return true;
         }
-        let echo = entry.sender == self.account;
         let fits = if echo {
             self.unconfirmed.echoes() < self.config.max_unconfirmed_echoes
         } else {
@@ -211,7 +226,7 @@ impl Session {
         entry: Arc<Entry>,
         effects: &mut Vec<Effect>,
     ) {
-        if entry.sender == self.account {
+        if self.is_echo(&entry) {
             self.unconfirmed.add_echo(conversation, entry.seq);
             effects.push(Effect::SendEntry {
                 sync_id: None,
@@ -230,6 +245,11 @@ impl Session {
             conversation,
             entry,
         });
+    }
+
+    /// Whether it is written without a sync id: the account's own, except in rooms.
+    fn is_echo(&self, entry: &Entry) -> bool {
+        entry.sender == self.account && !entry.kind.is_of_room()
     }
 
     /// Keeps an entry that came too early, if there is room; else it is fetched when its turn comes.

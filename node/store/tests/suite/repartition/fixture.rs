@@ -4,22 +4,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tim_core::conversation::{ConversationOutcome, Entry, FenceRefusal, Submission, Verdict};
+use tim_core::conversation::{
+    ConversationOutcome, Entry, FenceRefusal, RoomOperation, Standing, Submission, Verdict,
+};
 use tim_core::id::{Epoch, Seq, Slot, Term};
 use tim_core::map::HomePlacement;
 use tim_core::placement::{self, SLOT_COUNT};
 use tim_core::repartition::{Done, OperationId, Plan, Step};
 use tim_store::{
-    Account, Block, CursorAdvance, Database, EntriesAfter, Fence, ListEntry, ListedConversation, Store,
+    Account, Block, CursorAdvance, Database, EntriesAfter, Fence, ListEntry, Listed, ListedConversation,
+    Store,
 };
 
+use crate::room::Room;
 use crate::support::{EPOCH, Engine, Fresh, NOW_NS, Pair, database_name, node_with, whole};
 
 /// Where the slots are split.
 pub(super) const HALF: Slot = Slot(SLOT_COUNT / 2);
 
 /// The tables whose rows move.
-pub(super) const MOVED_TABLES: [&str; 7] = [
+pub(super) const MOVED_TABLES: [&str; 9] = [
     "account",
     "token",
     "account_conversation",
@@ -27,6 +31,8 @@ pub(super) const MOVED_TABLES: [&str; 7] = [
     "member",
     "message",
     "account_block",
+    "room",
+    "room_member",
 ];
 
 /// Two databases, of which d1 is empty, and the plan to move the upper half of d0 there.
@@ -178,7 +184,7 @@ pub(super) async fn fill(store: &Store, pairs: &[Pair]) {
         database.block_account(EPOCH, &block, 1).await.unwrap();
         let listed = ListedConversation {
             conversation: pair.id,
-            peer: pair.other.clone(),
+            what: Listed::Direct(pair.other.clone()),
         };
         let entry = ListEntry {
             account: pair.one.clone(),
@@ -195,6 +201,14 @@ pub(super) async fn fill(store: &Store, pairs: &[Pair]) {
             to: Seq(1),
         };
         database.advance_cursors(&[advance]).await.unwrap();
+        let mut room = Room::named(&format!("room-{number}"));
+        let (one, other) = (pair.one.as_str(), pair.other.as_str());
+        room.ask(&database, one, one, RoomOperation::Create)
+            .await
+            .unwrap();
+        room.ask(&database, one, other, RoomOperation::Pull)
+            .await
+            .unwrap();
     }
 }
 
@@ -220,6 +234,18 @@ pub(super) async fn check_filled(store: &Store, pairs: &[Pair]) {
                 ("d0", EPOCH)
             }
         };
+        let room = Room::named(&format!("room-{number}"));
+        let (name, epoch) = by_slot(placement::slot(&room.conversation.0));
+        let database = store.database(&database_name(name)).unwrap();
+        let asked = [(room.conversation, epoch)];
+        let states = database.open_conversations(&asked).await.unwrap();
+        let state = states.into_iter().next().unwrap().unwrap();
+        assert_eq!(state.room.unwrap().id, room.id);
+        let members = database
+            .room_accounts(&room.conversation, epoch, &[Standing::MEMBER])
+            .await
+            .unwrap();
+        assert_eq!(members.len(), 2, "room {number}");
         let (name, epoch) = by_slot(placement::slot(pair.one.as_bytes()));
         let database = store.database(&database_name(name)).unwrap();
         let found = database.find_account(epoch, &pair.one).await.unwrap().unwrap();

@@ -1,0 +1,147 @@
+//! Telling what has become durable: the senders, and then everybody whom it concerns.
+
+use std::sync::Arc;
+
+use crate::conversation::{Entry, MemberCursor, Operation, RoomMove, Verdict, starting_cursor};
+use crate::delivery::Committed;
+use crate::home::Effect;
+use crate::home::hosted::Queued;
+use crate::home::machine::answer;
+use crate::home::members::Members;
+use crate::id::{AccountId, ConversationId, Seq, SessionId};
+use crate::mutation::Mutations;
+use crate::submit::{Answer, rebuild};
+
+/// An entry to be handed to delivery.
+struct Told {
+    entry: Arc<Entry>,
+    session: SessionId,
+    moves: Option<RoomMove>,
+}
+
+/// Answers the senders, then hands the entries to delivery.
+pub(super) fn tell(
+    conversation: ConversationId,
+    members: &mut Option<Members>,
+    decided: Vec<(Queued, Verdict)>,
+    cursors: &[MemberCursor],
+    mutations: Mutations,
+    effects: &mut Vec<Effect>,
+) {
+    let Some((first, _)) = decided.first() else { return };
+    let is_room = matches!(first.submission.operation, Operation::Room(_));
+    let pair = vec![first.submission.sender.clone(), first.submission.peer.clone()];
+    let (entries, erased) = answer_all(decided, cursors, effects);
+    if entries.is_empty() {
+        return;
+    }
+    if is_room {
+        let members = members.get_or_insert_default();
+        return tell_room(conversation, members, entries, &erased, mutations, effects);
+    }
+    effects.push(Effect::Committed(Committed {
+        conversation,
+        accounts: Arc::new(pair),
+        others: Vec::new(),
+        entries: entries
+            .into_iter()
+            .map(|told| (told.entry, told.session))
+            .collect(),
+        erased,
+        cursors: cursors.to_vec(),
+    }));
+}
+
+/// Answers the senders; what is stored, in order, and the places that it erased.
+fn answer_all(
+    decided: Vec<(Queued, Verdict)>,
+    cursors: &[MemberCursor],
+    effects: &mut Vec<Effect>,
+) -> (Vec<Told>, Vec<Seq>) {
+    let mut entries: Vec<Told> = Vec::new();
+    let mut erased = Vec::new();
+    for (queued, verdict) in decided {
+        let submission = &queued.submission;
+        let cursor = (!cursors.is_empty())
+            .then(|| starting_cursor(cursors, &submission.sender, submission.sender_class));
+        let session = queued.stamp.lane.session;
+        let said = match verdict {
+            Verdict::Store {
+                entry,
+                refusal,
+                erases,
+                moves,
+                ..
+            } => {
+                entries.push(Told {
+                    entry: entry.clone(),
+                    session,
+                    moves,
+                });
+                erased.extend(erases);
+                Answer::Stored {
+                    entry,
+                    refusal,
+                    cursor,
+                }
+            }
+            Verdict::Known(known) => {
+                // Whoever stored it may have died before delivering it.
+                entries.push(Told {
+                    entry: Arc::new(rebuild(submission, &known)),
+                    session,
+                    moves: None,
+                });
+                Answer::Known { known, cursor }
+            }
+            Verdict::Refuse(refusal) => Answer::Refused(refusal),
+        };
+        effects.push(answer(queued, said));
+    }
+    entries.sort_by_key(|told| told.entry.seq);
+    entries.dedup_by_key(|told| told.entry.seq);
+    (entries, erased)
+}
+
+/// Each entry goes to those who were in the room when it was stored: entries between two changes go together.
+fn tell_room(
+    conversation: ConversationId,
+    members: &mut Members,
+    entries: Vec<Told>,
+    erased: &[Seq],
+    mutations: Mutations,
+    effects: &mut Vec<Effect>,
+) {
+    let mut groups: Vec<Committed> = Vec::new();
+    for told in entries {
+        let Told {
+            entry,
+            session,
+            moves,
+        } = told;
+        if let Some(moves) = moves.filter(|_| !mutations.keep_members()) {
+            members.apply(entry.seq, moves);
+        }
+        // Of long ago: those of then find it by their own search.
+        let Some(accounts) = members.at(entry.seq) else {
+            continue;
+        };
+        let is_outside = |account: &&AccountId| accounts.binary_search(account).is_err();
+        let others: Vec<AccountId> = entry.audience.iter().filter(is_outside).cloned().collect();
+        let fits = |group: &&mut Committed| {
+            Arc::ptr_eq(&group.accounts, &accounts) && group.others.is_empty() && others.is_empty()
+        };
+        match groups.last_mut().filter(fits) {
+            Some(group) => group.entries.push((entry, session)),
+            None => groups.push(Committed {
+                conversation,
+                accounts,
+                others,
+                entries: vec![(entry, session)],
+                erased: erased.to_vec(),
+                cursors: Vec::new(),
+            }),
+        }
+    }
+    effects.extend(groups.into_iter().map(Effect::Committed));
+}
