@@ -29,6 +29,9 @@ mod database;
 )]
 mod support;
 
+#[path = "plans/rooms.rs"]
+mod rooms;
+
 use std::fmt::Write as _;
 
 use support::{EPOCH, Engine, Fresh, NOW_NS, Pair, Raw, submission};
@@ -36,12 +39,14 @@ use tim_core::conversation::{ConversationBatch, Operation};
 use tim_core::id::{DeviceClass, Seq};
 use tim_store::explain::Explained;
 use tim_store::{
-    Account, CursorAdvance, Database, EntriesAfter, HistoryQuery, ListEntry, ListedConversation,
+    Account, CursorAdvance, Database, EntriesAfter, HistoryQuery, ListEntry, Listed, ListedConversation,
     PositionQuery,
 };
 
 const PAIRS: usize = 300;
 const ROUNDS: usize = 4;
+/// The room that is talked in.
+const ROOM: usize = 7;
 const MESSAGES_PER_ROUND: usize = 10;
 /// Far in the future of every test.
 const LATER_MS: i64 = 4_000_000_000_000;
@@ -66,9 +71,11 @@ async fn no_statement_of_the_hot_path_reads_a_whole_table() {
         let fresh = Fresh::new(engine).await;
         let database = fresh.node().await;
         let pairs = fill(&database).await;
+        let mut filled = rooms::fill(&database).await;
         analyze(&fresh).await;
         database.explain_from_now_on();
         chat(&database, &pairs).await;
+        rooms::talk(&database, &mut filled[ROOM]).await;
         let explained = database.explained();
         assert!(explained.len() > 12, "{title}: {}", explained.len());
         offenders.extend(explained.iter().filter(|one| reads_too_much(one)).cloned());
@@ -141,7 +148,7 @@ async fn list(database: &Database, pair: &Pair) {
         epoch: EPOCH,
         listed: ListedConversation {
             conversation: pair.id,
-            peer: peer.clone(),
+            what: Listed::Direct(peer.clone()),
         },
     };
     let entries = [entry(&pair.one, &pair.other), entry(&pair.other, &pair.one)];
@@ -173,7 +180,7 @@ async fn analyze(fresh: &Fresh) {
     match fresh.engine {
         Engine::Sqlite | Engine::Postgres => raw.run("ANALYZE").await,
         Engine::MariaDb => {
-            raw.run("ANALYZE TABLE tim_account, tim_token, tim_account_conversation, tim_conversation, tim_member, tim_message")
+            raw.run("ANALYZE TABLE tim_account, tim_token, tim_account_conversation, tim_conversation, tim_member, tim_message, tim_room, tim_room_member")
                 .await;
         }
     }
@@ -264,7 +271,7 @@ const HEAD: &str = "# Statements and their plans
 <!-- Generated: TIM_WRITE_PLANS=1 cargo test -p tim-store --features explain --test plans -->
 
 What a node asks of its databases while people log in and chat, and how each engine says it will do it: in databases of
-600 accounts, 300 conversations and 12,600 entries, with fresh statistics. A test holds that none of these statements
+600 accounts, 300 conversations of two and 12,600 entries, and 30 rooms of 61 members, with fresh statistics. A test holds that none of these statements
 reads all rows of a table (but for `tim_fence`, which has one row for each range), or a conversation from its beginning.
 Keys travel as one JSON text that the engine unpacks (`k`), so that a statement costs one round trip however many rows it
 is about. INSERTs, which write up to 256 rows at once by their keys, have no plan worth showing.
