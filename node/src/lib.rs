@@ -43,6 +43,7 @@ mod session;
 mod start;
 mod streams;
 mod supervisor;
+mod system_messages;
 mod watchers;
 mod wheel;
 

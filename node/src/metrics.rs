@@ -69,6 +69,12 @@ impl Metrics {
         self.accepted.add(1, &self.direct);
     }
 
+    /// A system message was stored.
+    pub(crate) fn accepted_system(&self) {
+        let kind = attribute(&names::MESSAGING_DESTINATION_TEMPLATE, "system");
+        self.accepted.add(1, &[kind]);
+    }
+
     /// A message that came `since` was answered as stored.
     pub(crate) fn acknowledged(&self, since: Instant) {
         let now = Instant::now();

@@ -59,6 +59,9 @@ pub enum Operation {
     Revoke(Seq),
     /// The receiver has read the message in this place, nobody shall again (tim odType 3). Needs friendship.
     Burn(Seq),
+    /// The system tells the peer something (tim msType 1), in the peer's system conversation. The sender is
+    /// [`AccountId::system`]; only administrators' interfaces make such.
+    System,
 }
 
 impl Operation {
@@ -67,9 +70,12 @@ impl Operation {
     pub fn target(self) -> Option<Seq> {
         match self {
             Self::Revoke(target) | Self::Burn(target) => Some(target),
-            Self::Message | Self::Application | Self::AddFriend | Self::RemoveFriend | Self::BlockAccount => {
-                None
-            }
+            Self::Message
+            | Self::Application
+            | Self::AddFriend
+            | Self::RemoveFriend
+            | Self::BlockAccount
+            | Self::System => None,
         }
     }
 }
@@ -125,11 +131,13 @@ pub enum EntryKind {
     Revoke,
     /// "That message was read and burnt" (tim odType 3).
     Burn,
+    /// What the system tells one account; not in history.
+    System,
 }
 
 impl EntryKind {
     /// Every kind with the number under which it is stored. A number is never reused.
-    const CODES: [(Self, i16); 10] = [
+    const CODES: [(Self, i16); 11] = [
         (Self::Message, 1),
         (Self::FriendRequest, 2),
         (Self::FriendAccepted, 3),
@@ -140,6 +148,7 @@ impl EntryKind {
         (Self::Unannounced, 8),
         (Self::Revoke, 9),
         (Self::Burn, 10),
+        (Self::System, 40),
     ];
 
     /// tim's `bnType` of a notice.
@@ -155,7 +164,8 @@ impl EntryKind {
             | Self::Tombstone
             | Self::Unannounced
             | Self::Revoke
-            | Self::Burn => None,
+            | Self::Burn
+            | Self::System => None,
         }
     }
 
@@ -205,6 +215,17 @@ pub struct Entry {
     pub body: Bytes,
 }
 
+impl Submission {
+    /// Whose sessions are shown what becomes of it. The system has none.
+    #[must_use]
+    pub fn recipients(&self) -> Vec<AccountId> {
+        match self.operation {
+            Operation::System => vec![self.peer.clone()],
+            _ => vec![self.sender.clone(), self.peer.clone()],
+        }
+    }
+}
+
 impl Entry {
     /// tim's `id`: the client's own if it gave one, else derived from the key.
     #[must_use]
@@ -227,7 +248,11 @@ impl Entry {
     #[must_use]
     pub fn shown_to(&self, account: &AccountId) -> bool {
         match self.kind {
-            EntryKind::Message | EntryKind::Application | EntryKind::Revoke | EntryKind::Burn => true,
+            EntryKind::Message
+            | EntryKind::Application
+            | EntryKind::Revoke
+            | EntryKind::Burn
+            | EntryKind::System => true,
             EntryKind::FriendRequest
             | EntryKind::FriendAccepted
             | EntryKind::FriendRemoved

@@ -48,6 +48,7 @@ pub fn submit(
         Operation::BlockAccount => peer::Operation::BlockAccount,
         Operation::Revoke(_) => peer::Operation::Revoke,
         Operation::Burn(_) => peer::Operation::Burn,
+        Operation::System => peer::Operation::System,
     };
     peer::AppendRequest {
         lane: to_lane(stamp.lane, stamp.attempt),
@@ -120,6 +121,7 @@ fn submission(lane: LaneId, submit: peer::Submit) -> Option<Submission> {
             peer::Operation::BlockAccount => Operation::BlockAccount,
             peer::Operation::Revoke => Operation::Revoke(Seq(submit.target)),
             peer::Operation::Burn => Operation::Burn(Seq(submit.target)),
+            peer::Operation::System => Operation::System,
         },
         key: MessageKey(bytes16(&submit.message_key)?),
         conversation: lane.conversation,

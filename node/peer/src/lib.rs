@@ -43,6 +43,7 @@ fn to_kind(kind: EntryKind) -> peer::EntryKind {
         EntryKind::Unannounced => peer::EntryKind::Unannounced,
         EntryKind::Revoke => peer::EntryKind::Revoke,
         EntryKind::Burn => peer::EntryKind::Burn,
+        EntryKind::System => peer::EntryKind::System,
     }
 }
 
@@ -59,6 +60,7 @@ fn kind(kind: peer::EntryKind) -> Option<EntryKind> {
         peer::EntryKind::Unannounced => EntryKind::Unannounced,
         peer::EntryKind::Revoke => EntryKind::Revoke,
         peer::EntryKind::Burn => EntryKind::Burn,
+        peer::EntryKind::System => EntryKind::System,
     })
 }
 

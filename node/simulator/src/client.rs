@@ -254,6 +254,13 @@ impl World {
         if self.chance(0.1) {
             self.erase(client);
         }
+        if self.chance(0.1) {
+            let told = self.random.random_range(0..self.accounts.len());
+            // The session that asks stands for none of the receiver's.
+            if told != me {
+                self.say_new(client, told, Operation::System);
+            }
+        }
         let after = self.between(200 * MILLISECOND, 4 * SECOND);
         self.client_later(client, after, ClientAction::Act);
     }
@@ -296,7 +303,10 @@ impl World {
             operation,
             client_id,
         };
-        let conversation = self.conversation_of(one.member.account, peer);
+        let conversation = match operation {
+            Operation::System => placement::system_conversation(&self.accounts[peer]),
+            _ => self.conversation_of(one.member.account, peer),
+        };
         self.checker.said(tag, one.member, conversation);
         self.say(client, said);
     }
@@ -310,7 +320,7 @@ impl World {
             }
             let me = self.clients[client].member.account;
             let allowed = match said.operation {
-                Operation::AddFriend => true,
+                Operation::AddFriend | Operation::System => true,
                 Operation::Message => self.are_friends(me, said.peer),
                 // Somebody else may have been faster.
                 _ => false,

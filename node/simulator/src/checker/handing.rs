@@ -15,9 +15,11 @@ impl Conversation {
         self.entries
             .get(seq as usize - 1)
             .is_some_and(|entry| match entry.kind {
-                EntryKind::Message | EntryKind::Application | EntryKind::Revoke | EntryKind::Burn => {
-                    entry.erased_at.is_none()
-                }
+                EntryKind::Message
+                | EntryKind::Application
+                | EntryKind::Revoke
+                | EntryKind::Burn
+                | EntryKind::System => entry.erased_at.is_none(),
                 EntryKind::FriendRequest
                 | EntryKind::FriendAccepted
                 | EntryKind::FriendRemoved

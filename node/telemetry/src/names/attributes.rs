@@ -75,7 +75,7 @@ pub static MESSAGING_SYSTEM: Attribute = Attribute {
 /// `messaging.destination.template`
 pub static MESSAGING_DESTINATION_TEMPLATE: Attribute = Attribute {
     name: "messaging.destination.template",
-    description: "`direct`, `room`, `notice`, `stream`",
+    description: "`direct`, `room`, `notice`, `stream`, `system`",
     stability: Stability::Development,
 };
 

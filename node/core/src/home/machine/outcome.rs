@@ -277,7 +277,7 @@ fn tell(
     effects: &mut Vec<Effect>,
 ) {
     let Some((first, _)) = decided.first() else { return };
-    let accounts = vec![first.submission.sender.clone(), first.submission.peer.clone()];
+    let accounts = first.submission.recipients();
     let mut entries: Vec<(Arc<Entry>, SessionId)> = Vec::new();
     let mut erased = Vec::new();
     for (queued, verdict) in decided {
