@@ -45,6 +45,7 @@ mod streams;
 mod supervisor;
 mod system_messages;
 mod watchers;
+mod webhooks;
 mod wheel;
 
 pub use command_line::main;

@@ -124,6 +124,6 @@ mod tests {
         }
         let mut large = TimMessage::direct("bob", 1);
         large.data_string = Some("x".repeat(tim_store::MAX_BODY_BYTES));
-        assert_eq!(checked(large).unwrap_err().error_type, "message_too_large");
+        assert_eq!(checked(large).unwrap_err().error_type, "row_too_large");
     }
 }

@@ -194,6 +194,18 @@ pub static STARTING: Cause = Cause {
     severity: Severity::Retried,
 };
 
+/// Events are not accepted by the address that is told of them.
+pub static WEBHOOK_FAILS: Cause = Cause {
+    code: "TIM-N122",
+    name: "webhook_fails",
+    reason: "WebhookFails",
+    what: "The address that is told of events does not accept them.",
+    why: "It does not answer, answers with an error, or the secret cannot be read.",
+    meaning: "Events wait in the databases and are sent again; beyond webhooks.waiting_max the oldest are given up. Chat goes on.",
+    remedy: "look at the receiver's log; check webhooks.url and webhooks.secret_file",
+    severity: Severity::Retried,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &ADDRESS_IN_USE,
@@ -212,4 +224,5 @@ pub(crate) static ALL: &[&Cause] = &[
     &CONTROL_LOG,
     &ADDRESS_NOT_USABLE,
     &STARTING,
+    &WEBHOOK_FAILS,
 ];

@@ -19,6 +19,7 @@ mod sessions;
 mod storage;
 mod telemetry;
 mod trust;
+mod webhooks;
 
 pub use accounts::{AccountIds, Accounts, Passwords};
 pub use admin::{Admin, AdminToken, Administrators, ConsoleUser, Role, is_administrator_name};
@@ -33,6 +34,7 @@ pub use sessions::Sessions;
 pub use storage::Storage;
 pub use telemetry::Telemetry;
 pub use trust::Trust;
+pub use webhooks::{WebhookEvent, Webhooks};
 
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +61,8 @@ pub struct NodeConfig {
     pub accounts: Accounts,
     /// Administrators.
     pub admin: Admin,
+    /// Who outside is told what happens.
+    pub webhooks: Webhooks,
     /// Leaving without loss.
     pub drain: Drain,
     /// Upper bounds of queues and batches.
@@ -82,6 +86,7 @@ impl NodeConfig {
         self.sessions.validate()?;
         self.accounts.validate()?;
         self.admin.validate()?;
+        self.webhooks.validate()?;
         self.drain.validate()?;
         self.limits.validate()?;
         self.telemetry.validate()

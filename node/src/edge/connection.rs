@@ -342,6 +342,7 @@ impl Connection {
             live.forget(&self.node);
             self.node.engine.session_closed(live.id);
             self.node.streams.session_closed(live.id);
+            self.node.webhooks.session_ended(&self.node, &live.account);
             commands::session_ended(&self.node, live.account.clone(), live.sender.tid.clone());
         }
         self.mailbox.close();

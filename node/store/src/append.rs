@@ -236,6 +236,7 @@ impl Transaction {
                     if changed {
                         writes.add(one, &verdicts, &state, locked.is_none());
                         writes.erase(one, &verdicts, &state, targets);
+                        writes.announce(&self.database, one, &verdicts)?;
                     }
                     let cursors = cursors.get(&place).cloned().unwrap_or_default();
                     ConversationOutcome::Done {

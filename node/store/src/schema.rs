@@ -218,6 +218,28 @@ pub(crate) static ACCOUNT_BLOCK: Table = Table {
     unique: &[],
 };
 
+/// Events that somebody outside is owed. `sent` turns from 0 to 1 where a range is being copied; elsewhere the row goes.
+pub(crate) static OUTBOX: Table = Table {
+    name: "tim_outbox",
+    code: 30,
+    columns: &[
+        column("slot", Kind::Int),
+        column("event", Kind::Key),
+        column("target", Kind::Small),
+        column("sent", Kind::Small),
+        column("made_ns", Kind::Big),
+        column("sealed", Kind::Sealed),
+        column("version", Kind::Big),
+    ],
+    key_columns: 2,
+    // The order in which they are handed over; unique because an event's id is.
+    unique: &[UniqueIndex {
+        name: "tim_outbox_order",
+        columns: &["target", "sent", "made_ns", "event"],
+        only_if_set: "",
+    }],
+};
+
 /// The change table: what was written in a part of a range that is being copied. A set of keys, not a log.
 pub(crate) static CHANGE: Table = Table {
     name: "tim_change",
@@ -233,7 +255,7 @@ pub(crate) static CHANGE: Table = Table {
 };
 
 /// Every table that moves with its slots, in the order in which a repartition copies them.
-pub(crate) static MOVING: [&Table; 7] = [
+pub(crate) static MOVING: [&Table; 8] = [
     &ACCOUNT,
     &TOKEN,
     &ACCOUNT_CONVERSATION,
@@ -241,6 +263,7 @@ pub(crate) static MOVING: [&Table; 7] = [
     &MEMBER,
     &MESSAGE,
     &ACCOUNT_BLOCK,
+    &OUTBOX,
 ];
 
 /// The only lane as long as there is one data centre.

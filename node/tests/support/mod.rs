@@ -18,6 +18,7 @@ pub mod http;
 pub mod load;
 pub mod operator;
 pub mod raw;
+pub mod receiver;
 pub mod socket;
 pub mod stream;
 

@@ -7,8 +7,9 @@ use super::Prepared;
 use super::load::Target;
 use crate::error::StoreError;
 use crate::keys::RowKey;
-use crate::schema::{CONVERSATION, LANE, MESSAGE};
+use crate::schema::{CONVERSATION, LANE, MESSAGE, OUTBOX};
 use crate::statement::{Cell, Row};
+use crate::store::Database;
 use crate::transaction::Transaction;
 
 /// Rows of all conversations of a batch, by the statement they go into.
@@ -18,6 +19,7 @@ pub(super) struct Writes {
     again: Vec<Row>,
     entries: Vec<Row>,
     tombstones: Vec<Row>,
+    events: Vec<Row>,
 }
 
 impl Writes {
@@ -61,6 +63,22 @@ impl Writes {
                 state,
             ));
         }
+    }
+
+    /// Takes down who outside is owed news of what is stored.
+    pub(super) fn announce(
+        &mut self,
+        database: &Database,
+        one: &Prepared<'_>,
+        verdicts: &[Verdict],
+    ) -> Result<(), StoreError> {
+        for (verdict, submission) in verdicts.iter().zip(&one.batch.submissions) {
+            if let Verdict::Store { entry, .. } = verdict {
+                let event = database.event_of(&one.batch.conversation, &submission.peer, entry)?;
+                self.events.extend(event);
+            }
+        }
+        Ok(())
     }
 
     /// Takes down which entries lose their content: they are written again whole, so that a repartition notices.
@@ -142,6 +160,9 @@ impl Transaction {
                 database: self.database.name().clone(),
                 attempts: 1,
             });
+        }
+        if !writes.events.is_empty() {
+            self.insert_absent(&OUTBOX, writes.events).await?;
         }
         if !writes.tombstones.is_empty() {
             self.upsert(&MESSAGE, writes.tombstones).await?;

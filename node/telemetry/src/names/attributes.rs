@@ -205,6 +205,13 @@ pub static ADMIN_OPERATION: Attribute = Attribute {
     stability: Stability::Development,
 };
 
+/// `tim.webhook.outcome`
+pub static WEBHOOK_OUTCOME: Attribute = Attribute {
+    name: "tim.webhook.outcome",
+    description: "`accepted`, `failed` (a request, which is repeated), `dropped` (an event)",
+    stability: Stability::Development,
+};
+
 /// `tim.certificate.purpose`
 pub static CERTIFICATE_PURPOSE: Attribute = Attribute {
     name: "tim.certificate.purpose",
@@ -383,6 +390,7 @@ pub static ATTRIBUTES: &[&Attribute] = &[
     &LOGIN_OUTCOME,
     &LIMIT_NAME,
     &ADMIN_OPERATION,
+    &WEBHOOK_OUTCOME,
     &CERTIFICATE_PURPOSE,
     &SESSION_ID,
     &CLUSTER_NAME,

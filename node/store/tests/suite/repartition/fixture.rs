@@ -10,7 +10,8 @@ use tim_core::map::HomePlacement;
 use tim_core::placement::{self, SLOT_COUNT};
 use tim_core::repartition::{Done, OperationId, Plan, Step};
 use tim_store::{
-    Account, Block, CursorAdvance, Database, EntriesAfter, Fence, ListEntry, ListedConversation, Store,
+    Account, Block, CursorAdvance, Database, EntriesAfter, Fence, ListEntry, ListedConversation, Recipient,
+    Store,
 };
 
 use crate::support::{EPOCH, Engine, Fresh, NOW_NS, Pair, database_name, node_with, whole};
@@ -19,7 +20,7 @@ use crate::support::{EPOCH, Engine, Fresh, NOW_NS, Pair, database_name, node_wit
 pub(super) const HALF: Slot = Slot(SLOT_COUNT / 2);
 
 /// The tables whose rows move.
-pub(super) const MOVED_TABLES: [&str; 7] = [
+pub(super) const MOVED_TABLES: [&str; 8] = [
     "account",
     "token",
     "account_conversation",
@@ -27,6 +28,7 @@ pub(super) const MOVED_TABLES: [&str; 7] = [
     "member",
     "message",
     "account_block",
+    "outbox",
 ];
 
 /// Two databases, of which d1 is empty, and the plan to move the upper half of d0 there.
@@ -176,6 +178,13 @@ pub(super) async fn fill(store: &Store, pairs: &[Pair]) {
             until_ms: 77,
         };
         database.block_account(EPOCH, &block, 1).await.unwrap();
+        let mut event = [0; 16];
+        event[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        let to = [(Recipient::Webhook, event)];
+        database
+            .put_presence_event(EPOCH, (&pair.one, true), &to, NOW_NS)
+            .await
+            .unwrap();
         let listed = ListedConversation {
             conversation: pair.id,
             peer: pair.other.clone(),
