@@ -206,6 +206,18 @@ pub static WEBHOOK_FAILS: Cause = Cause {
     severity: Severity::Retried,
 };
 
+/// The keys of the user system whose tokens let clients in cannot be read.
+pub static ISSUER_KEYS_UNREADABLE: Cause = Cause {
+    code: "TIM-N123",
+    name: "issuer_keys_unreadable",
+    reason: "IssuerKeysUnreadable",
+    what: "The keys of the issuer of tokens cannot be read.",
+    why: "Its address does not answer, or the file is missing or holds no set of keys.",
+    meaning: "Keys that were read before serve until accounts.jwt.keys_max_age_seconds; then nobody logs in with such tokens.",
+    remedy: "check accounts.jwt.jwks_url, .jwks_file or .secret_file from this node",
+    severity: Severity::Retried,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &ADDRESS_IN_USE,
@@ -225,4 +237,5 @@ pub(crate) static ALL: &[&Cause] = &[
     &ADDRESS_NOT_USABLE,
     &STARTING,
     &WEBHOOK_FAILS,
+    &ISSUER_KEYS_UNREADABLE,
 ];

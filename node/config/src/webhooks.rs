@@ -83,7 +83,8 @@ impl Webhooks {
     }
 }
 
-fn is_address(url: &str) -> bool {
+/// Whether requests can be sent there.
+pub(crate) fn is_address(url: &str) -> bool {
     let rest = url
         .strip_prefix("https://")
         .or_else(|| url.strip_prefix("http://"));

@@ -1,46 +1,23 @@
 //! One request: signed, bounded in time, and accepted or not.
 
+use crate::outgoing::Outgoing;
 use aws_lc_rs::hmac;
-use axum::body::Bytes;
+use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Request, StatusCode};
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use std::path::Path;
 use std::time::Duration;
 
-/// Connections that are kept for the next request.
-const IDLE_CONNECTIONS_MAX: usize = 4;
 /// Longest secret that is read.
 const SECRET_BYTES_MAX: usize = 4_096;
 
-/// Sends requests; cheap to clone.
+/// Posts events; cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Poster {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    timeout: Duration,
-}
+pub(super) struct Poster(Outgoing);
 
 impl Poster {
     pub(super) fn new(timeout: Duration) -> Self {
-        let connector = hyper_rustls::HttpsConnectorBuilder::new();
-        let connector = match connector.with_native_roots() {
-            Ok(connector) => connector.https_or_http().enable_http1().build(),
-            // Then only http:// is of use; a request over https:// says that it trusts nobody.
-            Err(_) => {
-                let nobody =
-                    rustls::ClientConfig::builder().with_root_certificates(rustls::RootCertStore::empty());
-                let connector =
-                    hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(nobody.with_no_client_auth());
-                connector.https_or_http().enable_http1().build()
-            }
-        };
-        let client = Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-            .build(connector);
-        Self { client, timeout }
+        Self(Outgoing::new(timeout))
     }
 
     /// Posts a body; why it was not accepted. Nothing of it is in what is told.
@@ -60,10 +37,7 @@ impl Poster {
         }
         let request = request.body(Full::new(Bytes::from(body)));
         let request = request.map_err(|error| format!("the request cannot be made: {error}"))?;
-        let answered = tokio::time::timeout(self.timeout, self.client.request(request)).await;
-        let answer = answered
-            .map_err(|_| format!("no answer within {} ms", self.timeout.as_millis()))?
-            .map_err(|error| reason(&error))?;
+        let answer = self.0.send(request).await?;
         // A redirection is not followed: what is signed for one address is for nobody else.
         match answer.status() {
             status if status.is_success() => Ok(()),
@@ -71,17 +45,6 @@ impl Poster {
             status => Err(format!("answered {}", status.as_u16())),
         }
     }
-}
-
-/// The error with what lies below it.
-fn reason(error: &hyper_util::client::legacy::Error) -> String {
-    let mut reasons = error.to_string();
-    let mut below = std::error::Error::source(error);
-    while let Some(cause) = below {
-        reasons = format!("{reasons}: {cause}");
-        below = cause.source();
-    }
-    reasons
 }
 
 /// The headers that let the receiver see that we sent this body, and when. `docs/how-to/webhooks.md` tells how.
