@@ -28,6 +28,10 @@ pub(crate) enum Place {
     Control,
     /// The wall clock.
     Clock,
+    /// The issuer of tokens that let clients in.
+    Issuer,
+    /// Somebody outside who is told of events: which address.
+    Webhook(&'static str),
     /// The node is being drained.
     Drain,
 }
@@ -69,6 +73,8 @@ impl fmt::Display for Place {
             Self::Trust => formatter.write_str("trust"),
             Self::Control => formatter.write_str("control group"),
             Self::Clock => formatter.write_str("clock"),
+            Self::Issuer => formatter.write_str("issuer of tokens"),
+            Self::Webhook(name) => write!(formatter, "webhook {name}"),
             Self::Drain => formatter.write_str("drain"),
         }
     }

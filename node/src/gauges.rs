@@ -47,6 +47,7 @@ pub(crate) fn register(node: &Arc<Node>) {
         &names::STREAM_SUBSCRIPTION_COUNT,
         of(|node| plain(node.streams.figures.subscriptions.load(Ordering::Relaxed))),
     );
+    observe_u64(&names::WEBHOOK_LAG, of(|node| plain(node.webhooks.lag_seconds())));
     observe_u64(&names::QUEUE_LENGTH, of(queues));
     observe_u64(&names::QUEUE_LIMIT, of(queue_limits));
     observe_u64(&names::PARTITION_EPOCH_METRIC, of(epochs));

@@ -32,6 +32,7 @@ mod mailbox;
 mod metrics;
 mod node;
 mod node_control;
+mod outgoing;
 mod pages;
 mod peers;
 mod port_holder;
@@ -43,7 +44,9 @@ mod session;
 mod start;
 mod streams;
 mod supervisor;
+mod system_messages;
 mod watchers;
+mod webhooks;
 mod wheel;
 
 pub use command_line::main;

@@ -22,6 +22,8 @@ pub(crate) struct Metrics {
     pub(crate) sessions_ended: Counter,
     limit_refused: Counter,
     admin_requests: Counter,
+    webhook_events: Counter,
+    webhook_duration: Histogram,
     pub(crate) frames_pushed: Counter,
     pub(crate) frames_delivered: Counter,
     pub(crate) home_conflicts: Counter,
@@ -51,6 +53,8 @@ impl Metrics {
             sessions_ended: counter(&names::SESSION_ENDED),
             limit_refused: counter(&names::LIMIT_REFUSED),
             admin_requests: counter(&names::ADMIN_REQUESTS),
+            webhook_events: counter(&names::WEBHOOK_EVENTS),
+            webhook_duration: histogram(&names::WEBHOOK_DURATION),
             frames_pushed: counter(&names::STREAM_FRAMES_PUSHED),
             frames_delivered: counter(&names::STREAM_FRAMES_DELIVERED),
             home_conflicts: counter(&names::HOME_CONFLICTS),
@@ -74,6 +78,12 @@ impl Metrics {
     /// A message to a room was stored.
     pub(crate) fn accepted_room(&self) {
         self.accepted.add(1, &self.room);
+    }
+
+    /// A system message was stored.
+    pub(crate) fn accepted_system(&self) {
+        let kind = attribute(&names::MESSAGING_DESTINATION_TEMPLATE, "system");
+        self.accepted.add(1, &[kind]);
     }
 
     /// A message that came `since` was answered as stored.
@@ -116,6 +126,18 @@ impl Metrics {
                 .admin_requests
                 .add(1, &[operation, attribute(&names::ERROR_TYPE, cause)]),
         }
+    }
+
+    /// Events were accepted by a webhook, or given up.
+    pub(crate) fn webhook_events(&self, count: u64, outcome: &'static str) {
+        self.webhook_events
+            .add(count, &[attribute(&names::WEBHOOK_OUTCOME, outcome)]);
+    }
+
+    /// A webhook has answered, or not.
+    pub(crate) fn webhook_request(&self, took: Duration, outcome: &'static str) {
+        self.webhook_duration
+            .record(took.as_secs_f64(), &[attribute(&names::WEBHOOK_OUTCOME, outcome)]);
     }
 
     /// A message was refused with a wire code.

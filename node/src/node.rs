@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::peers::Peers;
 use crate::session::{Input, LocalAccounts, Relayed, SessionTable};
 use crate::streams::Streams;
+use crate::webhooks::Webhooks;
 use crate::wheel::Wheel;
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
@@ -62,6 +63,7 @@ pub(crate) struct Node {
     pub(crate) streams: Streams,
     pub(crate) accounts: Accounts,
     pub(crate) absences: Absences,
+    pub(crate) webhooks: Webhooks,
     pub(crate) membership: Membership,
     pub(crate) members: watch::Receiver<Arc<Members>>,
     pub(crate) view: ArcSwap<View>,

@@ -5,113 +5,11 @@
 mod support;
 
 use serde_json::{Value, json};
-use std::io::Write as _;
-use std::process::{Command as Process, Stdio};
 use std::time::{Duration, Instant};
+use support::administered::{Administered, FORM, JSON, make_token};
 use support::raw::{self, DOMAIN, Raw};
 use support::{Cluster, PATIENCE, http, replace_file};
 use tim_wire::{Command, TimAuth, TimReq, Token};
-
-/// A cluster and a token of each role.
-struct Administered {
-    cluster: Cluster,
-    read: String,
-    operate: String,
-    admin: String,
-}
-
-/// What the command prints: the token, and the lines for the file.
-fn make_token(name: &str, role: &str) -> (String, String) {
-    let output = Process::new(env!("CARGO_BIN_EXE_tim-node"))
-        .args(["admin-token", name, "--role", role])
-        .output()
-        .unwrap();
-    assert!(output.status.success());
-    let told = String::from_utf8(output.stderr).unwrap();
-    let token = told.lines().find(|line| line.starts_with("tim-admin-")).unwrap();
-    (token.to_owned(), String::from_utf8(output.stdout).unwrap())
-}
-
-fn make_user(name: &str, password: &str) -> String {
-    let mut process = Process::new(env!("CARGO_BIN_EXE_tim-node"))
-        .args(["admin-password", name])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    writeln!(process.stdin.take().unwrap(), "{password}").unwrap();
-    let output = process.wait_with_output().unwrap();
-    assert!(output.status.success());
-    String::from_utf8(output.stdout).unwrap()
-}
-
-impl Administered {
-    async fn start(nodes: usize, more: &str) -> Self {
-        let mut cluster = Cluster::prepare(nodes, &["d0", "d1"]);
-        let made: Vec<_> = ["read", "operate", "admin"]
-            .map(|role| make_token(role, role))
-            .into();
-        let lines: String = made.iter().map(|(_, lines)| lines.as_str()).collect();
-        let file = cluster.directory.path().join("administrators.toml");
-        std::fs::write(&file, lines + &make_user("console", "let me in")).unwrap();
-        cluster.extra = format!("[admin]\ntokens_file = \"{}\"\n{more}\n", file.display());
-        cluster.run_all().await;
-        let mut tokens = made.into_iter().map(|(token, _)| token);
-        Self {
-            cluster,
-            read: tokens.next().unwrap(),
-            operate: tokens.next().unwrap(),
-            admin: tokens.next().unwrap(),
-        }
-    }
-
-    /// A call with a token.
-    async fn call(&self, node: usize, token: &str, what: (&str, &str), body: Value) -> (u16, Value) {
-        let body = if body.is_null() {
-            String::new()
-        } else {
-            body.to_string()
-        };
-        self.send(node, token, what, body.as_bytes()).await
-    }
-
-    async fn send(
-        &self,
-        node: usize,
-        token: &str,
-        (method, path): (&str, &str),
-        body: &[u8],
-    ) -> (u16, Value) {
-        let port = self.cluster.nodes[node % self.cluster.nodes.len()].admin_port;
-        let bearer = format!("Bearer {token}");
-        let (method, path) = (method, format!("/api/v1{path}"));
-        let answer = http::request_with(port, (method, &path), &[("Authorization", &bearer)], body).await;
-        let (code, body) = answer.unwrap();
-        (code, serde_json::from_slice(&body).unwrap_or_default())
-    }
-
-    /// A call of the API of 2.0 by the console user.
-    async fn post(&self, path: &str, kind: &str, body: &str) -> (u16, Value) {
-        let headers = [
-            ("username", "console"),
-            ("password", "let me in"),
-            ("Content-Type", kind),
-        ];
-        let port = self.cluster.nodes[0].admin_port;
-        let (code, body) = http::request_with(port, ("POST", path), &headers, body.as_bytes())
-            .await
-            .unwrap();
-        (code, serde_json::from_slice(&body).unwrap_or_default())
-    }
-
-    /// Registers over the API; the id.
-    async fn register(&self, name: &str) -> String {
-        let body = json!({"name": name, "password": "secret", "domain": DOMAIN});
-        let (code, made) = self.call(0, &self.admin, ("POST", "/accounts"), body).await;
-        assert_eq!(code, 201, "{made}");
-        made["account"].as_str().unwrap().to_owned()
-    }
-}
 
 /// Waits until a client has been told to stay away and is closed.
 async fn is_out(client: &mut Raw) {
@@ -505,9 +403,6 @@ async fn a_token_may_stand_in_the_configuration_itself() {
     assert_eq!(code, 200);
 }
 
-const JSON: &str = "application/json";
-const FORM: &str = "application/x-www-form-urlencoded";
-
 async fn backends_make_and_change_accounts(it: &Administered) {
     let (_, made) = it
         .post(
@@ -562,7 +457,7 @@ async fn what_is_not_there_is_said(it: &Administered) {
             "{path}"
         );
     }
-    for path in ["/timNewRoom", "/timKickRoom", "/timOsMessage", "/timMessage"] {
+    for path in ["/timNewRoom", "/timKickRoom"] {
         let (code, answer) = it.post(path, JSON, "{}").await;
         assert_eq!(
             (code, &answer["ok"], &answer["error"]["code"]),

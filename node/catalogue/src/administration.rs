@@ -110,6 +110,18 @@ pub static TIMED_OUT: Cause = Cause {
     severity: Severity::Retried,
 };
 
+/// No node has a connection of that id.
+pub static NO_SUCH_CONNECTION: Cause = Cause {
+    code: "TIM-A110",
+    name: "no_such_connection",
+    reason: "NoSuchConnection",
+    what: "There is no connection of that id.",
+    why: "The client has left or has logged in anew, which gives it another id.",
+    meaning: "Nothing was sent.",
+    remedy: "use the id that the answer to the newest login names (n2)",
+    severity: Severity::Stays,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &NOT_CONFIGURED,
@@ -121,4 +133,5 @@ pub(crate) static ALL: &[&Cause] = &[
     &NO_SUCH_PATH,
     &BODY_TOO_LARGE,
     &TIMED_OUT,
+    &NO_SUCH_CONNECTION,
 ];

@@ -194,6 +194,30 @@ pub static STARTING: Cause = Cause {
     severity: Severity::Retried,
 };
 
+/// Events are not accepted by the address that is told of them.
+pub static WEBHOOK_FAILS: Cause = Cause {
+    code: "TIM-N122",
+    name: "webhook_fails",
+    reason: "WebhookFails",
+    what: "The address that is told of events does not accept them.",
+    why: "It does not answer, answers with an error, or the secret cannot be read.",
+    meaning: "Events wait in the databases and are sent again; beyond webhooks.waiting_max the oldest are given up. Chat goes on.",
+    remedy: "look at the receiver's log; check webhooks.url and webhooks.secret_file",
+    severity: Severity::Retried,
+};
+
+/// The keys of the user system whose tokens let clients in cannot be read.
+pub static ISSUER_KEYS_UNREADABLE: Cause = Cause {
+    code: "TIM-N123",
+    name: "issuer_keys_unreadable",
+    reason: "IssuerKeysUnreadable",
+    what: "The keys of the issuer of tokens cannot be read.",
+    why: "Its address does not answer, or the file is missing or holds no set of keys.",
+    meaning: "Keys that were read before serve until accounts.jwt.keys_max_age_seconds; then nobody logs in with such tokens.",
+    remedy: "check accounts.jwt.jwks_url, .jwks_file or .secret_file from this node",
+    severity: Severity::Retried,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &ADDRESS_IN_USE,
@@ -212,4 +236,6 @@ pub(crate) static ALL: &[&Cause] = &[
     &CONTROL_LOG,
     &ADDRESS_NOT_USABLE,
     &STARTING,
+    &WEBHOOK_FAILS,
+    &ISSUER_KEYS_UNREADABLE,
 ];

@@ -1,6 +1,6 @@
 //! Accounts and passwords.
 
-use crate::LoadError;
+use crate::{JsonWebTokens, LoadError};
 use serde::{Deserialize, Serialize};
 
 /// Section `[accounts]`: how account ids come from login names.
@@ -17,6 +17,8 @@ pub struct Accounts {
     /// What account ids are: `derived` from name and domain as the reference engine does it, or the `names` themselves, for
     /// clusters whose accounts have ids from elsewhere. Never changed once there are accounts.
     pub ids: AccountIds,
+    /// Tokens of another user system.
+    pub jwt: JsonWebTokens,
     /// Password hashing.
     pub passwords: Passwords,
 }
@@ -59,6 +61,7 @@ impl Default for Accounts {
             mask_seed: String::new(),
             seed: 0,
             ids: AccountIds::default(),
+            jwt: JsonWebTokens::default(),
             passwords: Passwords::default(),
         }
     }
@@ -94,6 +97,7 @@ impl Accounts {
                 "0 while accounts.mask_seed is set",
             ));
         }
+        self.jwt.validate()?;
         let passwords = &self.passwords;
         LoadError::in_range(
             "accounts.passwords.memory_kib",

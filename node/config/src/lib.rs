@@ -8,6 +8,7 @@ mod accounts;
 mod admin;
 mod drain;
 mod identity;
+mod json_web_tokens;
 mod limits;
 mod listeners;
 mod load;
@@ -19,11 +20,13 @@ mod sessions;
 mod storage;
 mod telemetry;
 mod trust;
+mod webhooks;
 
 pub use accounts::{AccountIds, Accounts, Passwords};
 pub use admin::{Admin, AdminToken, Administrators, ConsoleUser, Role, is_administrator_name};
 pub use drain::Drain;
 pub use identity::Identity;
+pub use json_web_tokens::{JsonWebTokens, JwtAlgorithm};
 pub use limits::Limits;
 pub use listeners::{Listener, Listeners};
 pub use load::{LoadError, environment_prefix, load, merge};
@@ -33,6 +36,7 @@ pub use sessions::Sessions;
 pub use storage::Storage;
 pub use telemetry::Telemetry;
 pub use trust::Trust;
+pub use webhooks::{WebhookEvent, Webhooks};
 
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +63,8 @@ pub struct NodeConfig {
     pub accounts: Accounts,
     /// Administrators.
     pub admin: Admin,
+    /// Who outside is told what happens.
+    pub webhooks: Webhooks,
     /// Leaving without loss.
     pub drain: Drain,
     /// Upper bounds of queues and batches.
@@ -82,6 +88,7 @@ impl NodeConfig {
         self.sessions.validate()?;
         self.accounts.validate()?;
         self.admin.validate()?;
+        self.webhooks.validate()?;
         self.drain.validate()?;
         self.limits.validate()?;
         self.telemetry.validate()

@@ -67,6 +67,9 @@ pub enum Operation {
     Burn(Seq),
     /// What is asked of a room.
     Room(RoomOperation),
+    /// The system tells the peer something (tim msType 1), in the peer's system conversation. The sender is
+    /// [`AccountId::system`]; only administrators' interfaces make such.
+    System,
 }
 
 impl Operation {
@@ -82,7 +85,8 @@ impl Operation {
             | Self::AddFriend
             | Self::RemoveFriend
             | Self::BlockAccount
-            | Self::Room(_) => None,
+            | Self::Room(_)
+            | Self::System => None,
         }
     }
 }
@@ -155,11 +159,13 @@ pub enum EntryKind {
     RoomPulled,
     /// "You are removed" (tim bnType 13).
     RoomKicked,
+    /// What the system tells one account; not in history.
+    System,
 }
 
 impl EntryKind {
     /// Every kind with the number under which it is stored. A number is never reused.
-    const CODES: [(Self, i16); 17] = [
+    const CODES: [(Self, i16); 18] = [
         (Self::Message, 1),
         (Self::FriendRequest, 2),
         (Self::FriendAccepted, 3),
@@ -177,6 +183,7 @@ impl EntryKind {
         (Self::RoomRefused, 15),
         (Self::RoomPulled, 16),
         (Self::RoomKicked, 17),
+        (Self::System, 40),
     ];
 
     /// tim's `bnType` of a notice.
@@ -199,7 +206,8 @@ impl EntryKind {
             | Self::Revoke
             | Self::Burn
             | Self::RoomMessage
-            | Self::RoomRevoke => None,
+            | Self::RoomRevoke
+            | Self::System => None,
         }
     }
 
@@ -235,7 +243,8 @@ impl EntryKind {
             | Self::AccountBlocked
             | Self::Unannounced
             | Self::Revoke
-            | Self::Burn => false,
+            | Self::Burn
+            | Self::System => false,
         }
     }
 
@@ -281,6 +290,17 @@ pub struct Entry {
     pub body: Bytes,
 }
 
+impl Submission {
+    /// Whose sessions are shown what becomes of it. The system has none.
+    #[must_use]
+    pub fn recipients(&self) -> Vec<AccountId> {
+        match self.operation {
+            Operation::System => vec![self.peer.clone()],
+            _ => vec![self.sender.clone(), self.peer.clone()],
+        }
+    }
+}
+
 impl Entry {
     /// tim's `id`: the client's own if it gave one, else derived from the key.
     #[must_use]
@@ -308,7 +328,8 @@ impl Entry {
             | EntryKind::Revoke
             | EntryKind::Burn
             | EntryKind::RoomMessage
-            | EntryKind::RoomRevoke => true,
+            | EntryKind::RoomRevoke
+            | EntryKind::System => true,
             EntryKind::RoomApplied
             | EntryKind::RoomPassed
             | EntryKind::RoomRefused

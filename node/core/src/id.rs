@@ -87,6 +87,18 @@ name_type!(
     /// An account, as clients address it (tim's "node" of a user).
     AccountId
 );
+
+/// Who sends what no account sends. The separator of frames is in it, which no account's id may hold.
+const SYSTEM: &str = "|system";
+
+impl AccountId {
+    /// The sender of system messages.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(Arc::from(SYSTEM))
+    }
+}
+
 name_type!(
     /// A room, as clients address it.
     RoomId

@@ -72,6 +72,7 @@ fn to_operation(operation: Operation) -> peer::Operation {
         Operation::BlockAccount => peer::Operation::BlockAccount,
         Operation::Revoke(_) => peer::Operation::Revoke,
         Operation::Burn(_) => peer::Operation::Burn,
+        Operation::System => peer::Operation::System,
         Operation::Room(operation) => match operation {
             RoomOperation::Message => peer::Operation::RoomMessage,
             RoomOperation::Revoke(_) => peer::Operation::RoomRevoke,
@@ -100,6 +101,7 @@ fn operation(operation: peer::Operation, target: u64) -> Option<Operation> {
         peer::Operation::BlockAccount => Some(Operation::BlockAccount),
         peer::Operation::Revoke => Some(Operation::Revoke(Seq(target))),
         peer::Operation::Burn => Some(Operation::Burn(Seq(target))),
+        peer::Operation::System => Some(Operation::System),
         peer::Operation::RoomMessage => room(RoomOperation::Message),
         peer::Operation::RoomRevoke => room(RoomOperation::Revoke(Seq(target))),
         peer::Operation::RoomCreate => room(RoomOperation::Create),

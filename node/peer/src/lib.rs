@@ -64,6 +64,7 @@ fn to_kind(kind: EntryKind) -> peer::EntryKind {
         EntryKind::RoomRefused => peer::EntryKind::RoomRefused,
         EntryKind::RoomPulled => peer::EntryKind::RoomPulled,
         EntryKind::RoomKicked => peer::EntryKind::RoomKicked,
+        EntryKind::System => peer::EntryKind::System,
     }
 }
 
@@ -87,6 +88,7 @@ fn kind(kind: peer::EntryKind) -> Option<EntryKind> {
         peer::EntryKind::RoomRefused => EntryKind::RoomRefused,
         peer::EntryKind::RoomPulled => EntryKind::RoomPulled,
         peer::EntryKind::RoomKicked => EntryKind::RoomKicked,
+        peer::EntryKind::System => EntryKind::System,
     })
 }
 

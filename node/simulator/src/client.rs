@@ -257,6 +257,13 @@ impl World {
         if self.chance(0.5) {
             self.act_in_room(client);
         }
+        if self.chance(0.1) {
+            let told = self.random.random_range(0..self.accounts.len());
+            // The session that asks stands for none of the receiver's.
+            if told != me {
+                self.say_new(client, told, Operation::System);
+            }
+        }
         let after = self.between(200 * MILLISECOND, 4 * SECOND);
         self.client_later(client, after, ClientAction::Act);
     }
@@ -313,6 +320,9 @@ impl World {
     pub(crate) fn conversation_said(&self, account: usize, said: &Said) -> ConversationId {
         match said.room {
             Some(room) => self.rooms[room],
+            None if said.operation == Operation::System => {
+                placement::system_conversation(&self.accounts[said.peer])
+            }
             None => self.conversation_of(account, said.peer),
         }
     }
@@ -352,7 +362,7 @@ impl World {
             }
             let me = self.clients[client].member.account;
             let allowed = match said.operation {
-                Operation::AddFriend => true,
+                Operation::AddFriend | Operation::System => true,
                 Operation::Message => self.are_friends(me, said.peer),
                 // Somebody else may have been faster.
                 _ => false,

@@ -318,6 +318,10 @@ pub(crate) enum NodeFrame {
         entries: Vec<(ConversationId, Arc<Entry>)>,
     },
     OfflineEnd,
+    /// The system has told somebody.
+    Told {
+        tag: u64,
+    },
     Refused {
         tag: u64,
     },

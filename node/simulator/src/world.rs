@@ -59,6 +59,9 @@ pub fn run(options: &Options) -> Report {
     world.report()
 }
 
+/// Stands for the system where an account is counted.
+const SYSTEM: usize = usize::MAX;
+
 pub(crate) struct World {
     pub(crate) options: Options,
     pub(crate) now: u64,
@@ -145,6 +148,8 @@ impl World {
     /// Most pairs are friends from the start; the others may become it.
     fn befriend(&mut self) {
         for one in 0..self.accounts.len() {
+            let of_system = placement::system_conversation(&self.accounts[one]);
+            self.pairs.insert(of_system, (one, one));
             for other in one + 1..self.accounts.len() {
                 let conversation = placement::direct_conversation(&self.accounts[one], &self.accounts[other]);
                 self.pairs.insert(conversation, (one, other));
@@ -319,7 +324,7 @@ impl World {
         name.as_str()
             .get(1..)
             .and_then(|number| number.parse().ok())
-            .unwrap_or_default()
+            .unwrap_or(SYSTEM)
     }
 
     pub(crate) fn node_index(&self, name: &NodeName) -> usize {

@@ -2,10 +2,12 @@
 
 pub(crate) mod blocks;
 mod devices;
+mod jwt;
 pub(crate) mod online;
 mod passwords;
 mod remembered;
 
+use crate::board::Board;
 use crate::commands::Refusal;
 use crate::edge::AddressRates;
 use crate::node::Node;
@@ -17,6 +19,7 @@ pub(crate) use passwords::hash_once as hash_password;
 use passwords::{HashError, PasswordWorkers};
 use remembered::Remembered;
 use std::net::IpAddr;
+use std::sync::Arc;
 use tim_config::NodeConfig;
 use tim_core::id::{AccountId, DeviceClass};
 use tim_store::{Account, Created};
@@ -38,6 +41,8 @@ pub(crate) struct Accounts {
     /// Blocks that this node was told of lately.
     pub(crate) block_news: BlockNews,
     address_rates: AddressRates,
+    /// Tokens of another user system, where such are taken.
+    tokens: Option<jwt::Tokens>,
 }
 
 /// How the change of a password ended.
@@ -72,7 +77,7 @@ impl From<HashError> for Refusal {
 }
 
 impl Accounts {
-    pub(crate) fn new(config: &NodeConfig) -> anyhow::Result<Self> {
+    pub(crate) fn new(config: &NodeConfig, board: &Arc<Board>) -> anyhow::Result<Self> {
         let passwords = &config.accounts.passwords;
         Ok(Self {
             workers: PasswordWorkers::start(passwords)?,
@@ -80,6 +85,7 @@ impl Accounts {
             block_news: BlockNews::default(),
             address_rates: AddressRates::new(&config.limits),
             existing: Cache::new(EXISTING_MAX),
+            tokens: jwt::Tokens::new(&config.accounts.jwt, Arc::clone(board)),
         })
     }
 
@@ -247,6 +253,64 @@ impl Accounts {
         })
     }
 
+    /// Whose token of another user system it is; the account is made where there is none yet. Nothing where such tokens are
+    /// not taken.
+    async fn identify(
+        &self,
+        node: &Node,
+        auth: &TimAuth,
+        from: IpAddr,
+    ) -> Option<Result<(AccountId, Option<String>), Refusal>> {
+        let tokens = self.tokens.as_ref()?;
+        let token = match &auth.token {
+            Some(tim_wire::Token::Text(text)) if text.contains('.') => text,
+            _ => return None,
+        };
+        Some(Box::pin(self.owner_of(node, tokens, (auth, token), from)).await)
+    }
+
+    async fn owner_of(
+        &self,
+        node: &Node,
+        tokens: &jwt::Tokens,
+        (auth, token): (&TimAuth, &str),
+        from: IpAddr,
+    ) -> Result<(AccountId, Option<String>), Refusal> {
+        let failures = &self.address_rates.failed_logins;
+        failures.look(from, &node.metrics)?;
+        let wrong = || {
+            let _ = failures.take(from, &node.metrics);
+            Refusal::plain(ErrorCode::Token, "wrong_token")
+        };
+        let identity = tokens.identity(token).await.map_err(|denied| match denied {
+            jwt::Denied::Wrong => wrong(),
+            jwt::Denied::NoKeys => Refusal::issuer_unknown(),
+        })?;
+        let domain = identity.domain.as_deref().unwrap_or_default();
+        let id = node.ids.account_id(&identity.name, domain);
+        // One generation of clients says a name too; then it must be the token's.
+        let named = auth.name.as_deref().filter(|name| !name.is_empty());
+        if named.is_some_and(|name| name != identity.name) || !node.ids.is_valid(&id) {
+            return Err(wrong());
+        }
+        let account = AccountId::new(id).map_err(|_| wrong())?;
+        if !self.exists(node, &account).await? {
+            if !tokens.creates_accounts() {
+                return Err(wrong());
+            }
+            let made = Account {
+                id: account.clone(),
+                // No password fits that.
+                password_hash: String::new(),
+                created_ns: crate::clock::wall_ns(),
+                profile: Vec::new(),
+            };
+            let created = node.databases.create_account(&made).await;
+            created.map_err(|report| Refusal::database(&report))?;
+        }
+        Ok((account, identity.domain))
+    }
+
     /// A login token for an account, and when it ends in Unix milliseconds.
     pub(crate) async fn make_token(
         &self,
@@ -310,6 +374,10 @@ pub(crate) async fn log_in(node: &Node, auth: &TimAuth, from: IpAddr) -> Result<
     if !node.takes_logins() {
         return Err(Refusal::draining());
     }
+    if let Some(identified) = node.accounts.identify(node, auth, from).await {
+        let (account, domain) = identified?;
+        return Box::pin(admit(node, auth, account, domain)).await;
+    }
     let account = match auth.token.as_ref().filter(|token| !token.is_empty()) {
         Some(token) => by_token(node, auth, token).await?,
         None => {
@@ -323,6 +391,16 @@ pub(crate) async fn log_in(node: &Node, auth: &TimAuth, from: IpAddr) -> Result<
             }
         }
     };
+    Box::pin(admit(node, auth, account, auth.domain.clone())).await
+}
+
+/// Whether an account may have one more session now.
+async fn admit(
+    node: &Node,
+    auth: &TimAuth,
+    account: AccountId,
+    domain: Option<String>,
+) -> Result<LoggedIn, Refusal> {
     let blocked = node.databases.blocked_until(&account).await;
     if let Some(until_ms) = blocked.map_err(|report| Refusal::database(&report))? {
         return Err(Refusal::blocked(until_ms));
@@ -331,7 +409,7 @@ pub(crate) async fn log_in(node: &Node, auth: &TimAuth, from: IpAddr) -> Result<
     let logged_in_ms = Box::pin(devices::admit(node, &account, class)).await?;
     Ok(LoggedIn {
         account,
-        domain: auth.domain.clone(),
+        domain,
         logged_in_ms,
     })
 }

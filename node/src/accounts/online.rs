@@ -3,9 +3,11 @@
 
 use crate::node::Node;
 use crate::session::{Input, OnlineAccount, part_of};
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tim_core::id::{AccountId, DeviceClass, NodeName};
+use tim_core::id::{AccountId, DeviceClass, NodeName, SessionId};
+use tokio::sync::oneshot;
 
 /// How long another node may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
@@ -58,6 +60,45 @@ pub(crate) async fn log_out(node: &Node, account: &AccountId) -> LoggedOut {
         }
     }
     ended
+}
+
+/// What became of a message in the name of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SentAs {
+    /// The session has taken it.
+    Taken,
+    /// No node has the session.
+    NoSuchSession,
+    /// No node that has answered has the session, and not all have.
+    Unknown,
+}
+
+/// Has a session of this node take a message as if its client had sent it; whether there is such a session.
+pub(crate) async fn send_as_here(node: &Node, session: SessionId, frame: Bytes) -> bool {
+    let (taken, done) = oneshot::channel();
+    let posted = node.sessions.post(session, Input::SendAs { frame, taken });
+    // It may end before it comes to that.
+    posted.is_ok() && done.await.is_ok()
+}
+
+/// Has a session, wherever it is, take a message as if its client had sent it.
+pub(crate) async fn send_as(node: &Node, session: SessionId, frame: Bytes) -> SentAs {
+    let here = async { Some(send_as_here(node, session, frame.clone()).await) };
+    if within_limit(here).await == Some(true) {
+        return SentAs::Taken;
+    }
+    let asked = others(node).into_iter().map(|name| {
+        let frame = frame.clone();
+        async move { within_limit(node.peers.send_as(&name, session, frame)).await }
+    });
+    let answers = futures::future::join_all(asked).await;
+    if answers.contains(&Some(true)) {
+        SentAs::Taken
+    } else if answers.contains(&None) {
+        SentAs::Unknown
+    } else {
+        SentAs::NoSuchSession
+    }
 }
 
 /// Who is online after another account in the list, at most so many.

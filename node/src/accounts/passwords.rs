@@ -185,7 +185,8 @@ fn verify(
     params: &Params,
     memory: &mut Vec<Block>,
 ) -> Result<bool, HashError> {
-    let Some(stored) = stored else {
+    // Accounts of another user system have none.
+    let Some(stored) = stored.filter(|stored| !stored.is_empty()) else {
         compute(password, &[0; SALT_BYTES], params, memory)?;
         return Ok(false);
     };

@@ -2,17 +2,19 @@
 
 use super::problem::Problem;
 use crate::accounts::blocks::{self, BlockError};
-use crate::accounts::online::{self, LoggedOut};
+use crate::accounts::online::{self, LoggedOut, SentAs};
 use crate::commands;
 use crate::node::Node;
+use crate::system_messages::{self, TARGETS_MAX};
+use axum::body::Bytes;
 use axum::http::StatusCode;
 use std::sync::Arc;
-use tim_catalogue::{node as node_causes, protocol};
+use tim_catalogue::{administration as causes, node as node_causes, protocol};
 use tim_core::id::{AccountId, NodeName, SessionId, VirtualRoomId};
 use tim_core::presence::SessionEntry;
 use tim_core::stream::{Operation, Outcome};
 use tim_store::Account;
-use tim_wire::{LoginToken, TimAuth, TimUserBean};
+use tim_wire::{ClientFrame, Command, LoginToken, TimAuth, TimMessage, TimUserBean};
 
 /// Latest end of a block, in Unix seconds: the last second of the year 9999.
 const BLOCK_UNTIL_MAX: i64 = 253_402_300_799;
@@ -168,6 +170,76 @@ async fn ask_streams(node: &Node, room: VirtualRoomId, operation: Operation) -> 
         Outcome::Denied | Outcome::NoSuchRoom => Err(Problem::field(
             "room",
             "there is no such virtual room of that owner",
+        )),
+    }
+}
+
+/// The accounts a system message is for, each once.
+pub(super) fn targets(field: &str, names: &[String]) -> Result<Vec<AccountId>, Problem> {
+    if names.is_empty() || names.len() > TARGETS_MAX {
+        let observed = format!("{} accounts; valid: 1 to {TARGETS_MAX}", names.len());
+        return Err(Problem::field(field, &observed));
+    }
+    let mut accounts: Vec<AccountId> = names
+        .iter()
+        .map(|name| account(field, name))
+        .collect::<Result<_, _>>()?;
+    accounts.sort();
+    accounts.dedup();
+    Ok(accounts)
+}
+
+/// Has the system tell accounts something; those that were not told, and why.
+pub(super) async fn tell(
+    node: Arc<Node>,
+    accounts: Vec<AccountId>,
+    message: TimMessage,
+) -> Result<Vec<(AccountId, Problem)>, Problem> {
+    let told = Box::pin(system_messages::tell(&node, accounts, &message)).await;
+    let untold = told
+        .into_iter()
+        .filter_map(|(account, told)| Some((account, told.err()?.into())));
+    Ok(untold.collect())
+}
+
+/// A message in the name of a session, as if its client had sent it.
+pub(super) async fn send_as(node: Arc<Node>, session: SessionId, frame: Bytes) -> Result<(), Problem> {
+    match Box::pin(online::send_as(&node, session, frame)).await {
+        SentAs::Taken => Ok(()),
+        SentAs::NoSuchSession => {
+            let observed = "no node has a connection of that id";
+            let status = StatusCode::NOT_FOUND;
+            Err(Problem::new(status, &causes::NO_SUCH_CONNECTION, observed))
+        }
+        SentAs::Unknown => {
+            let observed = "a node that may have the connection does not answer";
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            Err(Problem::new(status, &node_causes::NODE_UNREACHABLE, observed))
+        }
+    }
+}
+
+/// The id of a connection, as its login was told (`n2`).
+pub(super) fn connection(field: &str, text: &str) -> Result<SessionId, Problem> {
+    let number = u64::from_str_radix(text, 16)
+        .ok()
+        .filter(|_| !text.starts_with('+'));
+    let observed = "not the id of a connection, as the answer to its login names it (n2)";
+    number
+        .map(SessionId)
+        .ok_or_else(|| Problem::field(field, observed))
+}
+
+/// A frame that carries a message.
+pub(super) fn message_frame(field: &str, bytes: Bytes) -> Result<Bytes, Problem> {
+    let command = ClientFrame::parse(bytes.clone())
+        .ok()
+        .and_then(|frame| frame.command());
+    match command {
+        Some(Command::Message | Command::RevokeMessage | Command::BurnMessage) => Ok(bytes),
+        _ => Err(Problem::field(
+            field,
+            "not a frame of a message; its first byte is the command 90, 92 or 93, plus 128 for JSON",
         )),
     }
 }

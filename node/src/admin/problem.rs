@@ -93,6 +93,11 @@ impl Problem {
         (code, self.report.to_string())
     }
 
+    /// Our code, and what was observed.
+    pub(super) fn told(&self) -> (&'static str, &str) {
+        (self.report.cause().code, self.report.observed())
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         self.status
     }

@@ -108,6 +108,9 @@ fn accepted(
     connection.out.push(frames::ack(&answer, encoding));
     connection.live = Some(Box::new(live));
     connection.logged_in();
+    let entry = &registration.entry;
+    node.webhooks
+        .logged_in(&node, &account, (entry.logged_in_ms, entry.session));
     node.engine.session_opened(registration);
     record(connection, "accepted", begun);
     tracing::debug!(tim.session.id = id.0, "session opened");

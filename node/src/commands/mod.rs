@@ -56,6 +56,22 @@ pub(crate) fn handle(connection: &mut Connection, frame: &ClientFrame, whole: By
     }
 }
 
+/// Handles a message that an administrator sends in the name of a session: under its rates and rights, but it is no sign
+/// of life of the client, so it confirms nothing.
+pub(crate) fn send_as(connection: &mut Connection, frame: &ClientFrame, whole: &Bytes) {
+    if connection.live.is_none() || throttle::refuses(connection, frame, whole) {
+        return;
+    }
+    match frame.request() {
+        Ok(request @ ClientRequest::Message { .. }) => after_login(connection, frame, request),
+        Ok(_) => Refusal::not_supported(frame.number).answer(connection, frame.tim_type()),
+        Err(error) => {
+            let refusal = Refusal::field(error.wire_code(), format!("the payload cannot be read: {error}"));
+            refusal.answer(connection, frame.tim_type());
+        }
+    }
+}
+
 /// Before login a client may log in or ping, which is not answered; anything else ends the connection, as with the
 /// reference.
 fn before_login(connection: &mut Connection, frame: &ClientFrame) {

@@ -67,7 +67,7 @@ pub(crate) fn outcome(
 /// The echo is enough of an answer to a message; some operations have one of their own.
 fn succeeded(connection: &mut Connection, pending: &Pending) {
     let (command, t, t2) = match pending.operation {
-        Operation::Message | Operation::Application | Operation::AddFriend => return,
+        Operation::Message | Operation::Application | Operation::AddFriend | Operation::System => return,
         Operation::RemoveFriend => (Command::Business, business::REMOVE_ROSTER, None),
         Operation::BlockAccount => (Command::Business, business::BLOCK_ROSTER, None),
         // The second number tells chats of two from rooms.
@@ -89,7 +89,11 @@ fn answer(connection: &mut Connection, mut pending: Pending, refusal: Refusal) {
     connection.node.metrics.rejected_with(refusal.error_type);
     pending.span.fail(refusal.error_type);
     let refusal = match pending.operation {
-        Operation::Message | Operation::Application | Operation::Revoke(_) | Operation::Burn(_) => refusal,
+        Operation::Message
+        | Operation::Application
+        | Operation::Revoke(_)
+        | Operation::Burn(_)
+        | Operation::System => refusal,
         Operation::AddFriend => refusal.within(business::ADD_ROSTER),
         Operation::RemoveFriend => refusal.within(business::REMOVE_ROSTER),
         Operation::BlockAccount => refusal.within(business::BLOCK_ROSTER),

@@ -102,6 +102,12 @@ impl Refusal {
         Self::of(ErrorCode::Overload, &protocol::TOO_FAST, &detail)
     }
 
+    /// Whose token it is cannot be found out now.
+    pub(crate) fn issuer_unknown() -> Self {
+        let detail = "the keys of the issuer of tokens cannot be read now";
+        Self::of(ErrorCode::Overload, &node::ISSUER_KEYS_UNREADABLE, detail)
+    }
+
     /// A command is switched off in this cluster.
     pub(crate) fn switched_off(number: u8) -> Self {
         let detail = format!("command {number} is switched off (sessions.commands_off)");

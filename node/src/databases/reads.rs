@@ -9,6 +9,7 @@ use std::time::Duration;
 use tim_catalogue::Report;
 use tim_core::conversation::Entry;
 use tim_core::id::{AccountId, ConversationId, DatabaseName, DeviceClass, Epoch, Seq};
+use tim_core::placement;
 use tim_core::session::{Event, Position};
 use tim_store::{EntriesAfter, HistoryQuery, PositionQuery};
 
@@ -139,6 +140,16 @@ impl Databases {
                 };
                 queries.entry(database).or_default().push((place, query));
             }
+            // Everybody has one with the system, so no list needs to name it.
+            let account = jobs[place].account.clone();
+            let conversation = placement::system_conversation(&account);
+            let (database, epoch) = self.place(&conversation.0);
+            let query = PositionQuery {
+                conversation,
+                epoch,
+                account,
+            };
+            queries.entry(database).or_default().push((place, query));
         }
         let mut positions: Vec<Vec<Position>> = vec![Vec::new(); jobs.len()];
         for (database, queries) in queries {
@@ -190,7 +201,8 @@ impl Databases {
                 }
                 Ok(position) => {
                     let cursor = position.cursor(&job.account, job.class);
-                    if job.all || cursor < position.head {
+                    // One that never had an entry costs the session nothing: its first one is found like any other.
+                    if (job.all && position.head > Seq(0)) || cursor < position.head {
                         positions[place].push(Position {
                             conversation: query.conversation,
                             cursor,

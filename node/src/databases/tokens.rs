@@ -3,6 +3,7 @@
 use super::Databases;
 use tim_catalogue::Report;
 use tim_core::id::{AccountId, DatabaseName};
+use tim_store::Recipient;
 use tim_wire::LoginToken;
 
 impl Databases {
@@ -25,6 +26,21 @@ impl Databases {
         let bytes = token.number().to_be_bytes();
         self.at(&bytes, true, move |database, epoch| async move {
             database.take_token(epoch, &bytes, crate::clock::wall_ms()).await
+        })
+        .await
+    }
+
+    /// Keeps an event about an account's presence for others outside.
+    pub(crate) async fn put_presence_event(
+        &self,
+        (account, online): (&AccountId, bool),
+        to: &[(Recipient, [u8; 16])],
+        at_ns: i64,
+    ) -> Result<(), Report> {
+        self.at(account.as_bytes(), true, |database, epoch| async move {
+            database
+                .put_presence_event(epoch, (account, online), to, at_ns)
+                .await
         })
         .await
     }

@@ -24,6 +24,7 @@ use std::time::Duration;
 use tim_core::time::Moment;
 use tim_wire::frame::{BigDataAssembler, BigDataPiece};
 use tim_wire::{ClientFrame, Encoding};
+use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite;
 
 /// What an operation does to its connection when it is done.
@@ -259,6 +260,20 @@ impl Connection {
         }
     }
 
+    /// A frame of an administrator in this session's name: behind what is under way, as a frame of its client.
+    fn send_as(&mut self, bytes: Bytes, taken: oneshot::Sender<()>) {
+        self.begin(Box::pin(async move {
+            let continuation: Continuation = Box::new(move |connection| {
+                if let Ok(frame) = ClientFrame::parse(bytes.clone()) {
+                    commands::send_as(connection, &frame, &bytes);
+                }
+                // The administrator may have given up.
+                let _ = taken.send(());
+            });
+            continuation
+        }));
+    }
+
     /// What comes next cannot be found in what the client sends.
     fn unreadable(&mut self, reason: CloseReason) {
         if reason == CloseReason::TooLarge {
@@ -291,6 +306,7 @@ impl Connection {
                     conversation,
                     outcome,
                 } => commands::outcome(self, key, conversation, outcome),
+                Input::SendAs { frame, taken } => self.send_as(frame, taken),
                 other => {
                     if let Some(live) = &mut self.live {
                         live.input(&node, &self.mailbox, other, &mut self.out);
@@ -326,6 +342,7 @@ impl Connection {
             live.forget(&self.node);
             self.node.engine.session_closed(live.id);
             self.node.streams.session_closed(live.id);
+            self.node.webhooks.session_ended(&self.node, &live.account);
             let tid = live.sender.tid.clone();
             commands::session_ended(&self.node, live.account.clone(), live.id, tid);
         }

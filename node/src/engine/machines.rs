@@ -5,7 +5,9 @@ use super::{Engine, Input, OwnerAnswer, Parts};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
+use tim_core::conversation::Submission;
 use tim_core::home::{self, Home};
+use tim_core::id::SessionId;
 use tim_core::presence::{Owner, OwnerEvent, Registrar, RegistrarEvent};
 use tim_core::submit::{self, Submitter};
 use tim_core::time::{Moment, earliest};
@@ -14,6 +16,9 @@ use tokio::sync::oneshot;
 
 /// Questions from outside get numbers from here on, so that they differ from those of this node's own machines.
 const FIRST_OUTSIDE_REQUEST: u64 = 1 << 63;
+
+/// Submissions of no session that wait for their outcome; more are answered busy.
+const TOLD_MAX: usize = 4_096;
 
 /// An event for one of the machines.
 #[derive(Debug)]
@@ -41,6 +46,8 @@ pub(super) struct Machines {
     repairing: Option<Instant>,
     queue: VecDeque<Event>,
     responders: HashMap<u64, oneshot::Sender<OwnerAnswer>>,
+    /// Whoever waits for what becomes of submissions that are of no session, by the number that stands for one.
+    told: HashMap<SessionId, oneshot::Sender<submit::Outcome>>,
     next_request: u64,
 }
 
@@ -68,6 +75,7 @@ impl Machines {
             repairing: None,
             queue: VecDeque::new(),
             responders: HashMap::new(),
+            told: HashMap::new(),
             next_request: FIRST_OUTSIDE_REQUEST,
             engine,
             parts,
@@ -98,6 +106,7 @@ impl Machines {
                     submission,
                 }));
             }
+            Input::Tell { submission, outcome } => self.tell(submission, outcome),
             Input::Lanes(event) => self.push(Event::Lanes(event)),
             Input::Home(event) => self.push(Event::Home(event)),
             Input::BatchDone { request, result } => {
@@ -144,6 +153,29 @@ impl Machines {
                 Event::Registrar(event) => self.registrar_event(event),
             }
         }
+    }
+
+    /// Every one has a lane of its own, so none waits for another.
+    fn tell(&mut self, submission: Submission, outcome: oneshot::Sender<submit::Outcome>) {
+        if self.told.len() >= TOLD_MAX {
+            // Whoever asked may have given up.
+            let _ = outcome.send(submit::Outcome::Busy);
+            return;
+        }
+        let session = crate::random::session_id();
+        self.told.insert(session, outcome);
+        self.push(Event::Lanes(submit::Event::Submit { session, submission }));
+    }
+
+    /// Tells whoever waits for what no session sent; back when a session sent it.
+    pub(super) fn told(&mut self, session: SessionId, outcome: submit::Outcome) -> Option<submit::Outcome> {
+        let Some(asker) = self.told.remove(&session) else {
+            return Some(outcome);
+        };
+        // Whoever asked may have given up.
+        let _ = asker.send(outcome);
+        self.push(Event::Lanes(submit::Event::SessionClosed(session)));
+        None
     }
 
     fn asked(&mut self, event: OwnerEvent, reply: oneshot::Sender<OwnerAnswer>) {

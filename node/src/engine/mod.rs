@@ -50,6 +50,11 @@ pub(crate) enum Input {
         submission: Submission,
         trace: Option<TraceContext>,
     },
+    /// What no session sends; whoever asked is told what became of it.
+    Tell {
+        submission: Submission,
+        outcome: oneshot::Sender<core_submit::Outcome>,
+    },
     /// A peer's lane submits to this home.
     RemoteSubmit {
         from: NodeName,
@@ -192,6 +197,13 @@ impl Engine {
             submission,
             trace,
         });
+    }
+
+    /// Submits what no session sends, and waits for its outcome. It goes on when nobody waits any more.
+    pub(crate) async fn tell(&self, submission: Submission) -> Option<core_submit::Outcome> {
+        let (outcome, told) = oneshot::channel();
+        self.post(Input::Tell { submission, outcome });
+        told.await.ok()
     }
 
     /// A session logged in.

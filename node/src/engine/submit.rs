@@ -70,6 +70,9 @@ impl Machines {
                 outcome,
             } => {
                 self.traced.outcome(key);
+                let Some(outcome) = self.told(session, outcome) else {
+                    return;
+                };
                 // The session may have ended; then nobody is told.
                 let _ = self.parts.sessions.post(
                     session,

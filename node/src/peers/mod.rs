@@ -269,6 +269,23 @@ impl Peers {
         Some(reply.into_inner().sessions)
     }
 
+    /// Has another node take a message in the name of one of its sessions; whether the session is there, or nothing when
+    /// the node does not answer.
+    pub(crate) async fn send_as(
+        &self,
+        to: &NodeName,
+        session: SessionId,
+        frame: bytes::Bytes,
+    ) -> Option<bool> {
+        let link = self.links.link(to).await.ok()?;
+        let request = peer::SendAsRequest {
+            session: session.0,
+            frame,
+        };
+        let reply = link.delivery().send_as(request).await.ok()?;
+        Some(reply.into_inner().found)
+    }
+
     /// Who has sessions on another node, in the order of the list; nothing when it does not answer.
     pub(crate) async fn list_online(
         &self,

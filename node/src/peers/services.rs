@@ -260,6 +260,16 @@ impl Delivery for Services {
         Ok(Response::new(peer::EndAccountReply { sessions }))
     }
 
+    async fn send_as(
+        &self,
+        request: Request<peer::SendAsRequest>,
+    ) -> Result<Response<peer::SendAsReply>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let found = online::send_as_here(&self.node, SessionId(request.session), request.frame).await;
+        Ok(Response::new(peer::SendAsReply { found }))
+    }
+
     async fn list_online(
         &self,
         request: Request<peer::ListOnlineRequest>,

@@ -41,10 +41,6 @@ impl Envelope {
         target: Option<Seq>,
     ) -> (Bytes, ContentHash) {
         let room_tid = message.room_tid.as_ref().map(|room| Tid::of(room.node.as_str()));
-        let (body, _) = MessageBody::split(message);
-        let seed = target.map_or(0, |target| target.0);
-        let hash = xxhash_rust::xxh3::xxh3_128_with_seed(body.as_bytes(), seed);
-        let hash = ContentHash(hash.to_be_bytes());
         let stamp = MessageStamp {
             mid: target.map(mid),
             from_tid: Some(from.clone()),
@@ -52,6 +48,22 @@ impl Envelope {
             room_tid,
             ..MessageStamp::default()
         };
+        Self::sealed(message, &stamp, target.map_or(0, |target| target.0))
+    }
+
+    /// Of a message from the system, which names no sender.
+    pub(crate) fn seal_system(message: TimMessage, to: Tid) -> (Bytes, ContentHash) {
+        let stamp = MessageStamp {
+            to_tid: Some(to),
+            ..MessageStamp::default()
+        };
+        Self::sealed(message, &stamp, 0)
+    }
+
+    fn sealed(message: TimMessage, stamp: &MessageStamp, seed: u64) -> (Bytes, ContentHash) {
+        let (body, _) = MessageBody::split(message);
+        let hash = xxhash_rust::xxh3::xxh3_128_with_seed(body.as_bytes(), seed);
+        let hash = ContentHash(hash.to_be_bytes());
         let addresses = stamp.encode_payload(Encoding::Thrift);
         let mut bytes = BytesMut::with_capacity(HEADER_BYTES + addresses.len() + body.as_bytes().len());
         bytes.put_u8(VERSION);

@@ -138,7 +138,8 @@ impl Live {
                 out.push(frames::ack(&refused, self.encoding));
             }
             Input::Close(reason) => out.close(reason),
-            Input::Outcome { .. } => {}
+            // The connection takes these.
+            Input::Outcome { .. } | Input::SendAs { .. } => {}
         }
     }
 

@@ -61,6 +61,11 @@ pub(crate) enum Input {
     Resume,
     /// End the session and tell the client to stay away: a newer login has taken its place, or the account is blocked.
     LogOut,
+    /// A message in its name, from an administrator; told when it was taken.
+    SendAs {
+        frame: bytes::Bytes,
+        taken: oneshot::Sender<()>,
+    },
     /// Close the connection.
     Close(CloseReason),
 }

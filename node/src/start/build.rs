@@ -16,6 +16,7 @@ use crate::peers::{Peers, Services};
 use crate::repartition::{self, Driver};
 use crate::session::{LocalAccounts, SessionTable};
 use crate::supervisor::Supervisor;
+use crate::webhooks::{self, Webhooks};
 use crate::{gauges, node_control, peers, streams, watchers};
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -117,15 +118,16 @@ pub(super) async fn build(
         ids: id_scheme(&config),
         server_mark: server_mark(&name),
         session_config: session_config(&config),
-        board,
+        board: Arc::clone(&board),
         metrics: Arc::new(Metrics::new()),
         wheel: Arc::default(),
         admission: Admission::new(&config.limits),
         throttle: Throttle::new(&config),
         local_accounts: LocalAccounts::default(),
         sessions: Arc::new(SessionTable::default()),
-        accounts: Accounts::new(&config)?,
+        accounts: Accounts::new(&config, &board)?,
         absences: Absences::default(),
+        webhooks: Webhooks::new(&config.webhooks),
         view: ArcSwap::from_pointee(View::new(Vec::new())),
         repartition: repartition::Figures::default(),
         takes_logins: AtomicBool::new(false),
@@ -157,7 +159,10 @@ pub(super) async fn build(
 
 fn store(config: &NodeConfig, keys: StorageKeys) -> Store {
     let cluster = config.node.cluster_id.clone();
-    Store::new(StoreConfig { cluster, keys })
+    Store::announcing(
+        StoreConfig { cluster, keys },
+        webhooks::announce(&config.webhooks),
+    )
 }
 
 fn gossip(
@@ -226,6 +231,7 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
     supervisor.run("control", watchers::control(Arc::clone(node)));
     supervisor.run("environment", watchers::environment(Arc::clone(node)));
     supervisor.run("tokens", watchers::sweep(Arc::clone(node)));
+    supervisor.run("webhooks", webhooks::run(Arc::clone(node)));
     supervisor.run("blocks", blocks::follow(Arc::clone(node)));
     let driver = Driver {
         control: node.control.clone(),

@@ -10,7 +10,9 @@
 
 mod bind;
 mod first;
+mod outbox;
 
+use sea_orm_migration::sea_orm::DatabaseBackend;
 use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
 use tim_core::map::PartitionMap;
 
@@ -23,7 +25,7 @@ use crate::transaction::{Backoff, Transaction, summary};
 pub use bind::Bootstrap;
 
 /// Version of the newest migration below; raised with each one.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// Key of the advisory lock that one migrating process holds on PostgreSQL: "TIMMIGR8".
 const MIGRATION_LOCK: i64 = 0x5449_4d4d_4947_5238;
@@ -31,11 +33,19 @@ const MIGRATION_LOCK: i64 = 0x5449_4d4d_4947_5238;
 /// Longest wait for the named lock on MySQL in seconds.
 const MIGRATION_LOCK_SECONDS: i64 = 30;
 
+fn engine_of(backend: DatabaseBackend) -> Engine {
+    match backend {
+        DatabaseBackend::Postgres => Engine::Postgres,
+        DatabaseBackend::MySql => Engine::MySql,
+        _ => Engine::Sqlite,
+    }
+}
+
 struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(first::FirstTables)]
+        vec![Box::new(first::FirstTables), Box::new(outbox::Outbox)]
     }
 
     fn migration_table_name() -> sea_orm::DynIden {

@@ -253,6 +253,28 @@ pub(crate) static ROOM_MEMBER: Table = Table {
     unique: &[],
 };
 
+/// Events that somebody outside is owed. `sent` turns from 0 to 1 where a range is being copied; elsewhere the row goes.
+pub(crate) static OUTBOX: Table = Table {
+    name: "tim_outbox",
+    code: 40,
+    columns: &[
+        column("slot", Kind::Int),
+        column("event", Kind::Key),
+        column("target", Kind::Small),
+        column("sent", Kind::Small),
+        column("made_ns", Kind::Big),
+        column("sealed", Kind::Sealed),
+        column("version", Kind::Big),
+    ],
+    key_columns: 2,
+    // The order in which they are handed over; unique because an event's id is.
+    unique: &[UniqueIndex {
+        name: "tim_outbox_order",
+        columns: &["target", "sent", "made_ns", "event"],
+        only_if_set: "",
+    }],
+};
+
 /// The change table: what was written in a part of a range that is being copied. A set of keys, not a log.
 pub(crate) static CHANGE: Table = Table {
     name: "tim_change",
@@ -268,7 +290,7 @@ pub(crate) static CHANGE: Table = Table {
 };
 
 /// Every table that moves with its slots, in the order in which a repartition copies them.
-pub(crate) static MOVING: [&Table; 9] = [
+pub(crate) static MOVING: [&Table; 10] = [
     &ACCOUNT,
     &TOKEN,
     &ACCOUNT_CONVERSATION,
@@ -278,6 +300,7 @@ pub(crate) static MOVING: [&Table; 9] = [
     &ACCOUNT_BLOCK,
     &ROOM,
     &ROOM_MEMBER,
+    &OUTBOX,
 ];
 
 /// The only lane as long as there is one data centre.

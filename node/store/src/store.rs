@@ -14,6 +14,7 @@ use crate::connection::{self, Pools};
 use crate::dsn::{Dsn, Engine};
 use crate::error::{Fault, StoreError, fault_of};
 use crate::keys::StorageKeys;
+use crate::outbox::Announce;
 use crate::seal::{MAX_SEALED_BYTES, Place};
 use crate::statement::placeholders;
 use crate::transaction::{Summary, count};
@@ -40,6 +41,7 @@ pub struct Store {
 pub(crate) struct Shared {
     pub(crate) cluster: String,
     pub(crate) keys: StorageKeys,
+    pub(crate) announce: Announce,
 }
 
 /// One database. Cloning is cheap.
@@ -83,10 +85,17 @@ impl Store {
     /// Makes a store without connecting to anything.
     #[must_use]
     pub fn new(config: StoreConfig) -> Self {
+        Self::announcing(config, Announce::default())
+    }
+
+    /// [`Self::new`], and messages leave events in the outbox.
+    #[must_use]
+    pub fn announcing(config: StoreConfig, announce: Announce) -> Self {
         Self {
             shared: Arc::new(Shared {
                 cluster: config.cluster,
                 keys: config.keys,
+                announce,
             }),
             databases: Arc::default(),
         }

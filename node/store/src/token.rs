@@ -7,7 +7,7 @@ use tim_core::placement;
 
 use crate::error::StoreError;
 use crate::fence::{Access, FenceState};
-use crate::schema::{ACCOUNT_BLOCK, TOKEN};
+use crate::schema::{ACCOUNT_BLOCK, OUTBOX, TOKEN};
 use crate::seal::Place;
 use crate::statement::Cell;
 use crate::store::Database;
@@ -114,7 +114,7 @@ impl Database {
         }
     }
 
-    /// Removes tokens and blocks that have expired, wherever no repartition is under way; how many.
+    /// Removes tokens and blocks that have expired, and events that were handed over, wherever no repartition is under way; how many.
     ///
     /// Whether one is there makes no difference once it has expired, so no node needs to do this at a certain
     /// time. A range that is being copied keeps its rows: both sides are compared.
@@ -140,12 +140,17 @@ impl Database {
                     .collect();
                 let mut swept = 0;
                 for (from, to) in quiet {
-                    for (table, expiry) in [(&TOKEN, "expires_ms"), (&ACCOUNT_BLOCK, "until_ms")] {
+                    let over = [
+                        (&TOKEN, "expires_ms <= ?", now_ms),
+                        (&ACCOUNT_BLOCK, "until_ms <= ?", now_ms),
+                        (&OUTBOX, "sent = ?", 1),
+                    ];
+                    for (table, condition, value) in over {
                         let text = format!(
-                            "DELETE FROM {} WHERE slot >= ? AND slot < ? AND {expiry} <= ?",
+                            "DELETE FROM {} WHERE slot >= ? AND slot < ? AND {condition}",
                             table.name
                         );
-                        let values = vec![(from.0 as i32).into(), (to.0 as i32).into(), now_ms.into()];
+                        let values = vec![(from.0 as i32).into(), (to.0 as i32).into(), value.into()];
                         swept += transaction
                             .run(summary("DELETE", table.name), &text, values)
                             .await?;

@@ -34,6 +34,8 @@ mod failures;
 mod figures;
 #[path = "suite/model.rs"]
 mod model;
+#[path = "suite/outbox.rs"]
+mod outbox;
 #[path = "suite/read.rs"]
 mod read;
 #[path = "suite/repartition.rs"]

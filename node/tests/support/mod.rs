@@ -10,6 +10,7 @@
     reason = "part of the tests, of which every one uses its own part of this"
 )]
 
+pub mod administered;
 pub mod authority;
 pub mod browser;
 pub mod collector;
@@ -17,6 +18,7 @@ pub mod http;
 pub mod load;
 pub mod operator;
 pub mod raw;
+pub mod receiver;
 pub mod socket;
 pub mod stream;
 

@@ -201,6 +201,8 @@ impl Judge<'_> {
                 };
                 Ok(Allowed::of(kind, relations))
             }
+            // Who may speak for the system was decided before.
+            Operation::System => Ok(Allowed::of(EntryKind::System, relations)),
             Operation::AddFriend => add_friend(relations, sender, peer),
             Operation::RemoveFriend => remove_friend(relations, sender, peer),
             Operation::BlockAccount => block_account(relations, sender, peer),

@@ -48,9 +48,11 @@ impl Conversation {
                     let is_for = |told: &BTreeSet<usize>| told.contains(&account);
                     entry.erased_at.is_none() && entry.of_room.as_ref().is_some_and(is_for)
                 }
-                EntryKind::Message | EntryKind::Application | EntryKind::Revoke | EntryKind::Burn => {
-                    entry.erased_at.is_none()
-                }
+                EntryKind::Message
+                | EntryKind::Application
+                | EntryKind::Revoke
+                | EntryKind::Burn
+                | EntryKind::System => entry.erased_at.is_none(),
                 EntryKind::FriendRequest
                 | EntryKind::FriendAccepted
                 | EntryKind::FriendRemoved

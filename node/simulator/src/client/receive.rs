@@ -48,6 +48,9 @@ impl World {
                 self.confirm(client, sync_id, seqs);
             }
             NodeFrame::OfflineEnd => {}
+            NodeFrame::Told { tag } => {
+                self.clients[client].unanswered.remove(&tag);
+            }
             NodeFrame::Refused { tag } => {
                 self.clients[client].unanswered.remove(&tag);
                 self.checker.refused(tag);

@@ -2,6 +2,7 @@
 
 use tim_core::home::Load;
 use tim_core::id::{ConversationId, Epoch, Seq, Version};
+use tim_core::placement;
 use tim_core::session::Position;
 
 use crate::event::{Asker, DatabaseIndex, DatabaseReply, Event, Fetched, Member, Statement};
@@ -60,8 +61,12 @@ impl World {
                 member,
                 conversations,
             } => {
+                let of_system = placement::system_conversation(&self.accounts[member.account]);
                 let of = |conversation| self.position(database, member, conversation);
-                let positions = Some(conversations.into_iter().map(of).collect());
+                let positions = conversations.into_iter().map(of);
+                // One with the system that never had an entry is left out, as the nodes do.
+                let told = |position: &Position| position.conversation != of_system || position.head > Seq(0);
+                let positions = Some(positions.filter(told).collect());
                 DatabaseReply::Positions { search, positions }
             }
             Statement::Enlist {

@@ -1,5 +1,6 @@
 //! Effects of homes, lanes and deliveries.
 
+use tim_core::conversation::EntryKind;
 use tim_core::delivery;
 use tim_core::home;
 use tim_core::id::NodeName;
@@ -96,6 +97,10 @@ impl World {
                 } => {
                     let tag = self.nodes[node].tags.remove(&key).unwrap_or_default();
                     match outcome {
+                        // The session is no member there.
+                        Outcome::Stored { entry, .. } if entry.kind == EntryKind::System => {
+                            self.write(node, session, NodeFrame::Told { tag });
+                        }
                         Outcome::Stored {
                             entry,
                             cursor,

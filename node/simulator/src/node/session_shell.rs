@@ -4,7 +4,7 @@ use bytes::Bytes;
 use rand::Rng;
 use tim_core::conversation::{Operation, Submission};
 use tim_core::delivery::Push;
-use tim_core::id::{ContentHash, ConversationId, DeviceClass, Generation, MessageKey, SessionId};
+use tim_core::id::{AccountId, ContentHash, ConversationId, DeviceClass, Generation, MessageKey, SessionId};
 use tim_core::placement;
 use tim_core::presence::{RegistrarEvent, Registration, SessionEntry};
 use tim_core::session::{self, Effect, Session};
@@ -133,12 +133,18 @@ impl World {
         };
         let (sender, peer) = (held.account.clone(), self.accounts[said.peer].clone());
         let (class, held_account) = (held.member.class, held.member.account);
+        let conversation = self.conversation_said(held_account, &said);
+        // Clients stand in for administrators: whoever has the system speak is no party to it.
+        let sender = match said.operation {
+            Operation::System => AccountId::system(),
+            _ => sender,
+        };
         let key = MessageKey(self.random.random());
         let mut content = [0; 16];
         content[..8].copy_from_slice(&said.tag.to_be_bytes());
         let submission = Submission {
             key,
-            conversation: self.conversation_said(held_account, &said),
+            conversation,
             sender,
             peer,
             sender_class: DeviceClass(class),
@@ -392,8 +398,14 @@ impl World {
     /// The account's list is known: asks every database of it.
     fn listed(&mut self, node: NodeIndex, search: u64, conversations: Option<Vec<ConversationId>>) {
         let mut by_database: Vec<Vec<ConversationId>> = vec![Vec::new(); self.databases.len()];
-        for conversation in conversations.iter().flatten() {
-            by_database[self.database_of(&conversation.0)].push(*conversation);
+        let Some(running) = self.nodes[node].searches.get(&search) else {
+            return;
+        };
+        // Everybody has one with the system; no list names it.
+        let of_system = placement::system_conversation(&self.accounts[running.member.account]);
+        let listed = conversations.iter().flatten().copied();
+        for conversation in listed.chain(conversations.is_some().then_some(of_system)) {
+            by_database[self.database_of(&conversation.0)].push(conversation);
         }
         let Some(running) = self.nodes[node].searches.get_mut(&search) else {
             return;

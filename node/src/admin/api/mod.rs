@@ -8,6 +8,8 @@ mod accounts;
 #[allow(unused_qualifications, reason = "utoipa's macros name types by their path")]
 mod blocks;
 mod body;
+#[allow(unused_qualifications, reason = "utoipa's macros name types by their path")]
+mod messages;
 mod sessions;
 #[allow(unused_qualifications, reason = "utoipa's macros name types by their path")]
 mod virtual_rooms;
@@ -28,7 +30,7 @@ use utoipa::{Modify, OpenApi};
 #[openapi(
     info(
         title = "TimCluster administration",
-        description = "Accounts, blocks, sessions and virtual rooms of a TimCluster; any node answers for the whole cluster. \
+        description = "Accounts, blocks, sessions, system messages and virtual rooms of a TimCluster; any node answers for the whole cluster. \
             Each operation needs a token of the role named under its security, or a higher one: read, operate, admin.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
@@ -45,6 +47,8 @@ use utoipa::{Modify, OpenApi};
         sessions::of_account,
         sessions::end,
         sessions::list,
+        messages::tell,
+        messages::send_as,
         virtual_rooms::create,
         virtual_rooms::remove,
     ),
@@ -93,6 +97,8 @@ pub(super) fn router(state: AdminState) -> Router<AdminState> {
             get(sessions::of_account).delete(sessions::end),
         )
         .route("/sessions", get(sessions::list))
+        .route("/system-messages", post(messages::tell))
+        .route("/connections/{connection}/messages", post(messages::send_as))
         .route("/virtual-rooms", post(virtual_rooms::create))
         .route("/virtual-rooms/{room}", delete(virtual_rooms::remove))
         .fallback(nothing)

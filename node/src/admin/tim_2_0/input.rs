@@ -2,10 +2,11 @@
 //! the call does not know are passed over, as by the reference.
 
 use crate::admin::problem::Problem;
+use axum::body::Bytes;
 use axum::http::StatusCode;
 use serde_json::{Map, Value};
 use tim_catalogue::administration::INVALID_REQUEST;
-use tim_wire::{Encoding, TimUserBean, WireStruct};
+use tim_wire::{Encoding, TimMessage, TimUserBean, WireStruct};
 
 /// The content type of forms; everything else is JSON.
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -64,14 +65,45 @@ impl Input {
         number.ok_or_else(|| Problem::field(field, "a whole number is needed"))
     }
 
+    /// A list of accounts that is needed: bare, separated by commas in a form, or in `TimNodes`.
+    pub(super) fn accounts(&self, field: &str) -> Result<Vec<String>, Problem> {
+        let read = match self.0.get(field) {
+            Some(Value::String(text)) if text.starts_with(['[', '{']) => {
+                serde_json::from_str(text).unwrap_or_default()
+            }
+            Some(Value::String(text)) => text.split(',').map(str::trim).collect(),
+            Some(value) => value.clone(),
+            None => Value::Null,
+        };
+        let list = match &read {
+            Value::Object(nodes) => nodes.get("nodelist").unwrap_or(&Value::Null),
+            other => other,
+        };
+        let names = list.as_array().and_then(|list| {
+            let texts = list.iter().map(|name| name.as_str().map(str::to_owned));
+            texts.collect::<Option<Vec<_>>>()
+        });
+        names.ok_or_else(|| Problem::field(field, "a list of accounts is needed"))
+    }
+
+    /// A message that is needed, as the client protocol has it in JSON.
+    pub(super) fn message(&self, field: &str) -> Result<TimMessage, Problem> {
+        TimMessage::decode_payload(&self.object(field, "a message is needed")?, Encoding::Json)
+            .map_err(|error| Problem::field(field, &format!("the message cannot be read: {error}")))
+    }
+
+    /// The text of a nested object; forms hold it as text.
+    fn object(&self, field: &str, needed: &str) -> Result<Bytes, Problem> {
+        match self.0.get(field) {
+            Some(Value::String(text)) => Ok(text.clone().into()),
+            Some(object @ Value::Object(_)) => Ok(object.to_string().into()),
+            _ => Err(Problem::field(field, needed)),
+        }
+    }
+
     /// A profile that is needed, as the client protocol has it in JSON.
     pub(super) fn profile(&self, field: &str) -> Result<TimUserBean, Problem> {
-        let text = match self.0.get(field) {
-            Some(Value::String(text)) => text.clone(),
-            Some(object @ Value::Object(_)) => object.to_string(),
-            _ => return Err(Problem::field(field, "a profile is needed")),
-        };
-        TimUserBean::decode_payload(&text.into(), Encoding::Json)
+        TimUserBean::decode_payload(&self.object(field, "a profile is needed")?, Encoding::Json)
             .map_err(|error| Problem::field(field, &format!("the profile cannot be read: {error}")))
     }
 }

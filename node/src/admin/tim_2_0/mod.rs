@@ -12,7 +12,9 @@ use super::problem::Problem;
 use super::routes::AdminState;
 use crate::accounts::online;
 use crate::node::Node;
+use crate::system_messages;
 use axum::extract::{FromRequest, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -55,27 +57,55 @@ struct Call {
     input: Input,
 }
 
+/// The same with a frame of a client as the body.
+struct FrameCall {
+    caller: Caller<Admin>,
+    /// Which connection sends it.
+    id: String,
+    frame: bytes::Bytes,
+}
+
+fn refused(problem: Problem) -> Response {
+    answer(&refusal(&problem))
+}
+
+/// Who calls, once it has given its password.
+async fn caller(parts: &Parts, state: &AdminState) -> Result<Caller<Admin>, Response> {
+    let node = started(state).map_err(refused)?;
+    let from = address(parts).map_err(refused)?;
+    let text = |name| header_text(&parts.headers, name);
+    let (name, password) = (text("username"), text("password"));
+    let fits = state.access.by_password(&node, (name, password), from);
+    if let Err(problem) = Box::pin(fits).await {
+        node.metrics.administered("authenticate", Some(problem.name()));
+        // As the reference does: the code, and nothing else.
+        return Err(problem.status().into_response());
+    }
+    Ok(Caller::console_user(name, node))
+}
+
 impl FromRequest<AdminState> for Call {
     type Rejection = Response;
 
     async fn from_request(request: Request, state: &AdminState) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
-        let refused = |problem: Problem| answer(&refusal(&problem));
-        let node = started(state).map_err(refused)?;
-        let from = address(&parts).map_err(refused)?;
-        let text = |name| header_text(&parts.headers, name);
-        let (name, password) = (text("username"), text("password"));
-        let fits = state.access.by_password(&node, (name, password), from);
-        if let Err(problem) = Box::pin(fits).await {
-            node.metrics.administered("authenticate", Some(problem.name()));
-            // As the reference does: the code, and nothing else.
-            return Err(problem.status().into_response());
-        }
-        let caller = Caller::console_user(name, node);
+        let caller = Box::pin(caller(&parts, state)).await?;
         let body = limits::body(body, state).await.map_err(refused)?;
         let kind = header_text(&parts.headers, header::CONTENT_TYPE.as_str());
         let input = Input::read(&body, kind).map_err(refused)?;
         Ok(Self { caller, input })
+    }
+}
+
+impl FromRequest<AdminState> for FrameCall {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &AdminState) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        let caller = Box::pin(caller(&parts, state)).await?;
+        let frame = limits::body(body, state).await.map_err(refused)?;
+        let id = header_text(&parts.headers, "id").to_owned();
+        Ok(Self { caller, id, frame })
     }
 }
 
@@ -99,6 +129,13 @@ fn json(body: bytes::Bytes) -> Response {
 
 fn told(outcome: Result<TimAck, Problem>) -> Response {
     answer(&outcome.unwrap_or_else(|problem| refusal(&problem)))
+}
+
+fn done() -> TimAck {
+    TimAck {
+        ok: true,
+        ..TimAck::default()
+    }
 }
 
 fn named(name: &str) -> TimAck {
@@ -214,10 +251,7 @@ async fn try_change_profile(Call { caller, input }: Call) -> Result<TimAck, Prob
     let given = input.profile("userbean")?;
     let work = operations::change_profile(Arc::clone(&caller.node), account.clone(), given);
     caller.change("change_profile", Some(&account), work).await?;
-    Ok(TimAck {
-        ok: true,
-        ..TimAck::default()
-    })
+    Ok(done())
 }
 
 async fn virtual_room(call: Call) -> Response {
@@ -318,16 +352,38 @@ async fn no_rooms(_: Call) -> Response {
     )))
 }
 
-async fn system_message(_: Call) -> Response {
-    answer(&refusal(&operations::not_offered(
-        "system messages are not offered by this version",
-    )))
+async fn system_message(call: Call) -> Response {
+    told(Box::pin(try_system_message(call)).await)
 }
 
-async fn message_of_a_connection(_: Call) -> Response {
-    let observed =
-        "messages in the name of a connection are not offered; log in with a token of the account instead";
-    answer(&refusal(&operations::not_offered(observed)))
+/// Accounts in a list or in `TimNodes`, whichever generation writes.
+async fn try_system_message(Call { caller, input }: Call) -> Result<TimAck, Problem> {
+    let accounts = operations::targets("nodes", &input.accounts("nodes")?)?;
+    let message = system_messages::checked(input.message("message")?)?;
+    let count = accounts.len();
+    let work = operations::tell(Arc::clone(&caller.node), accounts, message);
+    let mut untold = caller.change("send_system_message", None, work).await?;
+    let left = untold.len();
+    // The answer has no place for who was told; a repetition with the same `message.id` doubles nothing.
+    match untold.pop() {
+        None => Ok(done()),
+        Some((_, problem)) => {
+            let (code, text) = problem.wire();
+            let info = format!("{text} ({} of {count} accounts were told)", count - left);
+            Ok(TimAck::failure_of(0, code.error_with(info)))
+        }
+    }
+}
+
+async fn message_of_a_connection(FrameCall { caller, id, frame }: FrameCall) -> Response {
+    let sent = async {
+        let session = operations::connection("id", &id)?;
+        let frame = operations::message_frame("body", frame)?;
+        let work = operations::send_as(Arc::clone(&caller.node), session, frame);
+        caller.change("send_as_connection", None, work).await?;
+        Ok(done())
+    };
+    told(Box::pin(sent).await)
 }
 
 #[cfg(test)]

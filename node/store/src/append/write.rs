@@ -7,7 +7,7 @@ use super::Prepared;
 use super::load::Target;
 use crate::error::StoreError;
 use crate::keys::RowKey;
-use crate::schema::{CONVERSATION, LANE, MESSAGE, ROOM, ROOM_MEMBER, ROOM_RELATIONS};
+use crate::schema::{CONVERSATION, LANE, MESSAGE, OUTBOX, ROOM, ROOM_MEMBER, ROOM_RELATIONS};
 use crate::statement::{Cell, Row};
 use crate::store::Database;
 use crate::transaction::Transaction;
@@ -21,6 +21,7 @@ pub(super) struct Writes {
     tombstones: Vec<Row>,
     rooms: Vec<Row>,
     members: Vec<Row>,
+    events: Vec<Row>,
 }
 
 impl Writes {
@@ -100,6 +101,22 @@ impl Writes {
         for member in members {
             let row = database.member_row(one.slot, &one.conversation, member, version)?;
             self.members.push(row);
+        }
+        Ok(())
+    }
+
+    /// Takes down who outside is owed news of what is stored.
+    pub(super) fn announce(
+        &mut self,
+        database: &Database,
+        one: &Prepared<'_>,
+        verdicts: &[Verdict],
+    ) -> Result<(), StoreError> {
+        for (verdict, submission) in verdicts.iter().zip(&one.batch.submissions) {
+            if let Verdict::Store { entry, .. } = verdict {
+                let event = database.event_of(&one.batch.conversation, &submission.peer, entry)?;
+                self.events.extend(event);
+            }
         }
         Ok(())
     }
@@ -189,6 +206,9 @@ impl Transaction {
         }
         if !writes.members.is_empty() {
             self.upsert(&ROOM_MEMBER, writes.members).await?;
+        }
+        if !writes.events.is_empty() {
+            self.insert_absent(&OUTBOX, writes.events).await?;
         }
         if !writes.tombstones.is_empty() {
             self.upsert(&MESSAGE, writes.tombstones).await?;

@@ -1,8 +1,9 @@
 //! The first tables.
 
-use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseBackend, DbErr};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
+use super::engine_of;
 use crate::dsn::Engine;
 use crate::schema::{CHANGE, MAX_ROW_KEY_BYTES, MOVING};
 
@@ -18,11 +19,7 @@ impl MigrationName for FirstTables {
 impl MigrationTrait for FirstTables {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
-        let engine = match connection.get_database_backend() {
-            DatabaseBackend::Postgres => Engine::Postgres,
-            DatabaseBackend::MySql => Engine::MySql,
-            _ => Engine::Sqlite,
-        };
+        let engine = engine_of(connection.get_database_backend());
         for statement in statements(engine) {
             connection.execute_unprepared(&statement).await?;
         }

@@ -8,7 +8,10 @@ async fn a_database_tells_its_size_its_schema_and_what_it_holds(engine: Engine) 
     let fresh = Fresh::new(engine).await;
     let database = fresh.node().await;
     assert!(database.size_bytes().await.unwrap() > 10_000);
-    assert_eq!(database.schema_number().await.unwrap(), 1);
+    assert_eq!(
+        database.schema_number().await.unwrap(),
+        tim_store::migration::SCHEMA_VERSION as u64
+    );
     let counted = |messages: u64| (engine == Engine::Sqlite).then_some(messages);
     assert_eq!(database.message_count().await.unwrap(), counted(0));
     let pair = Pair::new("alice", "bob");

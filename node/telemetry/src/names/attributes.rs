@@ -75,7 +75,7 @@ pub static MESSAGING_SYSTEM: Attribute = Attribute {
 /// `messaging.destination.template`
 pub static MESSAGING_DESTINATION_TEMPLATE: Attribute = Attribute {
     name: "messaging.destination.template",
-    description: "`direct`, `room`, `notice`, `stream`",
+    description: "`direct`, `room`, `notice`, `stream`, `system`",
     stability: Stability::Development,
 };
 
@@ -202,6 +202,13 @@ pub static LIMIT_NAME: Attribute = Attribute {
 pub static ADMIN_OPERATION: Attribute = Attribute {
     name: "tim.admin.operation",
     description: "what an administrator asked for: `register_account`, `block_account`, …",
+    stability: Stability::Development,
+};
+
+/// `tim.webhook.outcome`
+pub static WEBHOOK_OUTCOME: Attribute = Attribute {
+    name: "tim.webhook.outcome",
+    description: "`accepted`, `failed` (a request, which is repeated), `dropped` (an event)",
     stability: Stability::Development,
 };
 
@@ -383,6 +390,7 @@ pub static ATTRIBUTES: &[&Attribute] = &[
     &LOGIN_OUTCOME,
     &LIMIT_NAME,
     &ADMIN_OPERATION,
+    &WEBHOOK_OUTCOME,
     &CERTIFICATE_PURPOSE,
     &SESSION_ID,
     &CLUSTER_NAME,

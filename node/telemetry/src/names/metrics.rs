@@ -63,6 +63,36 @@ pub static ADMIN_REQUESTS: Metric = Metric {
     stability: Stability::Development,
 };
 
+/// `tim.webhook.events`
+pub static WEBHOOK_EVENTS: Metric = Metric {
+    name: "tim.webhook.events",
+    unit: "{event}",
+    kind: MetricKind::Counter,
+    description: "events that were handed over outside, or given up for want of room",
+    attributes: &[&WEBHOOK_OUTCOME],
+    stability: Stability::Development,
+};
+
+/// `tim.webhook.duration`
+pub static WEBHOOK_DURATION: Metric = Metric {
+    name: "tim.webhook.duration",
+    unit: "s",
+    kind: MetricKind::Histogram,
+    description: "from a request to a webhook to its answer",
+    attributes: &[&WEBHOOK_OUTCOME],
+    stability: Stability::Development,
+};
+
+/// `tim.webhook.lag`
+pub static WEBHOOK_LAG: Metric = Metric {
+    name: "tim.webhook.lag",
+    unit: "s",
+    kind: MetricKind::Gauge,
+    description: "how long the oldest event that this node has to hand over has waited",
+    attributes: &[],
+    stability: Stability::Development,
+};
+
 /// `tim.session.ended`
 pub static SESSION_ENDED: Metric = Metric {
     name: "tim.session.ended",
@@ -491,6 +521,9 @@ pub static METRICS: &[&Metric] = &[
     &LOGIN_DURATION,
     &LIMIT_REFUSED,
     &ADMIN_REQUESTS,
+    &WEBHOOK_EVENTS,
+    &WEBHOOK_DURATION,
+    &WEBHOOK_LAG,
     &SESSION_ENDED,
     &MESSAGE_ACK_DURATION,
     &MESSAGE_DELIVERY_DURATION,

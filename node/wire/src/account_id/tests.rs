@@ -35,6 +35,13 @@ fn default_scheme_gives_the_ids_of_the_reference() {
 }
 
 #[test]
+fn the_sender_of_system_messages_is_nobodys_id() {
+    for scheme in [IdScheme::default(), IdScheme::default().with_names_as_ids()] {
+        assert!(!scheme.is_valid("|system"));
+    }
+}
+
+#[test]
 fn seed_and_mask_seed_of_the_first_family_agree() {
     for scheme in [IdScheme::with_seed(9_589_443), IdScheme::with_mask_seed("j")] {
         assert_eq!(scheme.account_id("tim1", DOMAIN), "UHuS8PoK2Mi");

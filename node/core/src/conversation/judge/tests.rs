@@ -90,6 +90,29 @@ fn numbers_without_gap_and_raises_the_version_once() {
 }
 
 #[test]
+fn the_system_tells_whoever_it_likes_and_once() {
+    let mut told = submission("a", "b", 1, Operation::System);
+    (told.sender, told.client_id) = (AccountId::system(), Some(7));
+    let (verdicts, state, _) = apply(
+        &ConversationState::default(),
+        &[],
+        &batch(0, vec![told.clone()]),
+        5,
+    );
+    let entry = stored(&verdicts[0]).clone();
+    assert_eq!(
+        (entry.kind, state.relations),
+        (EntryKind::System, Relations::default())
+    );
+    assert!(entry.shown_to(&account("b")));
+    assert_eq!(told.recipients(), [account("b")]);
+    let mut again = told.clone();
+    again.key = MessageKey([9; 16]);
+    let (verdicts, _, changed) = apply(&state, &[known_of(&entry, &told)], &batch(1, vec![again]), 6);
+    assert!(matches!(&verdicts[0], Verdict::Known(known) if known.seq == Seq(1)) && !changed);
+}
+
+#[test]
 fn time_never_runs_backwards() {
     let state = ConversationState {
         last_timestamp_ns: 900,

@@ -30,7 +30,7 @@ pub(super) fn tell(
 ) {
     let Some((first, _)) = decided.first() else { return };
     let is_room = matches!(first.submission.operation, Operation::Room(_));
-    let pair = vec![first.submission.sender.clone(), first.submission.peer.clone()];
+    let accounts = first.submission.recipients();
     let (entries, erased) = answer_all(decided, cursors, effects);
     if entries.is_empty() {
         return;
@@ -41,7 +41,7 @@ pub(super) fn tell(
     }
     effects.push(Effect::Committed(Committed {
         conversation,
-        accounts: Arc::new(pair),
+        accounts: Arc::new(accounts),
         others: Vec::new(),
         entries: entries
             .into_iter()

@@ -13,7 +13,7 @@ use tim_core::placement::{self, SLOT_COUNT};
 use tim_core::repartition::{Done, OperationId, Plan, Step};
 use tim_store::{
     Account, Block, CursorAdvance, Database, EntriesAfter, Fence, ListEntry, Listed, ListedConversation,
-    Store,
+    Recipient, Store,
 };
 
 use crate::room::Room;
@@ -23,7 +23,7 @@ use crate::support::{EPOCH, Engine, Fresh, NOW_NS, Pair, database_name, node_wit
 pub(super) const HALF: Slot = Slot(SLOT_COUNT / 2);
 
 /// The tables whose rows move.
-pub(super) const MOVED_TABLES: [&str; 9] = [
+pub(super) const MOVED_TABLES: [&str; 10] = [
     "account",
     "token",
     "account_conversation",
@@ -33,6 +33,7 @@ pub(super) const MOVED_TABLES: [&str; 9] = [
     "account_block",
     "room",
     "room_member",
+    "outbox",
 ];
 
 /// Two databases, of which d1 is empty, and the plan to move the upper half of d0 there.
@@ -182,6 +183,13 @@ pub(super) async fn fill(store: &Store, pairs: &[Pair]) {
             until_ms: 77,
         };
         database.block_account(EPOCH, &block, 1).await.unwrap();
+        let mut event = [0; 16];
+        event[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        let to = [(Recipient::Webhook, event)];
+        database
+            .put_presence_event(EPOCH, (&pair.one, true), &to, NOW_NS)
+            .await
+            .unwrap();
         let listed = ListedConversation {
             conversation: pair.id,
             what: Listed::Direct(pair.other.clone()),

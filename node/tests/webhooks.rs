@@ -1,0 +1,168 @@
+//! Webhooks: what happens is told outside, signed, at least once, whatever dies in between.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use aws_lc_rs::hmac;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use support::raw::Raw;
+use support::receiver::{Receiver, Told};
+use support::{Cluster, PATIENCE};
+
+const SECRET: &str = "only the two of us know";
+
+/// A cluster that tells the receiver; nothing runs yet.
+fn prepare(nodes: usize, receiver: &Receiver, more: &str) -> Cluster {
+    let mut cluster = Cluster::prepare(nodes, &["d0", "d1"]);
+    let secret = cluster.directory.path().join("webhook.secret");
+    std::fs::write(&secret, format!("{SECRET}\n")).unwrap();
+    let port = receiver.port;
+    let file = secret.display();
+    cluster.extra =
+        format!("[webhooks]\nurl = \"http://127.0.0.1:{port}/hook\"\nsecret_file = \"{file}\"\n{more}\n");
+    cluster
+}
+
+/// As a receiver checks it.
+fn is_signed(told: &Told) -> bool {
+    let header = |name: &str| told.headers[name].to_str().unwrap();
+    let mut signed = format!("{}.", header("tim-timestamp")).into_bytes();
+    signed.extend_from_slice(&told.body);
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes()), &signed);
+    let digits: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    header("tim-signature") == format!("v1={digits}")
+}
+
+fn of_type(receiver: &Receiver, kind: &str) -> Vec<Value> {
+    receiver
+        .events()
+        .into_iter()
+        .filter(|event| event["type"] == kind)
+        .collect()
+}
+
+fn of_account(receiver: &Receiver, kind: &str, account: &str) -> bool {
+    of_type(receiver, kind)
+        .iter()
+        .any(|event| event["account"] == account)
+}
+
+async fn friends(cluster: &Cluster, nodes: [usize; 2]) -> (Raw, Raw, [String; 2]) {
+    let ids = [
+        cluster.register(nodes[0], "alice").await,
+        cluster.register(nodes[1], "bob").await,
+    ];
+    let mut alice = cluster.login(nodes[0], "alice").await;
+    let mut bob = cluster.login(nodes[1], "bob").await;
+    alice.add_friend(&ids[1]).await;
+    bob.notice(4).await;
+    bob.add_friend(&ids[0]).await;
+    alice.notice(5).await;
+    (alice, bob, ids)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_and_who_comes_and_goes_are_told() {
+    let receiver = Receiver::start().await;
+    let port = receiver.port;
+    let more = format!("include_content = true\nlogin_states_url = \"http://127.0.0.1:{port}/loginstat\"");
+    let mut cluster = prepare(2, &receiver, &more);
+    cluster.run_all().await;
+    let (mut alice, bob, ids) = friends(&cluster, [0, 1]).await;
+    alice.say_with_id(&ids[1], "hello", Some(77)).await;
+    alice.message().await;
+    receiver
+        .until("the message", |it| !of_type(it, "message.sent").is_empty())
+        .await;
+    let told = of_type(&receiver, "message.sent").remove(0);
+    let message = &told["message"];
+    assert_eq!(
+        (&message["from"], &message["to"]),
+        (&json!(ids[0]), &json!(ids[1]))
+    );
+    assert_eq!((&message["id"], &message["mid"]), (&json!("77"), &json!(3)));
+    assert_eq!(message["content"]["dataString"], "hello");
+    for id in &ids {
+        receiver
+            .until("online", |it| of_account(it, "account.online", id))
+            .await;
+    }
+    alice.close().await;
+    receiver
+        .until("offline", |it| of_account(it, "account.offline", &ids[0]))
+        .await;
+    assert!(!of_account(&receiver, "account.offline", &ids[1]));
+    let states = |it: &Receiver| -> Vec<Value> {
+        let requests = it.requests("/loginstat");
+        requests
+            .iter()
+            .map(|told| serde_json::from_slice(&told.body).unwrap())
+            .collect()
+    };
+    let gone = json!({"node": ids[0], "active": false});
+    receiver
+        .until("the form of 2.0", |it| states(it).contains(&gone))
+        .await;
+    assert!(states(&receiver).contains(&json!({"node": ids[1], "active": true})));
+    let requests = [receiver.requests("/hook"), receiver.requests("/loginstat")].concat();
+    assert!(requests.iter().all(is_signed));
+    drop(bob);
+}
+
+/// Waits until one of the nodes says in its status that events are not accepted.
+async fn is_told_by_a_node(cluster: &Cluster) {
+    let told = async {
+        loop {
+            for index in 0..cluster.nodes.len() {
+                if cluster.status(index).await.to_string().contains("TIM-N122") {
+                    return;
+                }
+            }
+        }
+    };
+    let told = tokio::time::timeout(PATIENCE, told).await;
+    told.expect("no node says that events are not accepted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_stored_is_told_though_its_nodes_are_killed() {
+    let receiver = Receiver::start().await;
+    receiver.answers(503);
+    let mut cluster = prepare(3, &receiver, "events = [\"message.sent\"]");
+    cluster.run_all().await;
+    let (mut alice, bob, ids) = friends(&cluster, [0, 1]).await;
+    for number in 0..20 {
+        alice.say_with_id(&ids[1], "x", Some(1_000 + number)).await;
+        alice.message().await;
+    }
+    receiver
+        .until("a first attempt", |it| !it.requests("/hook").is_empty())
+        .await;
+    is_told_by_a_node(&cluster).await;
+    // Two of three die with everything they know.
+    cluster.kill(0);
+    cluster.kill(1);
+    receiver.answers(204);
+    let ids_of = |it: &Receiver| -> BTreeMap<String, Value> {
+        let sent = of_type(it, "message.sent").into_iter();
+        sent.map(|event| (event["message"]["id"].as_str().unwrap().to_owned(), event))
+            .collect()
+    };
+    receiver
+        .until("the node that is left", |it| ids_of(it).len() == 20)
+        .await;
+    for (id, event) in ids_of(&receiver) {
+        assert_eq!(event["message"]["content"], Value::Null, "{id}");
+        let again = receiver
+            .events()
+            .into_iter()
+            .filter(|other| other["message"]["id"] == id);
+        assert!(
+            again.into_iter().all(|other| other["id"] == event["id"]),
+            "the same event under one id"
+        );
+    }
+    drop((alice, bob));
+}
