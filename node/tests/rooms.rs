@@ -7,8 +7,11 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use support::Cluster;
 use support::raw::Raw;
+use support::{Cluster, operator};
+use tim_proto::control::v1::{
+    RepartitionOperation, RepartitionPhase, RepartitionStatusRequest, StartRepartitionRequest,
+};
 use tim_wire::structs::{business, message_kind, node_kind, operation};
 use tim_wire::{
     Command, Encoding, ServerFrame, Tid, TimAck, TimMessage, TimNodes, TimReq, TimRoomBean, WireStruct,
@@ -47,7 +50,10 @@ struct People {
 
 impl People {
     async fn online(nodes: usize, names: &[&'static str]) -> Self {
-        let cluster = Cluster::start(nodes, &["d0", "d1"]).await;
+        Self::online_at(Cluster::start(nodes, &["d0", "d1"]).await, names).await
+    }
+
+    async fn online_at(cluster: Cluster, names: &[&'static str]) -> Self {
         let mut people = Self {
             cluster,
             ids: BTreeMap::new(),
@@ -604,4 +610,66 @@ async fn a_killed_node_loses_nothing_of_a_room() {
     missed.sort();
     missed.dedup();
     assert_eq!(missed.len(), rooms.len(), "{missed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rooms_move_with_a_split_while_people_talk() {
+    let mut cluster = Cluster::prepare(1, &["d0", "d1"]);
+    cluster.extra = "[partitioning]\nlayout = [{ from = 0, database = \"d0\" }]\n".to_owned();
+    cluster.run_all().await;
+    let mut people = People::online_at(cluster, &["a", "b", "c"]).await;
+    let mut rooms = Vec::new();
+    for _ in 0..8 {
+        let room = people.room("a", OPEN).await;
+        people.join("b", &room).await;
+        rooms.push(room);
+    }
+    let mut control = operator::connect(&people.cluster, 0).await;
+    let request = StartRepartitionRequest {
+        operation_id: "split-1".to_owned(),
+        operation: RepartitionOperation::Split.into(),
+        from: 0,
+        at: 524_288,
+        target_database: "d1".to_owned(),
+        write_pause_max_ms: 1_000,
+    };
+    let mut number = 0;
+    let mut started = false;
+    loop {
+        // In every room, and somebody comes and goes, whichever database it is in just now.
+        for room in &rooms {
+            people.join("c", room).await;
+            let text = format!("number {number}");
+            people.say("b", room, &text).await;
+            people.all_hear(&["a", "b", "c"], &text).await;
+            people.done("a", business::KICK_ROOM, room, Some("c")).await;
+            people.at("c").notice(business::KICK_ROOM).await;
+            number += 1;
+        }
+        if !started {
+            // A node that has just become the only voter may have no leader yet.
+            let reply = control.start_repartition(request.clone()).await.unwrap();
+            started = reply.into_inner().cause.is_none();
+            continue;
+        }
+        let asked = RepartitionStatusRequest {
+            operation_id: "split-1".to_owned(),
+        };
+        let status = control.repartition_status(asked).await.unwrap().into_inner();
+        match status.repartition.unwrap().phase() {
+            RepartitionPhase::Succeeded => break,
+            RepartitionPhase::Failed | RepartitionPhase::Cancelled => panic!("the split failed"),
+            _ => assert!(number < 4_000, "the split does not end"),
+        }
+    }
+    for room in &rooms {
+        let members = people.list("b", business::ROOM_USERS, Some(room)).await.unwrap();
+        assert_eq!(members.nodelist.unwrap().len(), 2, "{room}");
+        assert_eq!(
+            people.info("c", room).await.unwrap().topic.as_deref(),
+            Some("the topic")
+        );
+        people.say("a", room, "behind the split").await;
+        people.all_hear(&["a", "b"], "behind the split").await;
+    }
 }

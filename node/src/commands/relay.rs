@@ -18,6 +18,8 @@ use tim_core::{conversation, placement};
 use tim_wire::frame::BigData;
 use tim_wire::{ErrorCode, Tid, TimMessage};
 
+/// Largest room into which one may stream: who is in it is read once a second.
+const STREAMED_MEMBERS_MAX: u32 = 10_000;
 /// How long a route may be used.
 const ROUTE_KEPT_MS: u64 = 1_000;
 
@@ -91,19 +93,17 @@ async fn find(node: &Node, account: &AccountId, sendable: &Sendable) -> Result<R
 /// The sessions of everybody else in a room that the account is in.
 async fn in_room(node: &Node, account: &AccountId, room: &RoomId) -> Result<Vec<SessionEntry>, Refusal> {
     let database = |report: tim_catalogue::Report| Refusal::database(&report);
-    let standing = node
-        .databases
-        .standings(room, std::slice::from_ref(account))
-        .await;
-    if !standing
-        .map_err(database)?
-        .iter()
-        .all(|standing| standing.is_member())
-    {
-        return Err(match node.databases.room(room).await.map_err(database)? {
-            Some(_) => Refusal::plain(ErrorCode::PermissionDenied, "not_a_member"),
-            None => Refusal::plain(ErrorCode::Account, "no_such_room"),
-        });
+    let Some(found) = node.databases.room(room).await.map_err(database)? else {
+        return Err(Refusal::plain(ErrorCode::Account, "no_such_room"));
+    };
+    if !node.databases.is_member(room, account).await.map_err(database)? {
+        return Err(Refusal::plain(ErrorCode::PermissionDenied, "not_a_member"));
+    }
+    if found.members > STREAMED_MEMBERS_MAX {
+        let members = found.members;
+        return Err(Refusal::overloaded(&format!(
+            "a room of {members} members; streams are sent to at most {STREAMED_MEMBERS_MAX}"
+        )));
     }
     let members = node.databases.room_accounts(room, &[Standing::MEMBER]).await;
     let mut members = members.map_err(database)?;

@@ -10,6 +10,9 @@ use tim_core::id::{AccountId, RoomId};
 use tim_wire::structs::{business, node_kind};
 use tim_wire::{Command, ErrorCode, TimNodes, TimReq};
 
+/// Most accounts in one list: more would not fit into what may wait for one connection.
+const LISTED_MAX: usize = 50_000;
+
 /// Banned, whatever the account has done about the room.
 const BANNED: [Standing; 2] = [
     Standing {
@@ -81,7 +84,10 @@ fn of_room(connection: &mut Connection, request: &TimReq, rtype: i32, ntype: i32
             _ => Box::pin(banned_from(&node, &room, &account)).await,
         };
         let listed = listed.map(|listed| {
-            let names = listed.iter().map(|account| account.as_str().to_owned());
+            let names = listed
+                .iter()
+                .take(LISTED_MAX)
+                .map(|account| account.as_str().to_owned());
             names.collect()
         });
         let continuation: Continuation =

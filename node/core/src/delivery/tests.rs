@@ -202,3 +202,53 @@ fn memory_is_bounded() {
     assert_eq!(rig.event(Event::Committed(vec![committed()])), []);
     assert_eq!(rig.delivery.pending(), 1);
 }
+
+#[test]
+fn a_room_of_many_is_asked_for_in_questions_of_bounded_size_and_each_node_gets_one_batch_per_answer() {
+    const MEMBERS: usize = 100_000;
+    const ONLINE: usize = 20;
+    let members: Vec<AccountId> = (0..MEMBERS)
+        .map(|number| account(&format!("{number:06}")))
+        .collect();
+    let config = Config::default();
+    let mut delivery = Delivery::new(config, view(&["n0", "n1", "n2"]));
+    let room = Committed {
+        accounts: Arc::new(members),
+        others: vec![account("removed")],
+        cursors: Vec::new(),
+        ..committed()
+    };
+    let mut effects = Vec::new();
+    delivery.handle(Moment(0), Event::Committed(vec![room]), &mut effects);
+    let asked: Vec<(u64, Vec<AccountId>)> = effects
+        .into_iter()
+        .map(|effect| match effect {
+            Effect::Ask {
+                request, accounts, ..
+            } => (request, accounts),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        asked.iter().map(|(_, accounts)| accounts.len()).sum::<usize>(),
+        MEMBERS + 1
+    );
+    let mut reached = 0;
+    for (request, accounts) in asked {
+        assert!(accounts.len() <= config.max_accounts_per_ask);
+        let lookups = (0..accounts.len()).map(|place| match place {
+            0..ONLINE => Lookup::Found(vec![session(1_000 * request + place as u64, "n1")]),
+            _ => Lookup::Nobody,
+        });
+        let lookups = lookups.collect();
+        let mut effects = Vec::new();
+        delivery.handle(Moment(1), Event::Answered { request, lookups }, &mut effects);
+        let [Effect::Send { pushes, .. }] = &effects[..] else {
+            panic!("{} effects", effects.len());
+        };
+        assert!(pushes.iter().all(|push| push.cursor.is_none()));
+        reached += pushes.len();
+    }
+    assert!(reached >= ONLINE, "{reached}");
+    assert_eq!(delivery.pending(), 0);
+}

@@ -171,11 +171,12 @@ impl Session {
         repeated: bool,
         effects: &mut Vec<Effect>,
     ) {
-        let past = self
-            .channels
-            .get(&conversation)
-            .is_some_and(|channel| channel.is_past(&entry));
-        if past && self.is_collected(conversation, &entry) {
+        let channel = self.channels.get(&conversation);
+        let past = channel.is_some_and(|channel| channel.is_past(&entry));
+        let next = channel.is_some_and(|channel| channel.is_next(&entry));
+        if !past && !next && !entry.shown_to(&self.account) {
+            // Nothing to wait for: a room that the account is not in would never give it.
+        } else if past && self.is_collected(conversation, &entry) {
             // The offline batch that will be sent next shows it.
         } else if past && repeated && entry.shown_to(&self.account) {
             // The answer to a repetition by the client: nothing new, so nothing moves.

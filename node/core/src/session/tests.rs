@@ -343,6 +343,24 @@ fn what_is_not_for_the_account_is_skipped_in_one_step() {
 }
 
 #[test]
+fn nothing_is_fetched_for_the_sake_of_what_is_not_shown() {
+    let (mut rig, _) = Rig::ready(Config::default(), &[]);
+    // It has applied to a room: the entry is for others.
+    let applied = Arc::new(Entry {
+        kind: EntryKind::RoomApplied,
+        audience: vec![account("founder")],
+        ..(*from("me", 7)).clone()
+    });
+    let effects = rig.event(Event::Accepted {
+        conversation: CHAT,
+        entry: applied,
+        cursor: None,
+        repeated: false,
+    });
+    assert_eq!(effects, []);
+}
+
+#[test]
 fn in_a_room_ones_own_messages_are_confirmed_like_others() {
     let (mut rig, _) = Rig::ready(Config::default(), &[(CHAT, 0, 0)]);
     let own = Arc::new(Entry {

@@ -455,3 +455,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn bodies_are_read_back_and_others_refused() {
+    let seeds: [(&[u8], bool); 3] = [
+        (b"\x04room\x01\x01\x05topic\x00\x00\x00\x00\x00", true),
+        (b"\x04ro", false),
+        (b"", false),
+    ];
+    for (body, is_one) in seeds {
+        let made = RoomCreation::from_body(&Bytes::from_static(body));
+        assert_eq!(made.is_some(), is_one);
+        if let Some(made) = made {
+            assert_eq!(made.to_body(), body);
+            assert_eq!(made.profile.topic.as_deref(), Some("topic"));
+        }
+    }
+}
