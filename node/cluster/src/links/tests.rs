@@ -60,6 +60,10 @@ impl Delivery for Sessions {
     ) -> Result<Response<peer::ListOnlineReply>, Status> {
         Ok(Response::new(peer::ListOnlineReply::default()))
     }
+
+    async fn send_as(&self, _: Request<peer::SendAsRequest>) -> Result<Response<peer::SendAsReply>, Status> {
+        Ok(Response::new(peer::SendAsReply::default()))
+    }
 }
 
 fn name(name: &str) -> NodeName {
