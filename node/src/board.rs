@@ -28,6 +28,8 @@ pub(crate) enum Place {
     Control,
     /// The wall clock.
     Clock,
+    /// Who is asked about logins.
+    LoginCallback,
     /// The issuer of tokens that let clients in.
     Issuer,
     /// Somebody outside who is told of events: which address.
@@ -73,6 +75,7 @@ impl fmt::Display for Place {
             Self::Trust => formatter.write_str("trust"),
             Self::Control => formatter.write_str("control group"),
             Self::Clock => formatter.write_str("clock"),
+            Self::LoginCallback => formatter.write_str("login callback"),
             Self::Issuer => formatter.write_str("issuer of tokens"),
             Self::Webhook(name) => write!(formatter, "webhook {name}"),
             Self::Drain => formatter.write_str("drain"),

@@ -1,4 +1,4 @@
-//! Requests over HTTP to others outside: webhooks, keys of other user systems.
+//! Requests over HTTP to others outside: webhooks, keys of other user systems, who looks at logins.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -50,6 +50,15 @@ impl Outgoing {
     pub(crate) async fn get(&self, url: &str, bytes_max: usize) -> Result<Bytes, String> {
         let request = Request::get(url).body(Full::default());
         let request = request.map_err(|error| format!("the request cannot be made: {error}"))?;
+        self.body(request, bytes_max).await
+    }
+
+    /// The body of an answer of success, if it has at most so many bytes.
+    pub(crate) async fn body(
+        &self,
+        request: Request<Full<Bytes>>,
+        bytes_max: usize,
+    ) -> Result<Bytes, String> {
         let answer = self.send(request).await?;
         if !answer.status().is_success() {
             return Err(format!("answered {}", answer.status().as_u16()));

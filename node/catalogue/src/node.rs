@@ -218,6 +218,18 @@ pub static ISSUER_KEYS_UNREADABLE: Cause = Cause {
     severity: Severity::Retried,
 };
 
+/// The address that is asked about logins does not answer.
+pub static LOGIN_CALLBACK_FAILS: Cause = Cause {
+    code: "TIM-N124",
+    name: "login_callback_fails",
+    reason: "LoginCallbackFails",
+    what: "The address that is asked about logins does not answer.",
+    why: "It is down or slow, or answers with an error.",
+    meaning: "Nobody logs in at this node; sessions that have begun go on.",
+    remedy: "look at the log of accounts.callback.url",
+    severity: Severity::Retried,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &ADDRESS_IN_USE,
@@ -238,4 +250,5 @@ pub(crate) static ALL: &[&Cause] = &[
     &STARTING,
     &WEBHOOK_FAILS,
     &ISSUER_KEYS_UNREADABLE,
+    &LOGIN_CALLBACK_FAILS,
 ];

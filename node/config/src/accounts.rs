@@ -1,6 +1,6 @@
 //! Accounts and passwords.
 
-use crate::{JsonWebTokens, LoadError};
+use crate::{JsonWebTokens, LoadError, LoginCallback};
 use serde::{Deserialize, Serialize};
 
 /// Section `[accounts]`: how account ids come from login names.
@@ -19,6 +19,8 @@ pub struct Accounts {
     pub ids: AccountIds,
     /// Tokens of another user system.
     pub jwt: JsonWebTokens,
+    /// Who is asked about logins.
+    pub callback: LoginCallback,
     /// Password hashing.
     pub passwords: Passwords,
 }
@@ -62,6 +64,7 @@ impl Default for Accounts {
             seed: 0,
             ids: AccountIds::default(),
             jwt: JsonWebTokens::default(),
+            callback: LoginCallback::default(),
             passwords: Passwords::default(),
         }
     }
@@ -98,6 +101,7 @@ impl Accounts {
             ));
         }
         self.jwt.validate()?;
+        self.callback.validate()?;
         let passwords = &self.passwords;
         LoadError::in_range(
             "accounts.passwords.memory_kib",

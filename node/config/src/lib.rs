@@ -12,6 +12,7 @@ mod json_web_tokens;
 mod limits;
 mod listeners;
 mod load;
+mod login_callback;
 mod membership;
 mod partitioning;
 #[cfg(feature = "schema")]
@@ -30,6 +31,7 @@ pub use json_web_tokens::{JsonWebTokens, JwtAlgorithm};
 pub use limits::Limits;
 pub use listeners::{Listener, Listeners};
 pub use load::{LoadError, environment_prefix, load, merge};
+pub use login_callback::LoginCallback;
 pub use membership::Membership;
 pub use partitioning::{Partitioning, RangeStart, SLOT_COUNT};
 pub use sessions::Sessions;

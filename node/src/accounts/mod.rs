@@ -1,6 +1,7 @@
 //! Accounts: registration, login tokens, logins.
 
 pub(crate) mod blocks;
+mod callback;
 mod devices;
 mod jwt;
 pub(crate) mod online;
@@ -13,6 +14,7 @@ use crate::edge::AddressRates;
 use crate::node::Node;
 use blocks::BlockNews;
 use bytes::Bytes;
+use callback::Callback;
 pub(crate) use devices::limits as device_limits;
 use moka::sync::Cache;
 pub(crate) use passwords::hash_once as hash_password;
@@ -43,6 +45,8 @@ pub(crate) struct Accounts {
     address_rates: AddressRates,
     /// Tokens of another user system, where such are taken.
     tokens: Option<jwt::Tokens>,
+    /// Who is asked about every login, where somebody is.
+    callback: Option<Callback>,
 }
 
 /// How the change of a password ended.
@@ -86,6 +90,7 @@ impl Accounts {
             address_rates: AddressRates::new(&config.limits),
             existing: Cache::new(EXISTING_MAX),
             tokens: jwt::Tokens::new(&config.accounts.jwt, Arc::clone(board)),
+            callback: Callback::new(&config.accounts.callback, Arc::clone(board)),
         })
     }
 
@@ -373,6 +378,16 @@ fn credentials<'a>(node: &Node, auth: &'a TimAuth) -> Result<(AccountId, &'a str
 pub(crate) async fn log_in(node: &Node, auth: &TimAuth, from: IpAddr) -> Result<LoggedIn, Refusal> {
     if !node.takes_logins() {
         return Err(Refusal::draining());
+    }
+    if let Some(callback) = &node.accounts.callback {
+        let failures = &node.accounts.address_rates.failed_logins;
+        failures.look(from, &node.metrics)?;
+        if let Err(refusal) = Box::pin(callback.ask(auth)).await {
+            if refusal.code == ErrorCode::PermissionDenied {
+                let _ = failures.take(from, &node.metrics);
+            }
+            return Err(refusal);
+        }
     }
     if let Some(identified) = node.accounts.identify(node, auth, from).await {
         let (account, domain) = identified?;

@@ -108,6 +108,12 @@ impl Refusal {
         Self::of(ErrorCode::Overload, &node::ISSUER_KEYS_UNREADABLE, detail)
     }
 
+    /// Who looks at logins has not answered.
+    pub(crate) fn callback_fails() -> Self {
+        let detail = "who has to agree to logins does not answer now";
+        Self::of(ErrorCode::Overload, &node::LOGIN_CALLBACK_FAILS, detail)
+    }
+
     /// A command is switched off in this cluster.
     pub(crate) fn switched_off(number: u8) -> Self {
         let detail = format!("command {number} is switched off (sessions.commands_off)");

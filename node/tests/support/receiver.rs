@@ -24,6 +24,7 @@ pub struct Receiver {
     pub port: u16,
     told: Arc<Mutex<Vec<Told>>>,
     answer: Arc<AtomicU16>,
+    body: Arc<Mutex<&'static [u8]>>,
 }
 
 impl Receiver {
@@ -33,6 +34,7 @@ impl Receiver {
             port: listener.local_addr().unwrap().port(),
             told: Arc::default(),
             answer: Arc::new(AtomicU16::new(200)),
+            body: Arc::default(),
         };
         let taking = receiver.clone();
         let take = move |uri: axum::http::Uri, headers: HeaderMap, body: Bytes| async move {
@@ -44,7 +46,10 @@ impl Receiver {
             };
             let answer = told.answer;
             taking.told.lock().unwrap().push(told);
-            StatusCode::from_u16(answer).unwrap()
+            (
+                StatusCode::from_u16(answer).unwrap(),
+                *taking.body.lock().unwrap(),
+            )
         };
         let router = axum::Router::new().fallback(post(take));
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -54,6 +59,11 @@ impl Receiver {
     /// From now on every request is answered so.
     pub fn answers(&self, code: u16) {
         self.answer.store(code, Ordering::Relaxed);
+    }
+
+    /// From now on every answer holds this.
+    pub fn says(&self, body: &'static [u8]) {
+        *self.body.lock().unwrap() = body;
     }
 
     /// All requests to a path so far.
