@@ -254,7 +254,7 @@ impl World {
         if self.chance(0.1) {
             self.erase(client);
         }
-        if self.chance(0.5) {
+        if !self.rooms.is_empty() && self.chance(0.5) {
             self.act_in_room(client);
         }
         if self.chance(0.1) {

@@ -145,6 +145,14 @@ impl Options {
         }
     }
 
+    /// Whether people talk in rooms, too. A bug that shows between two is looked for without them: what is said in rooms
+    /// takes time and hides nothing and shows nothing of it.
+    #[must_use]
+    pub(crate) fn has_rooms(&self) -> bool {
+        self.mutation
+            .is_none_or(|mutation| mutation == Mutation::KeepMembers)
+    }
+
     /// When the run ends.
     #[must_use]
     pub fn end(&self) -> u64 {

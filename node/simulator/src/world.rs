@@ -137,7 +137,9 @@ impl World {
             accounts,
         };
         world.befriend();
-        world.make_rooms();
+        if world.options.has_rooms() {
+            world.make_rooms();
+        }
         for index in 0..world.names.len() {
             let node = world.new_node(index, 1);
             world.nodes.push(node);
