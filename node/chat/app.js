@@ -6,6 +6,7 @@ import { contactsView } from "./contacts_view.js";
 import { conversationView } from "./conversation_view.js";
 import { announce, byId, onSubmit, setText } from "./dom.js";
 import { loginView } from "./login_view.js";
+import { roomsView } from "./rooms_view.js";
 import { Session } from "./session.js";
 import { streamView } from "./stream_view.js";
 
@@ -48,6 +49,7 @@ function showChat(session, chat, name) {
   byId("main").hidden = false;
   const conversation = conversationView(chat);
   const drawContacts = contactsView(chat, open, () => conversation.address);
+  const drawRoom = roomsView(chat, () => conversation.address);
   streamView(session);
   showMe(session, chat, name);
 
@@ -60,6 +62,7 @@ function showChat(session, chat, name) {
   function draw() {
     drawContacts();
     conversation.draw();
+    drawRoom();
     const unread = chat.contacts.all.reduce((sum, contact) => sum + contact.unread, 0);
     document.title = unread ? `(${unread}) ${TITLE}` : TITLE;
   }

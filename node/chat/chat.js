@@ -6,13 +6,14 @@
 import { Contacts } from "./contacts.js";
 import { Conversation } from "./conversation.js";
 import { sentence } from "./errors.js";
+import { Rooms } from "./rooms.js";
 import { Command, messageId } from "./wire.js";
 
 const Business = Object.freeze({ ROSTER: 1, ADD: 4, FRIEND: 5, REMOVE: 6, BLOCK: 7, BLOCKED_LIST: 18 });
 const NodesKind = Object.freeze({ ROSTER: 1, PROFILES: 4, CHANGE_PROFILE: 6, BLOCKED: 8 });
 const Kind = Object.freeze({ MESSAGE: 1, REVOKE: 2, BURN: 3, NOTICE: 4 });
-const USER_TO_USER = 2;
-const ONE_PERSON = 1;
+const To = Object.freeze({ PERSON: 2, ROOM: 3 });
+const HistoryOf = Object.freeze({ PERSON: 1, ROOM: 2 });
 const Presence = Object.freeze({ ASKS: 1, ANSWERS: 2 });
 const PAGE = 20;
 const NANOSECONDS_PER_MILLISECOND = 1e6;
@@ -29,6 +30,7 @@ export class Chat extends EventTarget {
   // The last request of friendship, and how things were before it.
   #hoped = null;
   contacts = null;
+  rooms;
   status = "";
 
   /** `profileName`: published as the account's name once logged in; for accounts that were just registered. */
@@ -36,6 +38,15 @@ export class Chat extends EventTarget {
     super();
     this.#session = session;
     this.#profileName = profileName;
+    const chat = this;
+    this.rooms = new Rooms({
+      get contacts() {
+        return chat.contacts;
+      },
+      wish: (command, value) => this.#wish(command, value),
+      tell: (text) => this.#emit("notice", { text }),
+      meet: (addresses) => this.#meet(addresses),
+    });
     this.#handlers = new Map([
       [Command.ACK, (ack) => this.#ack(ack)],
       [Command.OFFLINE, (batch) => batch.messageList?.forEach((message) => this.#message(message, true))],
@@ -72,11 +83,11 @@ export class Chat extends EventTarget {
   }
 
   takeBack(address, mid) {
-    this.#wish(Command.REVOKE, { msType: USER_TO_USER, odType: Kind.REVOKE, toTid: { node: address }, mid });
+    this.#wish(Command.REVOKE, { ...this.#to(address), odType: Kind.REVOKE, mid });
   }
 
   burn(address, mid) {
-    this.#wish(Command.BURN, { msType: USER_TO_USER, odType: Kind.BURN, toTid: { node: address }, mid });
+    this.#wish(Command.BURN, { ...this.#to(address), odType: Kind.BURN, mid });
   }
 
   /** Asks to be friends, or accepts who has asked. */
@@ -122,8 +133,13 @@ export class Chat extends EventTarget {
 
   #sendMessage(address, message) {
     const { id, text } = message;
-    const frame = { msType: USER_TO_USER, odType: Kind.MESSAGE, id, toTid: { node: address }, dataString: text };
+    const frame = { ...this.#to(address), odType: Kind.MESSAGE, id, dataString: text };
     if (this.#session.send(Command.MESSAGE, frame)) message.state = "sent";
+  }
+
+  #to(address) {
+    const node = { node: address };
+    return this.rooms.has(address) ? { msType: To.ROOM, roomTid: node } : { msType: To.PERSON, toTid: node };
   }
 
   #emit(type, detail) {
@@ -144,6 +160,7 @@ export class Chat extends EventTarget {
   #upToDate() {
     this.#business(Business.ROSTER);
     this.#business(Business.BLOCKED_LIST);
+    this.rooms.list();
     if (this.#profileName) {
       const usermap = { [this.#session.me]: { nickName: this.#profileName } };
       this.#wish(Command.NODES, { ntype: NodesKind.CHANGE_PROFILE, usermap });
@@ -157,7 +174,8 @@ export class Chat extends EventTarget {
 
   /** The page up to number `from`, which is the newest one with 0. */
   #askHistory(address, from) {
-    const asked = { rtype: ONE_PERSON, node: address, reqInt: from, reqInt2: PAGE };
+    const rtype = this.rooms.has(address) ? HistoryOf.ROOM : HistoryOf.PERSON;
+    const asked = { rtype, node: address, reqInt: from, reqInt2: PAGE };
     if (this.#wish(Command.HISTORY, asked)) this.#historyAsked.push({ address, from });
   }
 
@@ -176,7 +194,9 @@ export class Chat extends EventTarget {
     if (!ack.ok && !elsewhere) this.#emit("notice", { text: sentence(ack) });
   }
 
-  #businessAnswered({ ok, t, n }) {
+  #businessAnswered(ack) {
+    const { ok, t, n } = ack;
+    this.rooms.answered(ack);
     if (!ok && t === Business.ADD) this.#forgetHope();
     if (ok && t === Business.REMOVE) this.contacts.relate(n, "none");
     if (ok && t === Business.BLOCK) this.contacts.relate(n, "blocked");
@@ -203,8 +223,11 @@ export class Chat extends EventTarget {
   #message(message, wasAway) {
     const from = message.fromTid?.node;
     const mine = from === this.#session.me;
-    const address = mine ? message.toTid?.node : from;
+    if (message.odType === Kind.NOTICE && message.roomTid) return this.rooms.notice(message);
+    const isInRoom = message.msType === To.ROOM;
+    const address = isInRoom ? message.roomTid?.node : mine ? message.toTid?.node : from;
     if (!address) return;
+    if (isInRoom && !mine && !this.contacts.get(from)) this.#meet([from]);
     if (message.odType === Kind.MESSAGE) this.#said(address, message, mine);
     else if (message.odType === Kind.NOTICE) this.#notice(address, message, wasAway);
     else if (!message.mid) return;
@@ -258,7 +281,9 @@ export class Chat extends EventTarget {
     else if (asked.from === 0 && !reachesKnown) conversation.startAt(lowest);
   }
 
-  #nodes({ ntype, nodelist, usermap }) {
+  #nodes(nodes) {
+    const { ntype, nodelist, usermap } = nodes;
+    this.rooms.nodes(nodes);
     if (ntype === NodesKind.ROSTER) {
       this.contacts.listed("friend", nodelist ?? []);
       this.#askProfiles(nodelist ?? []);
@@ -285,8 +310,9 @@ export class Chat extends EventTarget {
     this.#wish(Command.PRESENCE, { subStatus, show: 0, status: this.status, toTid: { node: address } });
   }
 
-  /** Names and presence of new friends. */
+  /** Names of people, and the presence of friends. */
   #meet(addresses) {
+    for (const address of addresses) this.contacts.at(address);
     this.#askProfiles(addresses);
     for (const address of addresses) {
       if (this.contacts.get(address)?.relation === "friend") this.#tellPresence(address, Presence.ASKS);
@@ -298,7 +324,7 @@ export class Chat extends EventTarget {
   }
 }
 
-function shown({ id, mid, dataString, timestamp }, mine) {
+function shown({ id, mid, dataString, timestamp, fromTid }, mine) {
   const at = timestamp ? timestamp / NANOSECONDS_PER_MILLISECOND : null;
-  return { id, mid, mine, text: dataString ?? "", at, state: "stored" };
+  return { id, mid, mine, from: fromTid?.node, text: dataString ?? "", at, state: "stored" };
 }

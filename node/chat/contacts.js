@@ -1,4 +1,4 @@
-// Whom one knows: friends, who asks to be one, who was asked, who is blocked; with names, presence, unread messages.
+// Whom one knows: friends, who asks to be one, who was asked, who is blocked, rooms; with names, presence, unread messages.
 
 import { keepRequests, keptRequests } from "./memory.js";
 
@@ -25,7 +25,7 @@ export class Contacts {
     return this.#byAddress.get(address);
   }
 
-  /** relation: friend, asks, asked, blocked, none. */
+  /** relation: friend, asks, asked, blocked, room, none. */
   at(address) {
     let contact = this.#byAddress.get(address);
     if (!contact) {

@@ -6,6 +6,7 @@ const RELATIONS = {
   asks: "asks to be your friend",
   asked: "has not answered yet",
   blocked: "blocked",
+  room: "room",
 };
 
 /** Shows what `chat` knows; `open(address)` is called when somebody is chosen. */

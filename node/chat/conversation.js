@@ -1,6 +1,6 @@
 // One conversation: its messages in the order of their numbers, those without a number yet at the end.
 //
-// A message is {id, mid, mine, text, at, state, note}; state: waiting, sent, stored, refused, gone.
+// A message is {id, mid, mine, from, text, at, state, note}; state: waiting, sent, stored, refused, gone.
 
 export class Conversation {
   messages = [];

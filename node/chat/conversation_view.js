@@ -25,12 +25,14 @@ export function conversationView(chat) {
     setText(text, message.state === "gone" ? `This message was ${message.note}.` : message.text);
     setText(about, aboutText(message));
     item.dataset.state = message.state;
-    act.hidden = message.state !== "stored" || !message.mid;
+    // What is said to many is nobody's to burn.
+    const isForeign = !message.mine && chat.rooms.has(address);
+    act.hidden = message.state !== "stored" || !message.mid || isForeign;
     act.ariaLabel = `${act.textContent}: message ${message.mid}`;
   }
 
   function aboutText(message) {
-    const who = message.mine ? "You" : chat.contacts.name(address);
+    const who = message.mine ? "You" : chat.contacts.name(message.from ?? address);
     const when = message.at ? clock.format(message.at) : "";
     return [who, when, stateText(message)].filter((part) => part).join(" · ");
   }
@@ -57,6 +59,7 @@ export function conversationView(chat) {
       list.replaceChildren();
       const conversation = chat.conversation(address);
       if (!conversation.opened) chat.older(address);
+      if (chat.rooms.has(address)) chat.rooms.look(address);
       conversation.opened = true;
       this.draw();
       form.elements.text.focus();
@@ -69,7 +72,7 @@ export function conversationView(chat) {
       setText(byId("peer"), chat.contacts.name(address));
       byId("older").hidden = complete;
       byId("remove").hidden = !isFriend;
-      byId("block").hidden = chat.contacts.get(address)?.relation === "blocked";
+      byId("block").hidden = ["blocked", "room"].includes(chat.contacts.get(address)?.relation);
       const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
       follow(list, messages, ({ mine, id, mid }) => (mine && id) || `mid ${mid}`, create, update);
       if (atEnd) list.scrollTop = list.scrollHeight;

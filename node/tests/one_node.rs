@@ -211,6 +211,26 @@ async fn what_is_not_confirmed_is_sent_again_under_a_new_number() {
 }
 
 #[tokio::test]
+async fn what_was_taken_back_before_its_confirmation_is_not_sent_again() {
+    let cluster = Cluster::start(1, &["d0"]).await;
+    let (_, bob) = cluster.friends("alice", "bob").await;
+    let mut sender = cluster.login(0, "alice").await;
+    let mut receiver = cluster.login(0, "bob").await;
+    receiver.offline().await;
+    sender.say(&bob, "a word too much").await;
+    let mid = sender.message().await.mid;
+    receiver.unconfirmed_message().await;
+    let revoke = TimMessage {
+        mid,
+        ..TimMessage::direct(&bob, operation::REVOKE)
+    };
+    sender.send_struct(Command::RevokeMessage, &revoke).await;
+    assert_eq!(receiver.message().await.od_type, operation::REVOKE);
+    // It would come after ten seconds.
+    assert!(receiver.silent(Command::Message, Duration::from_secs(12)).await);
+}
+
+#[tokio::test]
 async fn a_clients_own_retry_is_recognised() {
     let cluster = Cluster::start(1, &["d0"]).await;
     let (_, bob) = cluster.friends("alice", "bob").await;

@@ -82,6 +82,13 @@ pub enum Event {
     Frame,
     /// The client confirmed a sync id.
     Confirmed(u32),
+    /// What was handed on tells that another entry has lost its content: it is not sent again.
+    Erased {
+        /// Of which conversation.
+        conversation: ConversationId,
+        /// The place of the one without content.
+        seq: Seq,
+    },
     /// The client asked for offline messages (command 11 hex, 17).
     OfflineRequested,
     /// The view changed: look for undelivered messages after so many milliseconds (the shell paces its sessions).

@@ -88,6 +88,18 @@ impl Envelope {
         })
     }
 
+    /// The place of the message that an entry takes back or burns; nothing for another entry.
+    pub(crate) fn target_of(entry: &Entry) -> Option<Seq> {
+        if !matches!(
+            entry.kind,
+            EntryKind::Revoke | EntryKind::Burn | EntryKind::RoomRevoke
+        ) {
+            return None;
+        }
+        let mid = Self::open(&entry.body).ok()?.stamp.mid?;
+        u64::try_from(mid).ok().map(Seq)
+    }
+
     /// The payload of a live delivery or an echo.
     pub(crate) fn payload(
         self,

@@ -1,6 +1,6 @@
 //! The part of a connection that exists only after login.
 
-use super::{CloseReason, Input, PendingQueue, Routes, SharedMeter, Traces, frames};
+use super::{CloseReason, Envelope, Input, PendingQueue, Routes, SharedMeter, Traces, frames};
 use crate::edge::Outbox;
 use crate::mailbox::Mailbox;
 use crate::node::Node;
@@ -198,7 +198,7 @@ impl Live {
                 sync_id,
                 conversation,
                 entry,
-            } => self.send_entry(node, sync_id, conversation, &entry, out),
+            } => self.send_entry(node, mailbox, sync_id, (conversation, &entry), out),
             Effect::SendOffline { sync_id, entries } => {
                 match frames::offline_batch(&entries, &self.account, sync_id, self.encoding) {
                     Ok(frame) => out.push(frame),
@@ -240,9 +240,9 @@ impl Live {
     fn send_entry(
         &mut self,
         node: &Node,
+        mailbox: &Arc<Mailbox>,
         sync_id: Option<u32>,
-        conversation: ConversationId,
-        entry: &Arc<Entry>,
+        (conversation, entry): (ConversationId, &Arc<Entry>),
         out: &mut Outbox,
     ) {
         match frames::entry(entry, &self.account, sync_id, self.encoding) {
@@ -254,6 +254,9 @@ impl Live {
         }
         if let Some(sync_id) = sync_id {
             self.track(node, sync_id, entry.key);
+        }
+        if let Some(seq) = Envelope::target_of(entry) {
+            self.handle(node, mailbox, Event::Erased { conversation, seq }, out);
         }
     }
 

@@ -102,6 +102,7 @@ impl Session {
             }
             Event::Frame => self.frame(now, effects),
             Event::Confirmed(sync_id) => self.confirmed(now, sync_id, effects),
+            Event::Erased { conversation, seq } => self.erased(now, conversation, seq, effects),
             Event::OfflineRequested => self.offline_requested(now, effects),
             Event::ViewChanged { check_after_ms } => {
                 self.search.want(now.plus_ms(check_after_ms));
@@ -230,6 +231,20 @@ impl Session {
             }
         }
         if revived || (self.blocked && self.unconfirmed.entries() <= self.config.max_unconfirmed / 2) {
+            self.pump_all(now, effects);
+        }
+    }
+
+    /// Whether the client has it or not, there is nothing left to be confirmed.
+    fn erased(&mut self, now: Moment, conversation: ConversationId, seq: Seq, effects: &mut Vec<Effect>) {
+        if !self.unconfirmed.forget(&conversation, seq) {
+            return;
+        }
+        if let Some(channel) = self.channels.get_mut(&conversation) {
+            channel.confirm(seq);
+        }
+        self.move_cursor(now, conversation, effects);
+        if self.blocked {
             self.pump_all(now, effects);
         }
     }

@@ -458,3 +458,18 @@ fn a_draining_node_hands_on_nothing_new() {
     let resumed = rig.event(Event::ResumeDelivery);
     assert_eq!(written(&resumed), [(2, Some(2)), (3, None)]);
 }
+
+#[test]
+fn what_is_taken_back_is_not_sent_again() {
+    let (mut rig, _) = Rig::ready(Config::default(), &[(CHAT, 0, 0)]);
+    rig.push(1..=2, 0);
+    let erased = rig.event(Event::Erased {
+        conversation: CHAT,
+        seq: Seq(1),
+    });
+    assert_eq!(erased, [moved(0, 1)], "it counts as confirmed");
+    let due = rig.now + Config::default().confirm_timeout_ms;
+    assert_eq!(written(&rig.at(due)), [(2, Some(3))]);
+    // A confirmation that was under way changes nothing.
+    assert_eq!(rig.confirm(1), []);
+}

@@ -66,6 +66,26 @@ impl Unconfirmed {
         Some(frame)
     }
 
+    /// Takes one entry out of what waits, because its content is gone; whether it was there. An offline batch waits on
+    /// without it: the next one follows its confirmation.
+    pub(super) fn forget(&mut self, conversation: &ConversationId, seq: Seq) -> bool {
+        let before = self.entries;
+        for frame in &mut self.frames {
+            let (entries, bytes) = (&mut self.entries, &mut self.bytes);
+            frame.entries.retain(|(of, entry)| {
+                let is_other = of != conversation || entry.seq != seq;
+                if !is_other {
+                    *entries -= 1;
+                    *bytes -= entry.body.len();
+                }
+                is_other
+            });
+        }
+        self.frames
+            .retain(|frame| frame.offline || !frame.entries.is_empty());
+        self.entries < before
+    }
+
     pub(super) fn take_echoes(&mut self) -> Vec<(ConversationId, Seq)> {
         std::mem::take(&mut self.echoes)
     }
