@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use support::raw::Raw;
 use support::receiver::{Receiver, Told};
 use support::{Cluster, PATIENCE};
+use tim_wire::structs::{business, message_kind, operation};
+use tim_wire::{Command, Tid, TimMessage, TimReq};
 
 const SECRET: &str = "only the two of us know";
 
@@ -109,6 +111,48 @@ async fn messages_and_who_comes_and_goes_are_told() {
     let requests = [receiver.requests("/hook"), receiver.requests("/loginstat")].concat();
     assert!(requests.iter().all(is_signed));
     drop(bob);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rooms_tell_who_comes_and_what_is_said() {
+    let receiver = Receiver::start().await;
+    let mut cluster = prepare(1, &receiver, "include_content = true");
+    cluster.run_all().await;
+    let (mut alice, _bob, ids) = friends(&cluster, [0, 0]).await;
+    let ask = |rtype, node: &str, other: Option<&str>| TimReq {
+        rtype: Some(rtype),
+        node: Some(node.to_owned()),
+        node2: other.map(str::to_owned),
+        req_int: Some(2),
+        ..TimReq::default()
+    };
+    alice
+        .send_struct(Command::Business, &ask(business::NEW_ROOM, "topic", None))
+        .await;
+    let room = alice.ack(Command::Business).await.n.unwrap();
+    let pull = ask(business::PULL_ROOM, &room, Some(&ids[1]));
+    alice.send_struct(Command::Business, &pull).await;
+    assert!(alice.ack(Command::Business).await.ok);
+    let said = TimMessage {
+        ms_type: message_kind::ROOM,
+        od_type: operation::NORMAL,
+        room_tid: Some(Tid::of(room.as_str())),
+        data_string: Some("hello, room".to_owned()),
+        ..TimMessage::default()
+    };
+    alice.send_struct(Command::Message, &said).await;
+    receiver
+        .until("the message", |it| !of_type(it, "message.sent").is_empty())
+        .await;
+    let message = of_type(&receiver, "message.sent").remove(0)["message"].clone();
+    assert_eq!((&message["room"], &message["to"]), (&json!(room), &Value::Null));
+    assert_eq!(message["content"]["dataString"], "hello, room");
+    let joined = |event: &Value| event["change"] == "joined" && event["account"] == ids[1];
+    receiver
+        .until("who came", |it| of_type(it, "room.changed").iter().any(joined))
+        .await;
+    let created = |event: &Value| event["change"] == "created" && event["by"] == ids[0];
+    assert!(of_type(&receiver, "room.changed").iter().any(created));
 }
 
 /// Waits until one of the nodes says in its status that events are not accepted.

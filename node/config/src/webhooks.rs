@@ -11,6 +11,9 @@ pub enum WebhookEvent {
     /// A message was stored.
     #[serde(rename = "message.sent")]
     MessageSent,
+    /// A room was made, changed or ended, or somebody came or went.
+    #[serde(rename = "room.changed")]
+    RoomChanged,
     /// An account has its first session.
     #[serde(rename = "account.online")]
     AccountOnline,
@@ -26,7 +29,7 @@ pub enum WebhookEvent {
 pub struct Webhooks {
     /// Where events are posted, `http://` or `https://`; empty: nowhere.
     pub url: String,
-    /// Which: `message.sent`, `account.online`, `account.offline`.
+    /// Which: `message.sent`, `room.changed`, `account.online`, `account.offline`.
     pub events: Vec<WebhookEvent>,
     /// A file with the secret that signs every request, read again for each; needed with `url`.
     pub secret_file: PathBuf,
@@ -48,6 +51,7 @@ impl Default for Webhooks {
             url: String::new(),
             events: vec![
                 WebhookEvent::MessageSent,
+                WebhookEvent::RoomChanged,
                 WebhookEvent::AccountOnline,
                 WebhookEvent::AccountOffline,
             ],

@@ -4,7 +4,7 @@ use crate::session::Envelope;
 use serde_json::{Value, json};
 use tim_core::conversation::{Entry, EntryKind};
 use tim_core::id::AccountId;
-use tim_store::{Event, Happened};
+use tim_store::{Event, Happened, RoomNews};
 use tim_wire::{Encoding, WireStruct};
 
 /// Several events for the webhook.
@@ -26,23 +26,43 @@ fn event(event: &Event) -> Option<Value> {
             "type": if *online { "account.online" } else { "account.offline" },
             "account": account.as_str(),
         }),
-        Happened::Message { to, entry, .. } => json!({
-            "type": "message.sent",
-            "message": {
-                // As text: JavaScript rounds numbers of this size.
-                "id": entry.wire_id().to_string(),
-                "mid": entry.seq.0,
-                "from": entry.sender.as_str(),
-                "to": to.as_str(),
-                "deviceClass": entry.sender_class.0,
-                "isApplication": entry.kind == EntryKind::Application,
-                "content": content(entry, to),
-            },
-        }),
+        Happened::Message { to, entry, .. } => message(entry, ("to", to.as_str()), to),
+        // Those to whom it goes are many; it is shown as its sender sees it.
+        Happened::RoomMessage { room, entry } => message(entry, ("room", room.as_str()), &entry.sender),
+        Happened::RoomChanged { room, change, by } => {
+            let (change, account) = match change {
+                RoomNews::Created => ("created", by),
+                RoomNews::Modified => ("modified", by),
+                RoomNews::Cancelled => ("cancelled", by),
+                RoomNews::Joined(account) => ("joined", account),
+                RoomNews::Left(account) => ("left", account),
+            };
+            json!({
+                "type": "room.changed",
+                "room": room.as_str(),
+                "change": change,
+                "account": account.as_str(),
+                "by": by.as_str(),
+            })
+        }
     };
     told["id"] = Value::from(id(event));
     told["atUnixMillis"] = Value::from(event.at_ns / 1_000_000);
     Some(told)
+}
+
+fn message(entry: &Entry, (key, to): (&str, &str), shown_to: &AccountId) -> Value {
+    let mut message = json!({
+        // As text: JavaScript rounds numbers of this size.
+        "id": entry.wire_id().to_string(),
+        "mid": entry.seq.0,
+        "from": entry.sender.as_str(),
+        "deviceClass": entry.sender_class.0,
+        "isApplication": entry.kind == EntryKind::Application,
+        "content": content(entry, shown_to),
+    });
+    message[key] = Value::from(to);
+    json!({"type": "message.sent", "message": message})
 }
 
 /// The message in the JSON of the client protocol; nothing where it is not wanted, or cannot be read.
@@ -64,6 +84,6 @@ pub(super) fn login_state(event: &Event) -> Option<Vec<u8>> {
             let state = json!({"node": account.as_str(), "active": online});
             Some(state.to_string().into_bytes())
         }
-        Happened::Message { .. } => None,
+        Happened::Message { .. } | Happened::RoomMessage { .. } | Happened::RoomChanged { .. } => None,
     }
 }

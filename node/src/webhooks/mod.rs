@@ -80,10 +80,12 @@ impl Webhooks {
     }
 }
 
-/// Which messages leave events in the databases.
+/// What leaves events in the databases.
 pub(crate) fn announce(config: &tim_config::Webhooks) -> Announce {
+    let wants = |event| !config.url.is_empty() && config.events.contains(&event);
     Announce {
-        messages: !config.url.is_empty() && config.events.contains(&WebhookEvent::MessageSent),
+        messages: wants(WebhookEvent::MessageSent),
+        rooms: wants(WebhookEvent::RoomChanged),
         content: config.include_content,
     }
 }

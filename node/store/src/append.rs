@@ -248,7 +248,7 @@ impl Transaction {
                         writes.add(&self.database, one, &verdicts, &state, locked)?;
                         writes.add_members(&self.database, one, &state, &members)?;
                         writes.erase(one, &verdicts, &state, targets);
-                        writes.announce(&self.database, one, &verdicts)?;
+                        writes.announce(&self.database, one, &verdicts, &state)?;
                     }
                     let cursors = cursors.get(&place).cloned().unwrap_or_default();
                     ConversationOutcome::Done {

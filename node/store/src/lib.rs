@@ -52,7 +52,7 @@ pub use fence::{Access, Fence, FenceState, Moving};
 pub use keys::StorageKeys;
 pub use load::{EntriesAfter, HistoryQuery, Position, PositionQuery};
 pub use migration::Bootstrap;
-pub use outbox::{Announce, Event, Happened, MAX_EVENTS_READ, Recipient};
+pub use outbox::{Announce, Event, Happened, MAX_EVENTS_READ, Recipient, RoomNews};
 pub use repartition::step_result;
 pub use room::StandingQuery;
 pub use roster::{ListEntry, Listed, ListedConversation};

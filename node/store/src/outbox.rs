@@ -3,11 +3,10 @@
 //!
 //! An event stands in the partition of what it is about and moves with it. What it says is sealed.
 
-use bytes::Bytes;
 use sea_orm::QueryResult;
 use serde::{Deserialize, Serialize};
-use tim_core::conversation::{Entry, EntryKind};
-use tim_core::id::{AccountId, ConversationId, Epoch, Slot};
+use tim_core::conversation::{Entry, EntryKind, Operation, Room, RoomMove, RoomOperation, Submission};
+use tim_core::id::{AccountId, ConversationId, Epoch, RoomId, Slot};
 use tim_core::placement;
 
 use crate::error::StoreError;
@@ -23,13 +22,44 @@ use crate::transaction::{Transaction, summary};
 /// Most events that are read at once.
 pub const MAX_EVENTS_READ: u32 = 1_000;
 
-/// Which messages leave an event behind.
+/// What leaves an event behind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Announce {
-    /// Whether messages do at all.
+    /// Whether messages do.
     pub messages: bool,
+    /// Whether changes of rooms do.
+    pub rooms: bool,
     /// Whether the event holds the message's body.
     pub content: bool,
+}
+
+impl Announce {
+    fn of(self, conversation: &ConversationId, stored: &Stored<'_>) -> Option<Happened> {
+        let entry = || Entry {
+            body: self
+                .content
+                .then(|| stored.entry.body.clone())
+                .unwrap_or_default(),
+            ..stored.entry.clone()
+        };
+        match (stored.entry.kind, stored.submission.operation, stored.room) {
+            (EntryKind::Message | EntryKind::Application, _, _) if self.messages => Some(Happened::Message {
+                conversation: *conversation,
+                to: stored.submission.peer.clone(),
+                entry: entry(),
+            }),
+            (EntryKind::RoomMessage, _, Some(room)) if self.messages => Some(Happened::RoomMessage {
+                room: room.id.clone(),
+                entry: entry(),
+            }),
+            (_, Operation::Room(operation), Some(room)) if self.rooms => Some(Happened::RoomChanged {
+                room: room.id.clone(),
+                change: RoomNews::of(operation, stored.moves)?,
+                by: stored.submission.sender.clone(),
+            }),
+            _ => None,
+        }
+    }
 }
 
 /// For whom an event is.
@@ -69,6 +99,58 @@ pub enum Happened {
         /// Whether it has one.
         online: bool,
     },
+    /// A message to a room was stored.
+    RoomMessage {
+        /// Which room.
+        room: RoomId,
+        /// The message; without its body unless that is wanted.
+        entry: Entry,
+    },
+    /// A room is not what it was.
+    RoomChanged {
+        /// Which room.
+        room: RoomId,
+        /// In what.
+        change: RoomNews,
+        /// Who did it.
+        by: AccountId,
+    },
+}
+
+/// What is new about a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RoomNews {
+    /// It was made.
+    Created,
+    /// What is told about it, its managers or its founder.
+    Modified,
+    /// It has ended.
+    Cancelled,
+    /// Somebody takes part.
+    Joined(AccountId),
+    /// Somebody takes part no more.
+    Left(AccountId),
+}
+
+impl RoomNews {
+    fn of(operation: RoomOperation, moves: Option<&RoomMove>) -> Option<Self> {
+        match (operation, moves) {
+            (RoomOperation::Create, _) => Some(Self::Created),
+            (RoomOperation::Modify, _) => Some(Self::Modified),
+            (RoomOperation::Cancel, _) => Some(Self::Cancelled),
+            (_, Some(RoomMove::Joined(account))) => Some(Self::Joined(account.clone())),
+            (_, Some(RoomMove::Left(account))) => Some(Self::Left(account.clone())),
+            (_, None) => None,
+        }
+    }
+}
+
+/// What is about to be stored, and the room it belongs to, if it is one.
+pub(crate) struct Stored<'a> {
+    pub(crate) submission: &'a Submission,
+    pub(crate) entry: &'a Entry,
+    pub(crate) moves: Option<&'a RoomMove>,
+    pub(crate) room: Option<&'a Room>,
 }
 
 /// An event that waits.
@@ -81,11 +163,6 @@ pub struct Event {
     /// What has happened; nothing when this version does not understand it.
     pub happened: Option<Happened>,
     slot: Slot,
-}
-
-/// Whether messages of a kind are told to others.
-fn is_announced(kind: EntryKind) -> bool {
-    matches!(kind, EntryKind::Message | EntryKind::Application)
 }
 
 fn place<'a>(keys: &'a [&'a RowKey]) -> Place<'a> {
@@ -101,23 +178,13 @@ impl Database {
     pub(crate) fn event_of(
         &self,
         conversation: &ConversationId,
-        to: &AccountId,
-        entry: &Entry,
+        stored: &Stored<'_>,
     ) -> Result<Option<Row>, StoreError> {
-        let announce = self.inner.shared.announce;
-        if !announce.messages || !is_announced(entry.kind) {
+        let Some(happened) = self.inner.shared.announce.of(conversation, stored) else {
             return Ok(None);
-        }
-        let mut entry = entry.clone();
-        if !announce.content {
-            entry.body = Bytes::new();
-        }
-        let (id, at_ns, slot) = (entry.key.0, entry.timestamp_ns, placement::slot(&conversation.0));
-        let happened = Happened::Message {
-            conversation: *conversation,
-            to: to.clone(),
-            entry,
         };
+        let (id, at_ns) = (stored.entry.key.0, stored.entry.timestamp_ns);
+        let slot = placement::slot(&conversation.0);
         self.event_row(slot, id, Recipient::Webhook, at_ns, &happened)
             .map(Some)
     }

@@ -7,6 +7,7 @@ use super::Prepared;
 use super::load::Target;
 use crate::error::StoreError;
 use crate::keys::RowKey;
+use crate::outbox::Stored;
 use crate::schema::{CONVERSATION, LANE, MESSAGE, OUTBOX, ROOM, ROOM_MEMBER, ROOM_RELATIONS};
 use crate::statement::{Cell, Row};
 use crate::store::Database;
@@ -111,11 +112,18 @@ impl Writes {
         database: &Database,
         one: &Prepared<'_>,
         verdicts: &[Verdict],
+        state: &ConversationState,
     ) -> Result<(), StoreError> {
         for (verdict, submission) in verdicts.iter().zip(&one.batch.submissions) {
-            if let Verdict::Store { entry, .. } = verdict {
-                let event = database.event_of(&one.batch.conversation, &submission.peer, entry)?;
-                self.events.extend(event);
+            if let Verdict::Store { entry, moves, .. } = verdict {
+                let stored = Stored {
+                    submission,
+                    entry,
+                    moves: moves.as_ref(),
+                    room: state.room.as_deref(),
+                };
+                self.events
+                    .extend(database.event_of(&one.batch.conversation, &stored)?);
             }
         }
         Ok(())

@@ -1,8 +1,9 @@
 //! Events for others outside: one per message, in its transaction, until it has been handed over.
 
-use tim_core::conversation::{ConversationOutcome, Operation};
-use tim_store::{Announce, Event, Happened, Recipient, StorageKeys, Store, StoreConfig};
+use tim_core::conversation::{ConversationOutcome, Operation, RoomOperation};
+use tim_store::{Announce, Event, Happened, Recipient, RoomNews, StorageKeys, Store, StoreConfig};
 
+use crate::room::Room;
 use crate::support::{
     CLUSTER, EPOCH, Engine, Fresh, KEY, NOW_NS, Pair, Raw, account, append_one, database_name,
     on_every_engine, stored, submission, whole,
@@ -15,6 +16,7 @@ async fn announcing(fresh: &Fresh, content: bool) -> tim_store::Database {
     };
     let announce = Announce {
         messages: true,
+        rooms: true,
         content,
     };
     let store = Store::announcing(config, announce);
@@ -94,6 +96,48 @@ async fn without_a_wish_there_is_no_content_and_no_event(engine: Engine) {
     assert_eq!(silent.count_waiting_events(Recipient::Webhook).await.unwrap(), 1);
 }
 
+async fn rooms_tell_what_is_said_and_what_changes(engine: Engine) {
+    let fresh = Fresh::new(engine).await;
+    let database = announcing(&fresh, true).await;
+    let mut room = Room::named("room");
+    for (sender, target, operation) in [
+        ("f", "f", RoomOperation::Create),
+        ("f", "p", RoomOperation::Pull),
+        ("a", "a", RoomOperation::Join),
+        ("p", "p", RoomOperation::Message),
+        ("f", "p", RoomOperation::Kick),
+        ("f", "f", RoomOperation::Cancel),
+    ] {
+        room.ask(&database, sender, target, operation).await.unwrap();
+    }
+    let events = database.waiting_events(Recipient::Webhook, 10).await.unwrap();
+    let (mut changes, mut said) = (Vec::new(), 0);
+    for event in &events {
+        match event.happened.as_ref().unwrap() {
+            Happened::RoomChanged { room: of, change, by } => {
+                assert_eq!((of, by), (&room.id, &account("f")));
+                changes.push(change.clone());
+            }
+            Happened::RoomMessage { room: of, entry } => {
+                assert_eq!((of, &entry.sender), (&room.id, &account("p")));
+                assert_eq!(&entry.body[..], b"something said in the room");
+                said += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(said, 1);
+    // An application changes nothing. All were made at one moment, so they come in any order.
+    let expected = [
+        RoomNews::Created,
+        RoomNews::Joined(account("p")),
+        RoomNews::Left(account("p")),
+        RoomNews::Cancelled,
+    ];
+    assert_eq!(changes.len(), expected.len());
+    assert!(expected.iter().all(|news| changes.contains(news)), "{changes:?}");
+}
+
 async fn presence_waits_for_each_recipient_on_its_own(engine: Engine) {
     let fresh = Fresh::new(engine).await;
     let database = fresh.node().await;
@@ -143,6 +187,7 @@ async fn a_database_of_the_version_before_gets_its_outbox(engine: Engine) {
 on_every_engine!(
     every_message_leaves_one_event_until_it_is_removed,
     without_a_wish_there_is_no_content_and_no_event,
+    rooms_tell_what_is_said_and_what_changes,
     presence_waits_for_each_recipient_on_its_own,
     a_database_of_the_version_before_gets_its_outbox,
 );
