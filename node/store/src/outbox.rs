@@ -36,10 +36,11 @@ pub struct Announce {
 impl Announce {
     fn of(self, conversation: &ConversationId, stored: &Stored<'_>) -> Option<Happened> {
         let entry = || Entry {
-            body: self
-                .content
-                .then(|| stored.entry.body.clone())
-                .unwrap_or_default(),
+            body: if self.content {
+                stored.entry.body.clone()
+            } else {
+                Default::default()
+            },
             ..stored.entry.clone()
         };
         match (stored.entry.kind, stored.submission.operation, stored.room) {
