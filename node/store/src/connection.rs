@@ -33,8 +33,8 @@ pub const SQLITE_TURN_LIMIT: Duration = Duration::from_secs(10);
 /// A connection that was idle for longer is tried before it is used.
 const TRY_AFTER_IDLE: Duration = Duration::from_secs(2);
 
-/// A connection that was idle for longer is closed, so that an idle node holds few.
-const CLOSE_AFTER_IDLE: Duration = Duration::from_secs(60);
+/// A connection that is older is replaced when it is next asked for: what a server keeps for it only grows.
+const REPLACE_AFTER: Duration = Duration::from_secs(30 * 60);
 
 /// Longest time a server spends on one statement.
 pub const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
@@ -132,14 +132,21 @@ pub(crate) fn open(target: &Target) -> Pools {
     }
 }
 
+/// Connections that nobody uses stay: the task of sqlx 0.9.0 that would close them can miscount, and then spins for ever on
+/// a thread that other tasks wait for (transact-rs/sqlx#3645, mended behind that version). Without idle time and life time
+/// there is no such task.
 fn limits<D: Database>(options: PoolOptions<D>, connections: u32) -> PoolOptions<D> {
     options
         .max_connections(connections)
         .acquire_timeout(CONNECT_LIMIT)
-        .idle_timeout(CLOSE_AFTER_IDLE)
+        .idle_timeout(None)
+        .max_lifetime(None)
         .test_before_acquire(false)
         .before_acquire(|connection, metadata: PoolConnectionMetadata| {
             Box::pin(async move {
+                if metadata.age > REPLACE_AFTER {
+                    return Ok(false);
+                }
                 if metadata.idle_for < TRY_AFTER_IDLE {
                     return Ok(true);
                 }
@@ -231,4 +238,18 @@ async fn mysql_settings(connection: &mut MySqlConnection) -> Result<(), sqlx::Er
         .execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_pool_has_the_task_that_may_never_end() {
+        let options = limits::<sqlx::Sqlite>(SqlitePoolOptions::new(), 1);
+        assert_eq!(
+            (options.get_idle_timeout(), options.get_max_lifetime()),
+            (None, None)
+        );
+    }
 }
