@@ -13,7 +13,7 @@ use tim_wire::structs::node_kind;
 use tim_wire::{Command, Encoding, ErrorCode, TimNodes, TimRoomBean};
 
 /// Largest data of a room in its form between nodes.
-const CHANGE_BYTES_MAX: usize = 64 << 10;
+pub(super) const CHANGE_BYTES_MAX: usize = 64 << 10;
 
 /// Answers with the rooms among the asked ones that are there and have not ended.
 pub(super) fn query(connection: &mut Connection, asked: &[String]) {

@@ -4,6 +4,7 @@
 
 use super::Refusal;
 use super::message::{self, Draft};
+use super::room_info::CHANGE_BYTES_MAX;
 use crate::edge::{Connection, Continuation};
 use crate::node::Node;
 use crate::session::{Envelope, Pending, frames};
@@ -140,13 +141,18 @@ fn creation(connection: &Connection, own: AccountId, request: TimReq) -> Result<
             ..RoomProfile::default()
         },
     };
+    let body = made.to_body();
+    if body.len() > CHANGE_BYTES_MAX {
+        let detail = format!("request.node: the room would have more than {CHANGE_BYTES_MAX} bytes");
+        return Err(Refusal::field(ErrorCode::Parameters, detail));
+    }
     Ok(Asked {
         room,
         operation: RoomOperation::Create,
         target: own.clone(),
         lists: Some(own),
         is_stranger: false,
-        body: made.to_body(),
+        body,
         content_hash: ContentHash::default(),
     })
 }

@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 use tim_catalogue::{Report, node as causes};
 use tim_core::id::DatabaseName;
 use tim_core::placement;
-use tim_store::{Database, Event, MAX_EVENTS_READ, Recipient};
+use tim_store::{Event, MAX_EVENTS_READ, Recipient};
 
 /// How often an outbox that was empty is looked at, and whose turn it is.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// First wait after events were not accepted; doubles up to the longest.
 const RETRY_MIN: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(60);
+/// How often it is counted whether more wait than may, while any do.
+const COUNT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Hands over what the outboxes hold, until the process ends.
 pub(crate) async fn run(node: Arc<Node>) {
@@ -56,23 +58,20 @@ struct Outbox {
 
 impl Outbox {
     async fn serve(self) {
-        let mut wait = RETRY_MIN;
+        let (mut wait, mut counted) = (RETRY_MIN, Instant::now());
         loop {
-            let pause = match self.is_our_turn() {
-                false => {
-                    self.rests();
-                    LOOK_INTERVAL
-                }
-                true => match self.turn().await {
-                    Ok(true) => Duration::ZERO,
-                    Ok(false) => LOOK_INTERVAL,
-                    Err(_) => wait,
-                },
+            let turn = if self.is_our_turn() {
+                self.turn().await
+            } else {
+                self.rests();
+                Ok(false)
             };
-            wait = match pause.is_zero() || pause == LOOK_INTERVAL {
-                true => RETRY_MIN,
-                false => (wait * 2).min(RETRY_MAX),
-            };
+            // Also of an address that accepts all, but slower than events come.
+            if turn != Ok(false) && counted.elapsed() >= COUNT_INTERVAL {
+                counted = Instant::now();
+                self.give_up_oldest().await;
+            }
+            let pause = pause(turn, &mut wait);
             if !pause.is_zero() {
                 let millis = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                 tokio::time::sleep(Duration::from_millis(crate::random::jittered_ms(millis))).await;
@@ -127,7 +126,6 @@ impl Outbox {
                 self.node
                     .board
                     .raise(Place::Webhook(name(self.to)), Effect::Told, report);
-                self.give_up_oldest(&database).await;
                 Err(())
             }
         }
@@ -185,7 +183,10 @@ impl Outbox {
     }
 
     /// More than may wait: the oldest are of the least use.
-    async fn give_up_oldest(&self, database: &Database) {
+    async fn give_up_oldest(&self) {
+        let Ok(database) = self.node.databases.store().database(&self.database) else {
+            return;
+        };
         let Ok(waiting) = database.count_waiting_events(self.to).await else {
             return;
         };
@@ -209,5 +210,36 @@ impl Outbox {
     fn rests(&self) {
         let key = (self.database.clone(), self.to);
         self.node.webhooks.oldest_ns.lock().remove(&key);
+    }
+}
+
+/// How long to wait after a turn (whether there may be more, or that it failed), and how long after the next failure.
+fn pause(turn: Result<bool, ()>, wait: &mut Duration) -> Duration {
+    let pause = match turn {
+        Ok(true) => Duration::ZERO,
+        Ok(false) => LOOK_INTERVAL,
+        Err(()) => *wait,
+    };
+    *wait = match turn {
+        Ok(_) => RETRY_MIN,
+        Err(()) => (*wait * 2).min(RETRY_MAX),
+    };
+    pause
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_while_nothing_is_accepted_and_begin_anew() {
+        let mut wait = RETRY_MIN;
+        let waits: Vec<u128> = (0..9).map(|_| pause(Err(()), &mut wait).as_millis()).collect();
+        assert_eq!(
+            waits,
+            [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]
+        );
+        assert_eq!(pause(Ok(true), &mut wait), Duration::ZERO);
+        assert_eq!(pause(Err(()), &mut wait), RETRY_MIN);
     }
 }
