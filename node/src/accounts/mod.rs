@@ -141,7 +141,11 @@ impl Accounts {
             profile: Vec::new(),
         };
         match node.databases.create_account(&account).await {
-            Ok(Created::New) => Ok(id),
+            Ok(Created::New) => {
+                // Who has just chosen it logs in with it next.
+                self.remembered.remember(&id, &account.password_hash, password);
+                Ok(id)
+            }
             Ok(Created::Exists) => Err(Refusal::plain(ErrorCode::HasExist, "account_exists")),
             Err(report) => Err(Refusal::database(&report)),
         }
