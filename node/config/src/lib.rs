@@ -23,7 +23,7 @@ mod telemetry;
 mod trust;
 mod webhooks;
 
-pub use accounts::{AccountIds, Accounts, Passwords};
+pub use accounts::{AccountIds, Accounts, Deletion, Passwords};
 pub use admin::{Admin, AdminToken, Administrators, ConsoleUser, Role, is_administrator_name};
 pub use drain::Drain;
 pub use identity::Identity;

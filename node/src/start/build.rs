@@ -1,7 +1,7 @@
 //! The parts of a node, put together.
 
-use crate::accounts::blocks;
 use crate::accounts::{Accounts, device_limits};
+use crate::accounts::{blocks, deletion};
 use crate::admission::Admission;
 use crate::board::{Board, Effect, Place};
 use crate::commands::{Absences, Throttle};
@@ -233,6 +233,7 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
     supervisor.run("tokens", watchers::sweep(Arc::clone(node)));
     supervisor.run("webhooks", webhooks::run(Arc::clone(node)));
     supervisor.run("blocks", blocks::follow(Arc::clone(node)));
+    supervisor.run("deletions", deletion::run(Arc::clone(node)));
     let driver = Driver {
         control: node.control.clone(),
         databases: Arc::clone(&node.databases),

@@ -28,6 +28,8 @@ mod binding;
 mod concurrency;
 #[path = "suite/crash.rs"]
 mod crash;
+#[path = "suite/erase.rs"]
+mod erase;
 #[path = "suite/failures.rs"]
 mod failures;
 #[path = "suite/figures.rs"]

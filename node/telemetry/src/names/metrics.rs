@@ -63,6 +63,16 @@ pub static ADMIN_REQUESTS: Metric = Metric {
     stability: Stability::Development,
 };
 
+/// `tim.account.deleted`
+pub static ACCOUNT_DELETED: Metric = Metric {
+    name: "tim.account.deleted",
+    unit: "{account}",
+    kind: MetricKind::Counter,
+    description: "accounts of which nothing is left, by the node that took the last of it away",
+    attributes: &[],
+    stability: Stability::Development,
+};
+
 /// `tim.webhook.events`
 pub static WEBHOOK_EVENTS: Metric = Metric {
     name: "tim.webhook.events",
@@ -521,6 +531,7 @@ pub static METRICS: &[&Metric] = &[
     &LOGIN_DURATION,
     &LIMIT_REFUSED,
     &ADMIN_REQUESTS,
+    &ACCOUNT_DELETED,
     &WEBHOOK_EVENTS,
     &WEBHOOK_DURATION,
     &WEBHOOK_LAG,
