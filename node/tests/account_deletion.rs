@@ -4,7 +4,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "tests stop at the first surprise"
+    clippy::too_many_lines,
+    reason = "tests stop at the first surprise, and a scenario is told in one piece"
 )]
 
 #[path = "../../e2e/src/database.rs"]

@@ -17,6 +17,7 @@ mod membership;
 mod partitioning;
 #[cfg(feature = "schema")]
 pub mod reference;
+mod retention;
 mod sessions;
 mod storage;
 mod telemetry;
@@ -34,6 +35,7 @@ pub use load::{LoadError, environment_prefix, load, merge};
 pub use login_callback::LoginCallback;
 pub use membership::Membership;
 pub use partitioning::{Partitioning, RangeStart, SLOT_COUNT};
+pub use retention::Retention;
 pub use sessions::Sessions;
 pub use storage::Storage;
 pub use telemetry::Telemetry;

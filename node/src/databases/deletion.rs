@@ -1,10 +1,10 @@
-//! The steps of deleting an account, each where its rows are.
+//! The steps of deleting an account, each where its rows are; and what goes by itself when it is old.
 
 use super::Databases;
 use tim_catalogue::Report;
 use tim_core::id::{AccountId, ConversationId, DatabaseName, RoomId, Seq};
 use tim_core::placement;
-use tim_store::{Deletion, Detached, Removal};
+use tim_store::{Deletion, Detached, Removal, Retention, WalkCursor, Walked};
 
 impl Databases {
     /// Writes the task; see [`tim_store::Database::begin_deletion`].
@@ -88,6 +88,21 @@ impl Databases {
             database.remove_conversation(epoch, conversation).await
         })
         .await
+    }
+
+    /// One page of a walk over the conversations of a database.
+    pub(crate) async fn trim_page(
+        &self,
+        name: &DatabaseName,
+        retention: &Retention,
+        behind: Option<WalkCursor>,
+    ) -> Result<Walked, Report> {
+        let database = self.database(name)?;
+        let result = database
+            .trim_page(retention, behind, crate::clock::wall_ns())
+            .await;
+        self.note(name, &result, true);
+        result.map_err(|error| error.report())
     }
 
     /// Removes the rest, and with it the task.

@@ -42,6 +42,8 @@ mod outbox;
 mod read;
 #[path = "suite/repartition.rs"]
 mod repartition;
+#[path = "suite/retention.rs"]
+mod retention;
 #[path = "suite/room.rs"]
 mod room;
 #[path = "suite/secrets.rs"]
