@@ -44,7 +44,11 @@ fn make_user(name: &str, password: &str) -> String {
 
 impl Administered {
     pub async fn start(nodes: usize, more: &str) -> Self {
-        let mut cluster = Cluster::prepare(nodes, &["d0", "d1"]);
+        Self::start_on(Cluster::prepare(nodes, &["d0", "d1"]), more).await
+    }
+
+    /// A cluster that is prepared, with administrators.
+    pub async fn start_on(mut cluster: Cluster, more: &str) -> Self {
         let made: Vec<_> = ["read", "operate", "admin"]
             .map(|role| make_token(role, role))
             .into();
