@@ -44,6 +44,11 @@ fn make_user(name: &str, password: &str) -> String {
 
 impl Administered {
     pub async fn start(nodes: usize, more: &str) -> Self {
+        Self::start_with_server_api(nodes, more, "").await
+    }
+
+    /// The same with the server API of tim 2.1, by the lines of its section.
+    pub async fn start_with_server_api(nodes: usize, more: &str, server_api: &str) -> Self {
         let mut cluster = Cluster::prepare(nodes, &["d0", "d1"]);
         let made: Vec<_> = ["read", "operate", "admin"]
             .map(|role| make_token(role, role))
@@ -51,6 +56,7 @@ impl Administered {
         let lines: String = made.iter().map(|(_, lines)| lines.as_str()).collect();
         let file = cluster.directory.path().join("administrators.toml");
         std::fs::write(&file, lines + &make_user("console", "let me in")).unwrap();
+        server_api.clone_into(&mut cluster.server_api);
         cluster.extra = format!("[admin]\ntokens_file = \"{}\"\n{more}\n", file.display());
         cluster.run_all().await;
         let mut tokens = made.into_iter().map(|(token, _)| token);
