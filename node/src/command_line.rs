@@ -197,10 +197,9 @@ fn admin_password(name: &str) -> ExitCode {
 }
 
 fn drain(config: &NodeConfig, wait: bool, limit: Duration) -> ExitCode {
-    let port = config.listeners.admin.address.port();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(crate::drain_request::ask(port, wait, limit)),
+        Ok(runtime) => runtime.block_on(crate::drain_request::ask(config, wait, limit)),
         Err(error) => Err(error.into()),
     };
     match outcome {

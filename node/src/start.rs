@@ -7,7 +7,7 @@
 mod build;
 mod sockets;
 
-use crate::admin::{Access, AdminState, router as admin_router};
+use crate::admin::{Access, AdminState, router as admin_router, server_api};
 use crate::board::{Board, Effect, Place};
 use crate::drain::Asked;
 use crate::edge;
@@ -97,6 +97,17 @@ async fn serve(config: NodeConfig, source: ConfigSource, telemetry: &Telemetry) 
     let reload_interval = Duration::from_millis(config.trust.reload_interval_millis);
     let following = Arc::clone(&access).follow(reload_interval, Arc::clone(&board));
     supervisor.run("administrators", following);
+    let server_api_access = Arc::clone(&access);
+    let tls = Arc::new(build::PublicTls::default());
+    let of = |speaks_tls: bool| speaks_tls.then(|| Arc::clone(&tls) as Arc<dyn edge::TlsSource>);
+    let (client_tls, server_api_tls) = (
+        of(config.listeners.client.tls),
+        of(config.listeners.server_api.tls),
+    );
+    let admin_door = edge::Door {
+        tls: of(config.listeners.admin.tls),
+        limited_by: None,
+    };
     let admin = admin_router(AdminState {
         access,
         board: Arc::clone(&board),
@@ -105,7 +116,7 @@ async fn serve(config: NodeConfig, source: ConfigSource, telemetry: &Telemetry) 
     });
     supervisor.run(
         "admin",
-        edge::serve(sockets.admin, admin, edge::Door::default(), supervisor.stop()),
+        edge::serve(sockets.admin, admin, admin_door, supervisor.stop()),
     );
     let parts = build::Sockets {
         client: sockets.client.address,
@@ -115,14 +126,22 @@ async fn serve(config: NodeConfig, source: ConfigSource, telemetry: &Telemetry) 
         gossip: sockets.gossip,
     };
     let built = tokio::select! {
-        built = Box::pin(build::build(config, parts, Arc::clone(&board), &mut supervisor)) => built?,
+        built = Box::pin(build::build(config, parts, Arc::clone(&board), (&tls, &mut supervisor))) => built?,
         () = signals.end() => return Ok(()),
     };
     let node = built;
     let _ = shown.set(Arc::clone(&node));
+    if let Some(bound) = sockets.server_api {
+        let door = server_api::Door {
+            access: server_api_access,
+            node: Arc::clone(&node),
+            tls: server_api_tls,
+        };
+        supervisor.run("server API", server_api::serve(bound, door));
+    }
     supervisor.run("configuration", reload::follow(Arc::clone(&node), source));
     let outcome = tokio::select! {
-        outcome = Box::pin(go(&node, sockets.client, &mut supervisor)) => outcome,
+        outcome = Box::pin(go(&node, (sockets.client, client_tls), &mut supervisor)) => outcome,
         () = signals.end() => Ok(()),
     };
     leave(&node, &mut signals).await;
@@ -145,18 +164,12 @@ async fn warn_of_a_long_start(board: Arc<Board>) {
 /// Waits for databases, map and members, then serves clients until something fails.
 async fn go(
     node: &Arc<Node>,
-    client: edge::BoundListener,
+    (client, tls): (edge::BoundListener, Option<Arc<dyn edge::TlsSource>>),
     supervisor: &mut Supervisor,
 ) -> anyhow::Result<()> {
     build::wait_until_ready(node).await;
     node.takes_logins.store(true, Ordering::Relaxed);
     node.board.clear(&Place::Start);
-    let tls = node
-        .config
-        .listeners
-        .client
-        .tls
-        .then(|| Arc::new(build::ClientTls(node.trust.clone())) as Arc<dyn edge::TlsSource>);
     let door = edge::Door {
         tls,
         limited_by: Some(Arc::clone(node)),

@@ -23,7 +23,13 @@ pub(super) fn render() -> String {
             listeners.admin.address.port(),
             "TCP: HTTP (health, readiness, status, metrics; administrators' API)",
             "kubelet, Prometheus, people, administrators",
-            "none: keep it inside",
+            "TLS when `listeners.admin.tls` is set; else none: keep it inside",
+        ),
+        (
+            listeners.server_api.address.port(),
+            "TCP: thrift (server API of tim 2.1), only when `listeners.server_api.enabled` is set",
+            "administrators' programs",
+            "TLS when `listeners.server_api.tls` is set; else none: keep it inside",
         ),
         (
             listeners.peer.port(),

@@ -122,6 +122,30 @@ pub static NO_SUCH_CONNECTION: Cause = Cause {
     severity: Severity::Stays,
 };
 
+/// There is no such room.
+pub static NO_SUCH_ROOM: Cause = Cause {
+    code: "TIM-A120",
+    name: "no_such_room",
+    reason: "NoSuchRoom",
+    what: "There is no such room.",
+    why: "The id is misspelt or is of another cluster, or the room has ended.",
+    meaning: "Nothing was changed.",
+    remedy: "find the id by GET /api/v1/accounts/ACCOUNT/rooms",
+    severity: Severity::Stays,
+};
+
+/// The rules of rosters and rooms do not allow it.
+pub static AGAINST_THE_RULES: Cause = Cause {
+    code: "TIM-A121",
+    name: "against_the_rules",
+    reason: "AgainstTheRules",
+    what: "The rules of rosters and rooms do not allow what was asked.",
+    why: "The account in whose name it was asked could not do it either; the message names the rule.",
+    meaning: "Nothing was changed.",
+    remedy: "look at the room or the roster as it is now, and ask in the name of somebody who may",
+    severity: Severity::Stays,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &NOT_CONFIGURED,
@@ -134,4 +158,6 @@ pub(crate) static ALL: &[&Cause] = &[
     &BODY_TOO_LARGE,
     &TIMED_OUT,
     &NO_SUCH_CONNECTION,
+    &NO_SUCH_ROOM,
+    &AGAINST_THE_RULES,
 ];

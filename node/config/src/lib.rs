@@ -30,7 +30,7 @@ pub use drain::Drain;
 pub use identity::Identity;
 pub use json_web_tokens::{JsonWebTokens, JwtAlgorithm};
 pub use limits::Limits;
-pub use listeners::{Listener, Listeners};
+pub use listeners::{Listener, Listeners, ServerApi};
 pub use load::{LoadError, environment_prefix, load, merge};
 pub use login_callback::LoginCallback;
 pub use membership::Membership;

@@ -15,6 +15,8 @@ pub(super) struct Problem {
     status: StatusCode,
     report: Report,
     field: Option<String>,
+    /// What clients of the wire protocol are told, where the status does not say enough.
+    wire: Option<ErrorCode>,
 }
 
 /// What is wrong and what to do.
@@ -46,6 +48,7 @@ impl Problem {
             status,
             report,
             field: None,
+            wire: None,
         }
     }
 
@@ -68,6 +71,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, &causes::NO_SUCH_ACCOUNT, observed)
     }
 
+    pub(super) fn no_such_room() -> Self {
+        let observed = "there is no room of that id, or it has ended";
+        Self::new(StatusCode::NOT_FOUND, &causes::NO_SUCH_ROOM, observed)
+    }
+
     /// A database cannot do it now.
     pub(super) fn database(report: Report) -> Self {
         Self::of(StatusCode::SERVICE_UNAVAILABLE, report)
@@ -80,7 +88,12 @@ impl Problem {
 
     /// The code that clients of 2.0 know, and a text.
     pub(super) fn wire(&self) -> (ErrorCode, String) {
-        let code = match self.status {
+        let code = self.wire.unwrap_or_else(|| self.code_of_status());
+        (code, self.report.to_string())
+    }
+
+    fn code_of_status(&self) -> ErrorCode {
+        match self.status {
             StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::Parameters,
             StatusCode::NOT_FOUND => ErrorCode::Account,
             StatusCode::CONFLICT => ErrorCode::HasExist,
@@ -89,8 +102,12 @@ impl Problem {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ErrorCode::PermissionDenied,
             _ if self.report.cause().code.starts_with("TIM-S") => ErrorCode::Database,
             _ => ErrorCode::Overload,
-        };
-        (code, self.report.to_string())
+        }
+    }
+
+    fn with_wire(mut self, code: ErrorCode) -> Self {
+        self.wire = Some(code);
+        self
     }
 
     /// Our code, and what was observed.
@@ -106,6 +123,15 @@ impl Problem {
 /// Refusals that clients get as well, in the words of HTTP. Their texts begin with our code where there is one.
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
+        if let Some(rule) = rule(refusal.error_type) {
+            let problem = Self::new(StatusCode::CONFLICT, &causes::AGAINST_THE_RULES, rule);
+            return problem.with_wire(refusal.code);
+        }
+        if refusal.error_type == causes::NO_SUCH_ROOM.name {
+            let observed = "there is no room of that id";
+            let problem = Self::new(StatusCode::NOT_FOUND, &causes::NO_SUCH_ROOM, observed);
+            return problem.with_wire(refusal.code);
+        }
         match refusal.code {
             ErrorCode::HasExist => {
                 let observed = "an account of that name and domain exists";
@@ -131,11 +157,33 @@ impl From<Refusal> for Problem {
     }
 }
 
+/// The rule of rosters and rooms that is behind a refusal.
+fn rule(error_type: &str) -> Option<&'static str> {
+    Some(match error_type {
+        "own_account" => "an account cannot do that with itself",
+        "not_friends" => "the two are not friends",
+        "already_friends" => "the two are friends already",
+        "not_related" => "there is nothing between the two that could end",
+        "blocked" => "the other side has blocked it",
+        "not_a_member" => "the account is not in the room",
+        "not_allowed" => "the account may not do that in the room as it is now",
+        "already_member" => "the account is in the room already",
+        "cancelled" => "the room has ended",
+        "nothing_pending" => "the account has not applied to the room, or is not in it",
+        "otherwise_related" => "the account has not applied to the room, but has another standing to it",
+        "room_full" => "the room has as many members as limits.room_members_max allows",
+        "banned_from_private" => "the account is banned from the room",
+        "malformed" => "who is to lead the room is not in it, or they are too many",
+        _ => return None,
+    })
+}
+
 /// What a field of the client protocol is called here.
 fn request_field(path: &str) -> &str {
     match path {
         "auth.pwd" => "password",
         "nodes.usermap" => "profile",
+        "nodes.roommap" => "room",
         path => path.rsplit('.').next().unwrap_or(path),
     }
 }

@@ -55,7 +55,7 @@ fn complete(connection: &mut Connection, big_data: BigData) {
         return stream::push_binary(connection, big_data);
     }
     let tim_type = big_data.command.tim_type();
-    let to = message::account(connection, Some(&big_data.node), "frame.target");
+    let to = message::account(&connection.node.ids, Some(&big_data.node), "frame.target");
     let own = |to: &AccountId| connection.live.as_ref().is_some_and(|live| live.account == *to);
     match to {
         Err(refusal) => message::refuse(connection, tim_type, None, refusal),

@@ -1,8 +1,9 @@
 //! Command 41: the roster; what concerns rooms is in [`super::rooms`] and [`super::room_lists`].
 
-use super::message::{self, Checked};
-use super::{Refusal, lists, password, room_lists, rooms};
+use super::message::{self, Checked, Draft};
+use super::{Actor, Refusal, lists, password, room_lists, rooms};
 use crate::edge::{Connection, Continuation};
+use crate::node::Node;
 use std::sync::Arc;
 use tim_core::conversation::Operation;
 use tim_core::id::AccountId;
@@ -10,7 +11,7 @@ use tim_core::placement;
 use tim_store::{Listed, ListedConversation, Listing};
 use tim_telemetry::Span;
 use tim_wire::structs::{business, operation};
-use tim_wire::{Command, ErrorCode, TimMessage, TimReq};
+use tim_wire::{Command, ErrorCode, IdScheme, TimMessage, TimReq};
 
 /// Takes a request.
 pub(super) fn begin(connection: &mut Connection, request: TimReq) {
@@ -28,12 +29,7 @@ pub(super) fn begin(connection: &mut Connection, request: TimReq) {
         business::BLOCK_ROOM_MEMBER_LIST => return room_lists::banned(connection, &request),
         business::NEW_ROOM..=business::CANCEL_ROOM => return rooms::begin(connection, rtype, request),
         business::MODIFY_AUTH => return password::change(connection, request),
-        business::ADD_ROSTER => add_friend(connection, request),
-        business::REMOVE_ROSTER => remove_friend(connection, &request),
-        business::BLOCK_ROSTER => block_account(connection, &request),
-        other => Err(Refusal::operation_not_supported(&format!(
-            "operation {other} of command 41 is not offered by this version"
-        ))),
+        _ => ask(connection, rtype, request),
     };
     if let Err(refusal) = asked {
         refuse(connection, rtype, refusal);
@@ -46,48 +42,65 @@ fn refuse(connection: &mut Connection, rtype: i32, refusal: Refusal) {
         .answer(connection, Command::Business.tim_type());
 }
 
-fn add_friend(connection: &mut Connection, request: TimReq) -> Result<(), Refusal> {
-    let to = message::account(connection, request.node.as_deref(), "request.node")?;
-    let text = request.req_str.ok_or_else(|| {
-        let detail = "request.reqStr: missing; a text is needed, it may be empty".to_owned();
-        Refusal::field(ErrorCode::Parameters, detail)
-    })?;
-    submit_listed(connection, business::ADD_ROSTER, Operation::AddFriend, to, text)
-}
-
-/// Whoever can be removed is in both lists already.
-fn remove_friend(connection: &mut Connection, request: &TimReq) -> Result<(), Refusal> {
-    let to = message::account(connection, request.node.as_deref(), "request.node")?;
-    submit(connection, Operation::RemoveFriend, to, String::new());
-    Ok(())
-}
-
-fn block_account(connection: &mut Connection, request: &TimReq) -> Result<(), Refusal> {
-    let to = message::account(connection, request.node.as_deref(), "request.node")?;
-    let operation = Operation::BlockAccount;
-    submit_listed(connection, business::BLOCK_ROSTER, operation, to, String::new())
-}
-
-/// Submits once the other account is known to exist and both lists name the conversation.
-fn submit_listed(
-    connection: &mut Connection,
-    rtype: i32,
+/// What is asked of another account, as far as the frame tells.
+pub(super) struct Asked {
     operation: Operation,
     to: AccountId,
     text: String,
-) -> Result<(), Refusal> {
+    /// It must exist, and both lists of conversations must name the other.
+    pub(super) is_listed: bool,
+}
+
+/// What an actor asks of another account, if it can be asked at all.
+pub(super) fn check(ids: &IdScheme, actor: &Actor, rtype: i32, request: TimReq) -> Result<Asked, Refusal> {
+    let operation = match rtype {
+        business::ADD_ROSTER => Operation::AddFriend,
+        business::REMOVE_ROSTER => Operation::RemoveFriend,
+        business::BLOCK_ROSTER => Operation::BlockAccount,
+        other => {
+            return Err(Refusal::operation_not_supported(&format!(
+                "operation {other} of command 41 is not offered by this version"
+            )));
+        }
+    };
+    let to = message::account(ids, request.node.as_deref(), "request.node")?;
+    let text = match (operation, request.req_str) {
+        (Operation::AddFriend, None) => {
+            let detail = "request.reqStr: missing; a text is needed, it may be empty".to_owned();
+            return Err(Refusal::field(ErrorCode::Parameters, detail));
+        }
+        (Operation::AddFriend, Some(text)) => text,
+        _ => String::new(),
+    };
+    // Whoever can be removed is in both lists already.
+    let is_listed = operation != Operation::RemoveFriend;
+    if is_listed && actor.account == to {
+        return Err(Refusal::plain(ErrorCode::PermissionDenied, "own_account"));
+    }
+    Ok(Asked {
+        operation,
+        to,
+        text,
+        is_listed,
+    })
+}
+
+/// Submits once the other account is known to exist and both lists name the conversation.
+fn ask(connection: &mut Connection, rtype: i32, request: TimReq) -> Result<(), Refusal> {
     let Some(live) = &connection.live else {
         return Ok(());
     };
-    let account = live.account.clone();
-    if account == to {
-        return Err(Refusal::plain(ErrorCode::PermissionDenied, "own_account"));
+    let actor = Actor::of(live);
+    let asked = check(&connection.node.ids, &actor, rtype, request)?;
+    if !asked.is_listed {
+        message::enqueue(connection, asked.draft(&actor), Span::none());
+        return Ok(());
     }
     let node = Arc::clone(&connection.node);
     connection.begin(Box::pin(async move {
-        let prepared = Box::pin(prepare(&node, &account, &to)).await;
+        let prepared = Box::pin(prepare(&node, &actor, &asked)).await;
         let continuation: Continuation = Box::new(move |connection| match prepared {
-            Ok(()) => submit(connection, operation, to, text),
+            Ok(()) => message::enqueue(connection, asked.draft(&actor), Span::none()),
             Err(refusal) => refuse(connection, rtype, refusal),
         });
         continuation
@@ -95,21 +108,30 @@ fn submit_listed(
     Ok(())
 }
 
+impl Asked {
+    pub(super) fn draft(self, actor: &Actor) -> Draft {
+        let mut message = TimMessage::direct(self.to.as_str(), operation::BUSINESS);
+        message.data_string = (!self.text.is_empty()).then_some(self.text);
+        let checked = Checked {
+            message,
+            to: self.to,
+            vouched: false,
+        };
+        message::draft(actor, Command::Business.tim_type(), self.operation, checked)
+    }
+}
+
 /// The other account exists, and both lists of conversations name the new one, durably: they are supersets.
-async fn prepare(node: &crate::node::Node, account: &AccountId, to: &AccountId) -> Result<(), Refusal> {
-    if !node.accounts.exists(node, to).await? {
+pub(super) async fn prepare(node: &Node, actor: &Actor, asked: &Asked) -> Result<(), Refusal> {
+    if !node.accounts.exists(node, &asked.to).await? {
         return Err(Refusal::plain(ErrorCode::Account, "no_such_account"));
     }
-    list_both(node, account, to).await
+    list_both(node, &actor.account, &asked.to).await
 }
 
 /// The lists of both accounts name their conversation, durably; the own one first: what an account that is deleted still
 /// asks for is in nobody's list.
-pub(super) async fn list_both(
-    node: &crate::node::Node,
-    account: &AccountId,
-    to: &AccountId,
-) -> Result<(), Refusal> {
+pub(super) async fn list_both(node: &Node, account: &AccountId, to: &AccountId) -> Result<(), Refusal> {
     let conversation = placement::direct_conversation(account, to);
     for (whose, peer) in [(account, to), (to, account)] {
         let listed = ListedConversation {
@@ -125,16 +147,4 @@ pub(super) async fn list_both(
         }
     }
     Ok(())
-}
-
-fn submit(connection: &mut Connection, operation: Operation, to: AccountId, text: String) {
-    let mut message = TimMessage::direct(to.as_str(), operation::BUSINESS);
-    message.data_string = (!text.is_empty()).then_some(text);
-    let checked = Checked {
-        message,
-        to,
-        vouched: false,
-    };
-    let tim_type = Command::Business.tim_type();
-    message::hand_in(connection, tim_type, operation, checked, Span::none());
 }

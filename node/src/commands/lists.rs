@@ -4,8 +4,10 @@
 use super::Refusal;
 use crate::databases::Acquaintance;
 use crate::edge::{Connection, Continuation};
+use crate::node::Node;
 use crate::session::frames;
 use std::sync::Arc;
+use tim_core::id::AccountId;
 use tim_wire::structs::{business, node_kind};
 use tim_wire::{Command, TimNodes};
 
@@ -29,19 +31,29 @@ pub(super) fn blocked(connection: &mut Connection) {
     );
 }
 
+/// The accounts in an account's list that belong into another one.
+pub(super) async fn of(
+    node: &Node,
+    account: &AccountId,
+    belongs: fn(&Acquaintance) -> bool,
+) -> Result<Vec<String>, Refusal> {
+    let known = node.databases.acquaintances(account).await;
+    let known = known.map_err(|report| Refusal::database(&report))?;
+    let listed = known.iter().filter(|known| belongs(known));
+    Ok(listed.map(|known| known.account.as_str().to_owned()).collect())
+}
+
 fn answer(connection: &mut Connection, rtype: i32, ntype: i32, belongs: fn(&Acquaintance) -> bool) {
     let Some(live) = &connection.live else { return };
     let (account, encoding) = (live.account.clone(), live.encoding);
     let node = Arc::clone(&connection.node);
     connection.begin(Box::pin(async move {
-        let known = Box::pin(node.databases.acquaintances(&account)).await;
-        let continuation: Continuation = Box::new(move |connection| match known {
-            Err(report) => Refusal::database(&report)
+        let listed = Box::pin(of(&node, &account, belongs)).await;
+        let continuation: Continuation = Box::new(move |connection| match listed {
+            Err(refusal) => refusal
                 .within(rtype)
                 .answer(connection, Command::Business.tim_type()),
-            Ok(known) => {
-                let listed = known.iter().filter(|known| belongs(known));
-                let nodelist: Vec<String> = listed.map(|known| known.account.as_str().to_owned()).collect();
+            Ok(nodelist) => {
                 if !nodelist.is_empty() {
                     let list = TimNodes {
                         ntype,

@@ -2,7 +2,7 @@
 //! [`super::room_message`]. What a message does is said by its odType, whichever of the three commands brings it.
 
 use super::relay::{Content, Receiver, Sendable};
-use super::{Refusal, business, relay, room_message};
+use super::{Actor, Refusal, business, relay, room_message};
 use crate::edge::{Connection, Continuation};
 use crate::node::Node;
 use crate::session::{Envelope, Pending};
@@ -10,11 +10,11 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Instant;
 use tim_core::conversation::{Operation, Submission};
-use tim_core::id::{AccountId, ContentHash, ConversationId, RoomId, Seq};
+use tim_core::id::{AccountId, ContentHash, ConversationId, DeviceClass, RoomId, Seq};
 use tim_core::placement;
 use tim_telemetry::{Kind, Span, attribute, names};
 use tim_wire::structs::{message_kind, operation};
-use tim_wire::{Command, ErrorCode, Tid, TimMessage};
+use tim_wire::{Command, ErrorCode, IdScheme, Tid, TimMessage};
 
 /// A message that may be sent, as far as its frame tells.
 pub(super) struct Checked {
@@ -81,7 +81,12 @@ fn go_on(connection: &mut Connection, command: Command, way: Way, checked: Check
 fn ask_room(connection: &mut Connection, command: Command, way: Way, checked: Checked) {
     let id = client_id(&checked.message);
     let room_node = checked.message.room_tid.as_ref().map(|room| room.node.as_str());
-    let room = match room(connection, room_node, "message.roomTid", ErrorCode::Account) {
+    let room = match room(
+        &connection.node.ids,
+        room_node,
+        "message.roomTid",
+        ErrorCode::Account,
+    ) {
         Ok(room) => room,
         Err(refusal) => return refuse(connection, command.tim_type(), id, refusal),
     };
@@ -114,14 +119,14 @@ async fn vouch(node: &Node, room: &RoomId, account: &AccountId, to: &AccountId) 
 
 /// A room id that is at least well-formed.
 pub(super) fn room(
-    connection: &Connection,
+    ids: &IdScheme,
     node: Option<&str>,
     field: &str,
     code: ErrorCode,
 ) -> Result<RoomId, Refusal> {
     let node = node.unwrap_or_default();
     match RoomId::new(node) {
-        Ok(room) if connection.node.ids.is_valid(node) => Ok(room),
+        Ok(room) if ids.is_valid(node) => Ok(room),
         _ => Err(Refusal::field(
             code,
             format!("{field}: not a room id of this cluster"),
@@ -156,7 +161,7 @@ fn check(connection: &Connection, mut message: TimMessage) -> Result<(Way, Check
         return Err(Refusal::field(ErrorCode::Parameters, detail));
     }
     let way = way(&message)?;
-    let to = account(connection, message.to_node(), "message.to")?;
+    let to = account(&connection.node.ids, message.to_node(), "message.to")?;
     if connection.live.as_ref().is_some_and(|live| live.account == to) {
         return Err(Refusal::plain(ErrorCode::PermissionDenied, "own_account"));
     }
@@ -192,17 +197,13 @@ pub(super) fn target(message: &TimMessage) -> Result<Seq, Refusal> {
 }
 
 /// An account id that is at least well-formed.
-pub(super) fn account(
-    connection: &Connection,
-    node: Option<&str>,
-    field: &str,
-) -> Result<AccountId, Refusal> {
+pub(super) fn account(ids: &IdScheme, node: Option<&str>, field: &str) -> Result<AccountId, Refusal> {
     let node = node.unwrap_or_default();
     if node.is_empty() {
         let detail = format!("{field}: empty; an account id of 1 to 64 characters is needed");
         return Err(Refusal::field(ErrorCode::Parameters, detail));
     }
-    let valid = connection.node.ids.is_valid(node);
+    let valid = ids.is_valid(node);
     match AccountId::new(node) {
         Ok(account) if valid => Ok(account),
         _ => Err(Refusal::field(
@@ -237,35 +238,53 @@ pub(super) fn message_span(command: Command, destination: &'static str) -> Span 
     span
 }
 
-/// Gives a message or a notice between two accounts to its lane and remembers what to answer.
-pub(super) fn hand_in(
-    connection: &mut Connection,
-    tim_type: i8,
-    operation: Operation,
-    checked: Checked,
-    span: Span,
-) {
-    let Checked { message, to, vouched } = checked;
+/// Gives a message between two accounts to its lane and remembers what to answer.
+fn hand_in(connection: &mut Connection, tim_type: i8, operation: Operation, checked: Checked, span: Span) {
     let Some(live) = &connection.live else { return };
+    let draft = draft(&Actor::of(live), tim_type, operation, checked);
+    enqueue(connection, draft, span);
+}
+
+/// A message or a notice between two accounts, sealed.
+pub(super) fn draft(actor: &Actor, tim_type: i8, operation: Operation, checked: Checked) -> Draft {
+    let Checked { message, to, vouched } = checked;
     let client_id = client_id(&message);
     // The domain is the sender's, as the reference has it.
     let to_tid = Tid {
-        domain: live.sender.tid.domain.clone(),
+        domain: actor.tid.domain.clone(),
         ..Tid::of(to.as_str())
     };
-    let (body, content_hash) = Envelope::seal(message, &live.sender.tid, Some(to_tid), operation.target());
-    let draft = Draft {
+    let (body, content_hash) = Envelope::seal(message, &actor.tid, Some(to_tid), operation.target());
+    Draft {
         tim_type,
         client_id,
-        conversation: placement::direct_conversation(&live.account, &to),
+        conversation: placement::direct_conversation(&actor.account, &to),
         peer: to,
         room: None,
         operation,
         vouched,
         body,
         content_hash,
-    };
-    enqueue(connection, draft, span);
+    }
+}
+
+impl Draft {
+    /// As it is given to a lane.
+    pub(super) fn submission(self, sender: AccountId, sender_class: DeviceClass) -> Submission {
+        Submission {
+            key: crate::random::message_key(),
+            conversation: self.conversation,
+            sender,
+            peer: self.peer,
+            sender_class,
+            operation: self.operation,
+            client_id: self.client_id,
+            content_hash: self.content_hash,
+            attempt: 1,
+            vouched: self.vouched,
+            body: self.body,
+        }
+    }
 }
 
 /// Gives what was sealed to its lane and remembers what to answer.
@@ -281,27 +300,17 @@ pub(super) fn enqueue(connection: &mut Connection, draft: Draft, mut span: Span)
         let bytes = i64::try_from(draft.body.len()).unwrap_or(i64::MAX);
         span.set(attribute(&names::MESSAGING_BODY_SIZE, bytes));
     }
-    let submission = Submission {
-        key: crate::random::message_key(),
-        conversation: draft.conversation,
-        sender: live.account.clone(),
-        peer: draft.peer,
-        sender_class: live.class,
-        operation: draft.operation,
-        client_id: draft.client_id,
-        content_hash: draft.content_hash,
-        attempt: 1,
-        vouched: draft.vouched,
-        body: draft.body,
-    };
+    let (tim_type, client_id, operation) = (draft.tim_type, draft.client_id, draft.operation);
+    let room = draft.room.clone();
+    let submission = draft.submission(live.account.clone(), live.class);
     let trace = span.context();
     live.pending.push(Pending {
         key: submission.key,
-        tim_type: draft.tim_type,
-        client_id: draft.client_id,
-        operation: draft.operation,
+        tim_type,
+        client_id,
+        operation,
         peer: submission.peer.clone(),
-        room: draft.room,
+        room,
         since: Instant::now(),
         span,
     });

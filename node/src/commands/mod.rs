@@ -1,8 +1,10 @@
 //! What each frame of a client does. One file per command; what is not offered is answered, never passed over.
 
+mod actor;
 mod big_data;
 mod business;
 mod history;
+pub(crate) mod in_name_of;
 mod lists;
 mod login;
 mod message;
@@ -20,6 +22,7 @@ mod stream;
 mod throttle;
 mod virtual_room;
 
+pub(crate) use actor::Actor;
 pub(crate) use big_data::piece as big_data_piece;
 pub(crate) use outcome::outcome;
 pub(crate) use presence::{Absences, session_ended};
@@ -56,14 +59,16 @@ pub(crate) fn handle(connection: &mut Connection, frame: &ClientFrame, whole: By
     }
 }
 
-/// Handles a message that an administrator sends in the name of a session: under its rates and rights, but it is no sign
-/// of life of the client, so it confirms nothing.
+/// Handles a message, or a subscription, that an administrator asks for in the name of a session: under its rates and
+/// rights, but it is no sign of life of the client, so it confirms nothing.
 pub(crate) fn send_as(connection: &mut Connection, frame: &ClientFrame, whole: &Bytes) {
     if connection.live.is_none() || throttle::refuses(connection, frame, whole) {
         return;
     }
     match frame.request() {
-        Ok(request @ ClientRequest::Message { .. }) => after_login(connection, frame, request),
+        Ok(request @ (ClientRequest::Message { .. } | ClientRequest::VirtualRoom(_))) => {
+            after_login(connection, frame, request);
+        }
         Ok(_) => Refusal::not_supported(frame.number).answer(connection, frame.tim_type()),
         Err(error) => {
             let refusal = Refusal::field(error.wire_code(), format!("the payload cannot be read: {error}"));

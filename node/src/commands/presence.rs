@@ -110,7 +110,7 @@ fn targets(connection: &Connection, command: Command, presence: &TimPresence) ->
     }
     let accounts = named
         .into_iter()
-        .map(|node| message::account(connection, Some(node), "presence.to"));
+        .map(|node| message::account(&connection.node.ids, Some(node), "presence.to"));
     let mut accounts: Vec<AccountId> = accounts.collect::<Result<_, _>>()?;
     accounts.sort();
     accounts.dedup();

@@ -1,7 +1,7 @@
 //! Command 42, what is told about rooms: anybody may ask, founder and managers change it.
 
 use super::message::{self, Draft};
-use super::{Refusal, rooms};
+use super::{Actor, Refusal, rooms};
 use crate::edge::{Connection, Continuation};
 use crate::session::frames;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tim_core::id::{AccountId, ContentHash, RoomId};
 use tim_core::placement;
 use tim_telemetry::Span;
 use tim_wire::structs::node_kind;
-use tim_wire::{Command, Encoding, ErrorCode, TimNodes, TimRoomBean};
+use tim_wire::{Command, Encoding, ErrorCode, IdScheme, TimNodes, TimRoomBean};
 
 /// Largest data of a room in its form between nodes.
 pub(super) const CHANGE_BYTES_MAX: usize = 64 << 10;
@@ -45,6 +45,7 @@ pub(super) fn query(connection: &mut Connection, asked: &[String]) {
     }));
 }
 
+/// A room, as clients are told of it.
 fn bean(room: &Room) -> TimRoomBean {
     let profile = room.profile.clone();
     let managers = room.managers.iter().map(|manager| manager.as_str().to_owned());
@@ -69,8 +70,23 @@ pub(super) fn change(connection: &mut Connection, nodes: TimNodes) -> Result<(),
         let detail = "nodes.roommap: exactly one room is needed, under its id".to_owned();
         return Err(Refusal::field(ErrorCode::Parameters, detail));
     };
-    let room = message::room(connection, Some(&room), "nodes.roommap", ErrorCode::Parameters)?;
-    let account = |name: &String| message::account(connection, Some(name), "nodes.roommap");
+    let Some(live) = &connection.live else {
+        return Ok(());
+    };
+    let draft = check_change(&connection.node.ids, &Actor::of(live), &room, given)?;
+    message::enqueue(connection, draft, Span::none());
+    Ok(())
+}
+
+/// What an actor wants said about a room.
+pub(super) fn check_change(
+    ids: &IdScheme,
+    actor: &Actor,
+    room: &str,
+    given: TimRoomBean,
+) -> Result<Draft, Refusal> {
+    let room = message::room(ids, Some(room), "nodes.roommap", ErrorCode::Parameters)?;
+    let account = |name: &String| message::account(ids, Some(name), "nodes.roommap");
     let managers = given.managers.as_ref().map(|managers| {
         let managers: Result<Vec<AccountId>, Refusal> = managers.iter().map(account).collect();
         managers
@@ -97,20 +113,15 @@ pub(super) fn change(connection: &mut Connection, nodes: TimNodes) -> Result<(),
         let detail = format!("nodes.roommap: the change has more than {CHANGE_BYTES_MAX} bytes");
         return Err(Refusal::field(ErrorCode::Parameters, detail));
     }
-    let Some(live) = &connection.live else {
-        return Ok(());
-    };
-    let draft = Draft {
+    Ok(Draft {
         tim_type: Command::Nodes.tim_type(),
         client_id: None,
         conversation: placement::room_conversation(&room),
-        peer: live.account.clone(),
+        peer: actor.account.clone(),
         room: Some(room),
         operation: Operation::Room(RoomOperation::Modify),
         vouched: false,
         body,
         content_hash: ContentHash::default(),
-    };
-    message::enqueue(connection, draft, Span::none());
-    Ok(())
+    })
 }

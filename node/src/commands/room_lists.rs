@@ -14,7 +14,7 @@ use tim_wire::{Command, ErrorCode, TimNodes, TimReq};
 const LISTED_MAX: usize = 50_000;
 
 /// Banned, whatever the account has done about the room.
-const BANNED: [Standing; 2] = [
+pub(super) const BANNED: [Standing; 2] = [
     Standing {
         room: Relation::Blocked,
         account: Relation::None,
@@ -42,15 +42,23 @@ fn rooms(connection: &mut Connection, rtype: i32, ntype: i32, belongs: fn(Standi
     let account = live.account.clone();
     let node = Arc::clone(&connection.node);
     connection.begin(Box::pin(async move {
-        let known = Box::pin(node.databases.rooms_of(&account)).await;
-        let listed = known.map_err(|report| Refusal::database(&report)).map(|known| {
-            let listed = known.into_iter().filter(|(_, standing)| belongs(*standing));
-            listed.map(|(room, _)| room.as_str().to_owned()).collect()
-        });
+        let listed = Box::pin(of(&node, &account, belongs)).await;
         let continuation: Continuation =
             Box::new(move |connection| answer(connection, rtype, ntype, None, listed));
         continuation
     }));
+}
+
+/// The rooms in an account's list to which it stands in some way.
+pub(super) async fn of(
+    node: &Node,
+    account: &AccountId,
+    belongs: fn(Standing) -> bool,
+) -> Result<Vec<String>, Refusal> {
+    let known = node.databases.rooms_of(account).await;
+    let known = known.map_err(|report| Refusal::database(&report))?;
+    let listed = known.into_iter().filter(|(_, standing)| belongs(*standing));
+    Ok(listed.map(|(room, _)| room.as_str().to_owned()).collect())
 }
 
 /// Answers with everybody in a room, if the account is in it.
@@ -66,7 +74,7 @@ pub(super) fn banned(connection: &mut Connection, request: &TimReq) {
 
 fn of_room(connection: &mut Connection, request: &TimReq, rtype: i32, ntype: i32) {
     let room = message::room(
-        connection,
+        &connection.node.ids,
         request.node.as_deref(),
         "request.node",
         ErrorCode::Parameters,
@@ -96,6 +104,7 @@ fn of_room(connection: &mut Connection, request: &TimReq, rtype: i32, ntype: i32
     }));
 }
 
+/// Everybody in a room, for who is in it.
 async fn members_of(node: &Node, room: &RoomId, account: &AccountId) -> Result<Vec<AccountId>, Refusal> {
     let database = |report: tim_catalogue::Report| Refusal::database(&report);
     if node.databases.room(room).await.map_err(database)?.is_none() {
@@ -110,7 +119,11 @@ async fn members_of(node: &Node, room: &RoomId, account: &AccountId) -> Result<V
 }
 
 /// To who may not see them there are none.
-async fn banned_from(node: &Node, room: &RoomId, account: &AccountId) -> Result<Vec<AccountId>, Refusal> {
+pub(super) async fn banned_from(
+    node: &Node,
+    room: &RoomId,
+    account: &AccountId,
+) -> Result<Vec<AccountId>, Refusal> {
     let database = |report: tim_catalogue::Report| Refusal::database(&report);
     match node.databases.room(room).await.map_err(database)? {
         Some(found) if found.rank(account) >= Rank::Manager => {

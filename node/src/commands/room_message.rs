@@ -50,7 +50,7 @@ fn check(connection: &Connection, message: &TimMessage) -> Result<(RoomId, Optio
         return Err(Refusal::field(ErrorCode::PermissionDenied, detail));
     };
     let room = message::room(
-        connection,
+        &connection.node.ids,
         Some(&room.node),
         "message.roomTid",
         ErrorCode::Account,

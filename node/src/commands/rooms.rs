@@ -2,9 +2,9 @@
 //! only what needs no room: ids that can be none, accounts that do not exist, and the lists of conversations, which are
 //! supersets and so are written before.
 
-use super::Refusal;
 use super::message::{self, Draft};
 use super::room_info::CHANGE_BYTES_MAX;
+use super::{Actor, Refusal};
 use crate::edge::{Connection, Continuation};
 use crate::node::Node;
 use crate::session::{Envelope, Pending, frames};
@@ -16,7 +16,7 @@ use tim_core::placement;
 use tim_store::{Listed, ListedConversation, Listing};
 use tim_telemetry::Span;
 use tim_wire::structs::{business, node_kind, operation};
-use tim_wire::{Command, Encoding, ErrorCode, Tid, TimAck, TimMessage, TimReq};
+use tim_wire::{Command, Encoding, ErrorCode, IdScheme, Tid, TimAck, TimMessage, TimReq};
 
 /// `TimReq.reqInt` of a new room that whoever wants to join must be let into.
 const PRIVATE: i64 = 1;
@@ -26,9 +26,9 @@ const OPEN: i8 = 2;
 const IN_ROOM: i32 = 3;
 
 /// A request that may be tried, as far as its frame tells.
-struct Asked {
-    room: RoomId,
-    operation: RoomOperation,
+pub(super) struct Asked {
+    pub(super) room: RoomId,
+    pub(super) operation: RoomOperation,
     /// Whom it concerns.
     target: AccountId,
     /// Whose list of conversations must name the room first.
@@ -39,37 +39,57 @@ struct Asked {
     content_hash: ContentHash,
 }
 
+impl Asked {
+    /// Whether something has to be looked up or written before the room's home is asked.
+    fn needs_preparation(&self) -> bool {
+        self.lists.is_some() || self.is_stranger
+    }
+
+    pub(super) fn draft(self) -> Draft {
+        Draft {
+            tim_type: Command::Business.tim_type(),
+            client_id: None,
+            conversation: placement::room_conversation(&self.room),
+            peer: self.target,
+            room: Some(self.room),
+            operation: Operation::Room(self.operation),
+            vouched: false,
+            body: self.body,
+            content_hash: self.content_hash,
+        }
+    }
+}
+
 /// Takes a request.
 pub(super) fn begin(connection: &mut Connection, rtype: i32, request: TimReq) {
     let names = (request.node.clone(), request.node2.clone());
-    let asked = match check(connection, rtype, request) {
+    let Some(live) = &connection.live else { return };
+    let asked = match check(&connection.node.ids, &Actor::of(live), rtype, request) {
         Ok(asked) => asked,
         Err(refusal) => return refuse(connection, rtype, names, refusal),
     };
-    if asked.lists.is_none() && !asked.is_stranger {
-        return submit(connection, asked);
+    if !asked.needs_preparation() {
+        return message::enqueue(connection, asked.draft(), Span::none());
     }
     let node = Arc::clone(&connection.node);
     connection.begin(Box::pin(async move {
         let prepared = Box::pin(prepare(&node, &asked)).await;
         let continuation: Continuation = Box::new(move |connection| match prepared {
-            Ok(()) => submit(connection, asked),
+            Ok(()) => message::enqueue(connection, asked.draft(), Span::none()),
             Err(refusal) => refuse(connection, rtype, names, refusal),
         });
         continuation
     }));
 }
 
-fn check(connection: &Connection, rtype: i32, request: TimReq) -> Result<Asked, Refusal> {
-    let Some(live) = &connection.live else {
-        return Err(Refusal::plain(ErrorCode::PermissionDenied, "not_logged_in"));
-    };
-    let own = live.account.clone();
+/// What an actor asks of a room, if it can be asked at all.
+pub(super) fn check(ids: &IdScheme, actor: &Actor, rtype: i32, request: TimReq) -> Result<Asked, Refusal> {
+    let own = actor.account.clone();
     if rtype == business::NEW_ROOM {
-        return creation(connection, own, request);
+        return creation(ids, actor, request);
     }
     let room = message::room(
-        connection,
+        ids,
         request.node.as_deref(),
         "request.node",
         ErrorCode::Parameters,
@@ -95,7 +115,7 @@ fn check(connection: &Connection, rtype: i32, request: TimReq) -> Result<Asked, 
     };
     let target = match operation {
         RoomOperation::Refuse | RoomOperation::Pull | RoomOperation::Kick | RoomOperation::Ban => {
-            message::account(connection, request.node2.as_deref(), "request.node2")?
+            message::account(ids, request.node2.as_deref(), "request.node2")?
         }
         _ => own.clone(),
     };
@@ -103,7 +123,7 @@ fn check(connection: &Connection, rtype: i32, request: TimReq) -> Result<Asked, 
     notice.room_tid = Some(Tid::of(room.as_str()));
     notice.data_string = request.req_str.filter(|text| !text.is_empty());
     let to = Some(Tid::of(target.as_str()));
-    let (body, content_hash) = Envelope::seal(notice, &live.sender.tid, to, None);
+    let (body, content_hash) = Envelope::seal(notice, &actor.tid, to, None);
     Ok(Asked {
         room,
         operation,
@@ -119,20 +139,14 @@ fn check(connection: &Connection, rtype: i32, request: TimReq) -> Result<Asked, 
     })
 }
 
-fn creation(connection: &Connection, own: AccountId, request: TimReq) -> Result<Asked, Refusal> {
+fn creation(ids: &IdScheme, actor: &Actor, request: TimReq) -> Result<Asked, Refusal> {
     let (Some(topic), Some(kind)) = (request.node.filter(|topic| !topic.is_empty()), request.req_int) else {
         let detail = "request.node, request.reqInt: a new room needs a topic and a kind, 1 private or 2 open";
         return Err(Refusal::field(ErrorCode::Parameters, detail.to_owned()));
     };
-    let domain = connection
-        .live
-        .as_ref()
-        .and_then(|live| live.sender.tid.domain.clone());
-    let id = connection
-        .node
-        .ids
-        .room_id(crate::random::bytes(), &domain.unwrap_or_default());
-    let room = message::room(connection, Some(&id), "request.node", ErrorCode::Parameters)?;
+    let domain = actor.tid.domain.as_deref().unwrap_or_default();
+    let id = ids.room_id(crate::random::bytes(), domain);
+    let room = message::room(ids, Some(&id), "request.node", ErrorCode::Parameters)?;
     let made = RoomCreation {
         id: room.clone(),
         private: kind == PRIVATE,
@@ -149,15 +163,16 @@ fn creation(connection: &Connection, own: AccountId, request: TimReq) -> Result<
     Ok(Asked {
         room,
         operation: RoomOperation::Create,
-        target: own.clone(),
-        lists: Some(own),
+        target: actor.account.clone(),
+        lists: Some(actor.account.clone()),
         is_stranger: false,
         body,
         content_hash: ContentHash::default(),
     })
 }
 
-async fn prepare(node: &Node, asked: &Asked) -> Result<(), Refusal> {
+/// What must be there, and stand in lists, before the room's home is asked.
+pub(super) async fn prepare(node: &Node, asked: &Asked) -> Result<(), Refusal> {
     if asked.is_stranger && !node.accounts.exists(node, &asked.target).await? {
         return Err(Refusal::plain(ErrorCode::Account, "no_such_account"));
     }
@@ -181,21 +196,6 @@ async fn prepare(node: &Node, asked: &Asked) -> Result<(), Refusal> {
         Listing::Listed => Ok(()),
         Listing::Deleted => Err(Refusal::plain(ErrorCode::Account, "no_such_account")),
     }
-}
-
-fn submit(connection: &mut Connection, asked: Asked) {
-    let draft = Draft {
-        tim_type: Command::Business.tim_type(),
-        client_id: None,
-        conversation: placement::room_conversation(&asked.room),
-        peer: asked.target,
-        room: Some(asked.room),
-        operation: Operation::Room(asked.operation),
-        vouched: false,
-        body: asked.body,
-        content_hash: asked.content_hash,
-    };
-    message::enqueue(connection, draft, Span::none());
 }
 
 /// tim's number of an operation; nothing for what no operation of command 41 is.

@@ -105,7 +105,7 @@ pub(super) fn room(
 
 /// All that is wrong with a request is 4104 here, ids of accounts too.
 fn account(connection: &Connection, request: &TimReq) -> Result<AccountId, Refusal> {
-    message::account(connection, request.node2.as_deref(), "request.node2").map_err(|_| {
+    message::account(&connection.node.ids, request.node2.as_deref(), "request.node2").map_err(|_| {
         let detail = "request.node2: missing or not an id of this cluster; an account id is needed";
         Refusal::field(ErrorCode::Parameters, detail.to_owned())
     })

@@ -38,6 +38,25 @@ pub(crate) struct BoundListener {
     pub(crate) address: SocketAddr,
 }
 
+impl BoundListener {
+    /// The next connection, at once written to when there is something; failures are waited over.
+    pub(crate) async fn accept(&self) -> (TcpStream, SocketAddr) {
+        loop {
+            match self.listener.accept().await {
+                Ok((socket, remote)) => {
+                    // Small frames are answered at once; without it each waits for the client's delayed acknowledgement.
+                    let _ = socket.set_nodelay(true);
+                    return (socket, remote);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                }
+            }
+        }
+    }
+}
+
 /// Binds a listener.
 ///
 /// # Errors
@@ -110,37 +129,27 @@ struct Full;
 /// Accepts and serves until the process stops.
 pub(crate) async fn serve(bound: BoundListener, router: Router, door: Door, mut stop: Stop) {
     loop {
-        let accepted = tokio::select! {
+        let (socket, remote) = tokio::select! {
             () = stop.stopped() => return,
-            accepted = bound.listener.accept() => accepted,
+            accepted = bound.accept() => accepted,
         };
-        match accepted {
-            Ok((socket, remote)) => {
-                let Ok(place) = door.place() else {
-                    turn_away(&socket, &door);
-                    continue;
-                };
-                // Small frames are answered at once; without it each waits for the client's delayed acknowledgement.
-                let _ = socket.set_nodelay(true);
-                let (router, tls) = (router.clone(), door.tls.clone());
-                let arrival = Arrival {
-                    remote,
-                    place: Arc::new(Mutex::new(place)),
-                };
-                tokio::spawn(connection(socket, arrival, router, tls));
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_RETRY).await;
-            }
-        }
+        let Ok(place) = door.place() else {
+            turn_away(&socket, &door);
+            continue;
+        };
+        let (router, tls) = (router.clone(), door.tls.clone());
+        let arrival = Arrival {
+            remote,
+            place: Arc::new(Mutex::new(place)),
+        };
+        tokio::spawn(connection(socket, arrival, router, tls));
     }
 }
 
 /// Gives the present TLS configuration; it changes when certificates do.
 pub(crate) trait TlsSource: Send + Sync + 'static {
-    /// The configuration for a new connection.
-    fn server_config(&self) -> Arc<rustls::ServerConfig>;
+    /// The configuration for a new connection; nothing while there is no certificate yet.
+    fn server_config(&self) -> Option<Arc<rustls::ServerConfig>>;
 }
 
 /// Says in one write that there is no room; nobody waits for a stranger.
@@ -175,7 +184,7 @@ async fn connection(socket: TcpStream, arrival: Arrival, router: Router, tls: Op
                 plain_http_on_tls(socket).await;
                 None
             }
-            Ok(1..) => TlsAcceptor::from(tls.server_config()).accept(socket).await.ok(),
+            Ok(1..) => TlsAcceptor::from(tls.server_config()?).accept(socket).await.ok(),
             _ => None,
         }
     });

@@ -24,8 +24,8 @@ use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tim_catalogue::command_line::UNEXPECTED;
 use tim_catalogue::{Report, configuration, node as causes};
@@ -72,12 +72,13 @@ impl Addresses {
     }
 }
 
-/// TLS for clients, with the node's own certificate.
-pub(super) struct ClientTls(pub(super) Trust);
+/// TLS for those who have no certificate, with the node's own one once it has been read: clients and administrators.
+#[derive(Default)]
+pub(super) struct PublicTls(OnceLock<Trust>);
 
-impl TlsSource for ClientTls {
-    fn server_config(&self) -> Arc<rustls::ServerConfig> {
-        self.0.public_server_config()
+impl TlsSource for PublicTls {
+    fn server_config(&self) -> Option<Arc<rustls::ServerConfig>> {
+        self.0.get().map(Trust::public_server_config)
     }
 }
 
@@ -86,7 +87,7 @@ pub(super) async fn build(
     config: NodeConfig,
     sockets: Sockets,
     board: Arc<Board>,
-    supervisor: &mut Supervisor,
+    (tls, supervisor): (&PublicTls, &mut Supervisor),
 ) -> anyhow::Result<Arc<Node>> {
     let name = NodeName::new(&config.node.name).context("node.name")?;
     let reloader = wait_for(&board, Place::Trust, || trust(&config, &name)).await;
@@ -95,6 +96,8 @@ pub(super) async fn build(
     })
     .await;
     let (trust, ring) = (reloader.trust(), reloader.keys());
+    // Filled once: its content follows the files.
+    let _ = tls.0.set(trust.clone());
     let reload_interval = Duration::from_millis(config.trust.reload_interval_millis);
     watch_files(reloader, reload_interval, supervisor.stop().token());
     let advertise = advertised(&config, sockets.peer_address).await;

@@ -14,6 +14,7 @@ pub(super) struct Sockets {
     pub(super) client: BoundListener,
     pub(super) admin: BoundListener,
     pub(super) admin_address: SocketAddr,
+    pub(super) server_api: Option<BoundListener>,
     pub(super) peer: TcpListener,
     pub(super) peer_address: SocketAddr,
     pub(super) gossip: UdpSocket,
@@ -24,6 +25,10 @@ pub(super) async fn bind(config: &NodeConfig) -> anyhow::Result<Sockets> {
     let listeners = &config.listeners;
     let client = edge::bind("clients", listeners.client.address).await?;
     let admin = edge::bind("admin", listeners.admin.address).await?;
+    let server_api = match listeners.server_api.enabled {
+        true => Some(edge::bind("server API", listeners.server_api.address).await?),
+        false => None,
+    };
     let (peer, gossip) = pair(listeners.peer).await?;
     let peer_address = peer
         .local_addr()
@@ -32,6 +37,7 @@ pub(super) async fn bind(config: &NodeConfig) -> anyhow::Result<Sockets> {
         client,
         admin_address: admin.address,
         admin,
+        server_api,
         peer,
         peer_address,
         gossip,

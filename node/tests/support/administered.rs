@@ -47,6 +47,13 @@ impl Administered {
         Self::start_on(Cluster::prepare(nodes, &["d0", "d1"]), more).await
     }
 
+    /// The same with the server API of tim 2.1, by the lines of its section.
+    pub async fn start_with_server_api(nodes: usize, more: &str, server_api: &str) -> Self {
+        let mut cluster = Cluster::prepare(nodes, &["d0", "d1"]);
+        server_api.clone_into(&mut cluster.server_api);
+        Self::start_on(cluster, more).await
+    }
+
     /// A cluster that is prepared, with administrators.
     pub async fn start_on(mut cluster: Cluster, more: &str) -> Self {
         let made: Vec<_> = ["read", "operate", "admin"]

@@ -21,6 +21,7 @@ pub mod raw;
 pub mod receiver;
 pub mod socket;
 pub mod stream;
+pub mod thrift_client;
 
 use authority::Authority;
 use std::collections::BTreeSet;
@@ -42,6 +43,7 @@ pub struct Node {
     pub directory: PathBuf,
     pub client_port: u16,
     pub admin_port: u16,
+    pub server_api_port: u16,
     pub peer_port: u16,
     process: Option<Child>,
 }
@@ -58,6 +60,10 @@ pub struct Cluster {
     pub telemetry: String,
     /// Lines added to the section of listeners.
     pub listeners: String,
+    /// Whether the admin port speaks TLS.
+    pub admin_tls: bool,
+    /// Lines of the section of the server API; there is none without.
+    pub server_api: String,
 }
 
 /// A port that nobody listens on, for TCP and UDP, and that was given to nobody in this process before.
@@ -97,6 +103,8 @@ impl Cluster {
             extra: String::new(),
             telemetry: String::new(),
             listeners: String::new(),
+            server_api: String::new(),
+            admin_tls: false,
         };
         for index in 0..count {
             cluster.add_node(index);
@@ -116,6 +124,7 @@ impl Cluster {
             directory,
             client_port: free_port(),
             admin_port: free_port(),
+            server_api_port: free_port(),
             peer_port: free_port(),
             process: None,
         });
@@ -192,6 +201,13 @@ impl Cluster {
             .map(|node| format!("\"127.0.0.1:{}\"", node.peer_port))
             .collect();
         let databases: Vec<String> = self.databases.iter().map(|name| format!("\"{name}\"")).collect();
+        let server_api = match self.server_api.as_str() {
+            "" => String::new(),
+            lines => {
+                let port = node.server_api_port;
+                format!("[listeners.server_api]\naddress = \"127.0.0.1:{port}\"\n{lines}\n")
+            }
+        };
         let text = format!(
             r#"[node]
 name = "{name}"
@@ -203,7 +219,8 @@ peer = "127.0.0.1:{peer}"
 address = "127.0.0.1:{client}"
 [listeners.admin]
 address = "127.0.0.1:{admin}"
-[trust]
+tls = {admin_tls}
+{server_api}[trust]
 keyring_file = "{root}/{name}/keyring.toml"
 storage_key_file = "{root}/storage.key"
 tls_directory = "{root}/tls"
@@ -228,6 +245,7 @@ log_filter = "info,tim_node=debug"
             peer = node.peer_port,
             client = node.client_port,
             admin = node.admin_port,
+            admin_tls = self.admin_tls,
             root = root.display(),
             seeds = seeds.join(", "),
             databases = databases.join(", "),

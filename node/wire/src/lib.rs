@@ -22,6 +22,7 @@ pub mod frame;
 mod json;
 mod login_token;
 mod message_body;
+pub mod server_api;
 pub mod structs;
 pub mod thrift;
 mod wire_struct;

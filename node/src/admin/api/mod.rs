@@ -11,7 +11,13 @@ mod body;
 #[allow(unused_qualifications, reason = "utoipa's macros name types by their path")]
 mod deletions;
 #[allow(unused_qualifications, reason = "utoipa's macros name types by their path")]
+mod history;
+#[allow(unused_qualifications, reason = "utoipa's macros name types by their path")]
 mod messages;
+#[allow(unused_qualifications, reason = "utoipa's macros name types by their path")]
+mod rooms;
+#[allow(unused_qualifications, reason = "utoipa's macros name types by their path")]
+mod rosters;
 mod sessions;
 #[allow(unused_qualifications, reason = "utoipa's macros name types by their path")]
 mod virtual_rooms;
@@ -32,7 +38,7 @@ use utoipa::{Modify, OpenApi};
 #[openapi(
     info(
         title = "TimCluster administration",
-        description = "Accounts, blocks, sessions, system messages and virtual rooms of a TimCluster; any node answers for the whole cluster. \
+        description = "Accounts, rosters, rooms, history, blocks, sessions, system messages and virtual rooms of a TimCluster; any node answers for the whole cluster. \
             Each operation needs a token of the role named under its security, or a higher one: read, operate, admin.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
@@ -55,6 +61,29 @@ use utoipa::{Modify, OpenApi};
         messages::send_as,
         virtual_rooms::create,
         virtual_rooms::remove,
+        rosters::friends,
+        rosters::add,
+        rosters::remove,
+        rosters::blocked,
+        rosters::block,
+        rosters::unblock,
+        rosters::rooms_of,
+        rosters::join,
+        rosters::leave,
+        rosters::blocked_rooms,
+        rosters::block_room,
+        rooms::create,
+        rooms::find,
+        rooms::change,
+        rooms::cancel,
+        rooms::members,
+        rooms::pull,
+        rooms::kick,
+        rooms::reject,
+        rooms::banned,
+        rooms::ban,
+        history::of_accounts,
+        history::of_room,
     ),
     components(schemas(problem::Document)),
     modifiers(&Token),
@@ -107,9 +136,50 @@ pub(super) fn router(state: AdminState) -> Router<AdminState> {
         .route("/connections/{connection}/messages", post(messages::send_as))
         .route("/virtual-rooms", post(virtual_rooms::create))
         .route("/virtual-rooms/{room}", delete(virtual_rooms::remove))
+        .merge(people())
         .fallback(nothing)
         .method_not_allowed_fallback(no_such_method)
         .layer(middleware::from_fn_with_state(state, limits::within))
+}
+
+/// Rosters, rooms and what was said.
+fn people() -> Router<AdminState> {
+    Router::new()
+        .route("/accounts/{account}/roster", get(rosters::friends))
+        .route(
+            "/accounts/{account}/roster/{peer}",
+            put(rosters::add).delete(rosters::remove),
+        )
+        .route("/accounts/{account}/blocked-accounts", get(rosters::blocked))
+        .route(
+            "/accounts/{account}/blocked-accounts/{peer}",
+            put(rosters::block).delete(rosters::unblock),
+        )
+        .route("/accounts/{account}/rooms", get(rosters::rooms_of))
+        .route(
+            "/accounts/{account}/rooms/{room}",
+            put(rosters::join).delete(rosters::leave),
+        )
+        .route("/accounts/{account}/blocked-rooms", get(rosters::blocked_rooms))
+        .route(
+            "/accounts/{account}/blocked-rooms/{room}",
+            put(rosters::block_room),
+        )
+        .route("/accounts/{account}/history/{peer}", get(history::of_accounts))
+        .route("/rooms", post(rooms::create))
+        .route(
+            "/rooms/{room}",
+            get(rooms::find).patch(rooms::change).delete(rooms::cancel),
+        )
+        .route("/rooms/{room}/members", get(rooms::members))
+        .route(
+            "/rooms/{room}/members/{account}",
+            put(rooms::pull).delete(rooms::kick),
+        )
+        .route("/rooms/{room}/applications/{account}", delete(rooms::reject))
+        .route("/rooms/{room}/banned", get(rooms::banned))
+        .route("/rooms/{room}/banned/{account}", put(rooms::ban))
+        .route("/rooms/{room}/history", get(history::of_room))
 }
 
 async fn described() -> Response {

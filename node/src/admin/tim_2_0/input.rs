@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use serde_json::{Map, Value};
 use tim_catalogue::administration::INVALID_REQUEST;
-use tim_wire::{Encoding, TimMessage, TimUserBean, WireStruct};
+use tim_wire::{Encoding, TimMessage, TimRoomBean, TimUserBean, WireStruct};
 
 /// The content type of forms; everything else is JSON.
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -99,6 +99,15 @@ impl Input {
             Some(object @ Value::Object(_)) => Ok(object.to_string().into()),
             _ => Err(Problem::field(field, needed)),
         }
+    }
+
+    /// The data of a room that is needed, as the client protocol has it in JSON.
+    pub(super) fn room(&self, field: &str) -> Result<TimRoomBean, Problem> {
+        TimRoomBean::decode_payload(
+            &self.object(field, "the data of a room is needed")?,
+            Encoding::Json,
+        )
+        .map_err(|error| Problem::field(field, &format!("the data of the room cannot be read: {error}")))
     }
 
     /// A profile that is needed, as the client protocol has it in JSON.

@@ -1,9 +1,10 @@
 //! The HTTP admin API of tim 2.0, for backends that speak it: POST, console user and password in headers, JSON or a form
 //! in the body, a `TimAck` as the answer (section 19.1 of the wire protocol).
 //!
-//! What the reference registers and leaves empty is as empty here. What needs rooms says that there are none.
+//! What the reference registers and leaves empty does here what its name says ([`people`]).
 
 mod input;
+mod people;
 
 use super::access::{Admin, Caller, address, started};
 use super::limits;
@@ -27,29 +28,6 @@ use tim_wire::{Command, Encoding, ErrorCode, Tid, TimAck, WireStruct};
 const ONLINE_MAX: usize = 10_000;
 /// Accounts asked of the nodes at once.
 const ONLINE_PAGE: usize = 1_000;
-
-/// Paths that the reference answers with nothing.
-const EMPTY: [&str; 4] = [
-    "/timAddroster",
-    "/timRmroster",
-    "/timBlockroster",
-    "/timBlockRosterList",
-];
-/// Paths that need rooms.
-const ROOMS: [&str; 12] = [
-    "/timNewRoom",
-    "/timModifyRoomInfo",
-    "/timAddRoom",
-    "/timPullInRoom",
-    "/timRejectRoom",
-    "/timKickRoom",
-    "/timLeaveRoom",
-    "/timCancelRoom",
-    "/timBlockRoom",
-    "/timBlockRoomMember",
-    "/timBlockRoomList",
-    "/timBlockRoomMemberlist",
-];
 
 /// A console user's call: who it is was checked before the body was read.
 struct Call {
@@ -148,7 +126,7 @@ fn named(name: &str) -> TimAck {
 
 /// The routes, at the root of the admin port.
 pub(super) fn router(state: AdminState) -> Router<AdminState> {
-    let mut routes = Router::new()
+    Router::new()
         .route("/timToken", post(token))
         .route("/timRegister", post(register))
         .route("/timResetAuth", post(reset_password))
@@ -159,14 +137,8 @@ pub(super) fn router(state: AdminState) -> Router<AdminState> {
         .route("/timOnline", post(who_is_online))
         .route("/timDetect", post(nothing))
         .route("/timOsMessage", post(system_message))
-        .route("/timMessage", post(message_of_a_connection));
-    for path in EMPTY {
-        routes = routes.route(path, post(nothing));
-    }
-    for path in ROOMS {
-        routes = routes.route(path, post(no_rooms));
-    }
-    routes
+        .route("/timMessage", post(message_of_a_connection))
+        .merge(people::router())
         .route_layer(middleware::from_fn_with_state(state.clone(), switched_on))
         .route_layer(middleware::from_fn_with_state(state, limits::within))
 }
@@ -346,12 +318,6 @@ async fn online_tids(node: &Node) -> Vec<Tid> {
 /// 200 without a body. Of `/timDetect` that is all it takes: the node finds dead connections by itself.
 async fn nothing(_: Call) {}
 
-async fn no_rooms(_: Call) -> Response {
-    answer(&refusal(&operations::not_offered(
-        "rooms are not offered by this version",
-    )))
-}
-
 async fn system_message(call: Call) -> Response {
     told(Box::pin(try_system_message(call)).await)
 }
@@ -384,15 +350,4 @@ async fn message_of_a_connection(FrameCall { caller, id, frame }: FrameCall) -> 
         Ok(done())
     };
     told(Box::pin(sent).await)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_path_of_the_interface_is_there() {
-        const OF_THEIR_OWN: usize = 11;
-        assert_eq!(EMPTY.len() + ROOMS.len() + OF_THEIR_OWN, 27);
-    }
 }

@@ -89,6 +89,10 @@ zigzag!(i16, I16);
 zigzag!(i32, I32);
 zigzag!(i64, I64);
 
+impl ThriftElement for i64 {
+    const KIND: Kind = Kind::I64;
+}
+
 impl ThriftValue for String {
     one_kind!(Binary);
 

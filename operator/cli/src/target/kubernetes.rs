@@ -151,9 +151,9 @@ impl KubernetesTarget {
             .is_some_and(|ordinal| i64::from(ordinal) < i64::from(cluster.spec.replicas));
         let status = cluster.status.as_ref();
         let stored = status.and_then(|status| status.nodes.iter().find(|node| node.name == name));
-        let port = cluster.spec.listener(ListenerName::Admin).port;
+        let admin = cluster.spec.listener(ListenerName::Admin);
         let reply = match pods.get(&name) {
-            Some(_) => self.ask(&name, port).await,
+            Some(_) => self.ask(&name, (admin.port, admin.tls)).await,
             None => None,
         };
         let present =
@@ -183,9 +183,10 @@ impl KubernetesTarget {
     }
 
     /// Reads the node's status page through the API server, so that nothing but the API server has to be reachable.
-    async fn ask(&self, pod: &str, port: u16) -> Option<tim_proto::control::v1::StatusReply> {
+    async fn ask(&self, pod: &str, (port, tls): (u16, bool)) -> Option<tim_proto::control::v1::StatusReply> {
+        let scheme = if tls { "https:" } else { "" };
         let path = format!(
-            "/api/v1/namespaces/{}/pods/{pod}:{port}/proxy/status",
+            "/api/v1/namespaces/{}/pods/{scheme}{pod}:{port}/proxy/status",
             self.namespace
         );
         let request = hyper::Request::get(path).body(Vec::new()).ok()?;

@@ -1,15 +1,17 @@
-//! What administrators do, for both interfaces.
+//! What administrators do, for all their interfaces.
+
+pub(super) mod rooms;
 
 use super::problem::Problem;
 use crate::accounts::blocks::{self, BlockError};
 use crate::accounts::online::{self, LoggedOut, SentAs};
-use crate::commands;
+use crate::commands::{self, in_name_of};
 use crate::node::Node;
 use crate::system_messages::{self, TARGETS_MAX};
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use std::sync::Arc;
-use tim_catalogue::{administration as causes, node as node_causes, protocol};
+use tim_catalogue::{administration as causes, node as node_causes};
 use tim_core::id::{AccountId, NodeName, SessionId, VirtualRoomId};
 use tim_core::presence::SessionEntry;
 use tim_core::stream::{Operation, Outcome};
@@ -138,7 +140,7 @@ pub(super) async fn create_virtual_room(node: Arc<Node>, owner: AccountId) -> Re
         return Err(Problem::no_such_account());
     }
     let id = node.ids.virtual_room_id(crate::random::bytes());
-    ask_streams(&node, virtual_room("room", &id)?, Operation::Create { owner }).await?;
+    connection_free_stream(&node, virtual_room("room", &id)?, Operation::Create { owner }).await?;
     Ok(id)
 }
 
@@ -148,7 +150,7 @@ pub(super) async fn remove_virtual_room(
     room: VirtualRoomId,
     owner: AccountId,
 ) -> Result<(), Problem> {
-    ask_streams(&node, room, Operation::Remove { by: owner }).await
+    connection_free_stream(&node, room, Operation::Remove { by: owner }).await
 }
 
 pub(super) fn virtual_room(field: &str, text: &str) -> Result<VirtualRoomId, Problem> {
@@ -156,14 +158,16 @@ pub(super) fn virtual_room(field: &str, text: &str) -> Result<VirtualRoomId, Pro
         .map_err(|error| Problem::field(field, &format!("not the id of a virtual room: {error}")))
 }
 
-async fn ask_streams(node: &Node, room: VirtualRoomId, operation: Operation) -> Result<(), Problem> {
-    // No session: nobody subscribes, and nothing ends with it.
-    let nobody = SessionId(crate::random::number());
+async fn connection_free_stream(
+    node: &Node,
+    room: VirtualRoomId,
+    operation: Operation,
+) -> Result<(), Problem> {
     let overloaded = |observed: &str| {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Err(Problem::new(status, &node_causes::OVERLOADED, observed))
     };
-    match node.streams.ask(nobody, room, operation).await {
+    match in_name_of::virtual_room(node, room, operation).await {
         Outcome::Done => Ok(()),
         Outcome::TooMany => overloaded("as many virtual rooms as limits.virtual_rooms_max allows"),
         Outcome::Unavailable => overloaded("no node that holds the virtual room has answered"),
@@ -242,9 +246,4 @@ pub(super) fn message_frame(field: &str, bytes: Bytes) -> Result<Bytes, Problem>
             "not a frame of a message; its first byte is the command 90, 92 or 93, plus 128 for JSON",
         )),
     }
-}
-
-/// What this version has nothing for.
-pub(super) fn not_offered(observed: &str) -> Problem {
-    Problem::new(StatusCode::NOT_IMPLEMENTED, &protocol::NOT_SUPPORTED, observed)
 }
