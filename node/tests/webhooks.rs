@@ -210,3 +210,48 @@ async fn what_was_stored_is_told_though_its_nodes_are_killed() {
     }
     drop((alice, bob));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_events_wait_than_are_allowed_and_the_newest_are_kept() {
+    const WAITING_MAX: i64 = 1_000;
+    const SENT: i64 = WAITING_MAX + 60;
+    let receiver = Receiver::start().await;
+    receiver.answers(503);
+    let more = format!("events = [\"message.sent\"]\nwaiting_max = {WAITING_MAX}");
+    let mut cluster = prepare(1, &receiver, &more);
+    cluster.run_all().await;
+    let (mut alice, _bob, ids) = friends(&cluster, [0, 0]).await;
+    for first in (1..=SENT).step_by(20) {
+        for number in first..first + 20 {
+            alice.say_with_id(&ids[1], "x", Some(number)).await;
+        }
+        for _ in 0..20 {
+            alice.message().await;
+        }
+    }
+    let is_dropped = |line: &str| line.starts_with("tim_webhook_events") && line.contains("dropped");
+    cluster
+        .until(0, "/metrics", "events given up", |_, body| {
+            body.lines().any(is_dropped)
+        })
+        .await;
+    receiver.answers(204);
+    let accepted = |it: &Receiver| -> Vec<i64> {
+        let events = it.events();
+        let ids = events.iter().filter_map(|event| event["message"]["id"].as_str());
+        ids.map(|id| id.parse().unwrap()).collect()
+    };
+    receiver
+        .until("the newest", |it| accepted(it).contains(&SENT))
+        .await;
+    let told = accepted(&receiver);
+    assert!(
+        told.len() <= usize::try_from(WAITING_MAX).unwrap(),
+        "{}",
+        told.len()
+    );
+    assert!(
+        told.contains(&(SENT - 100)) && !told.contains(&1),
+        "the oldest go first"
+    );
+}

@@ -164,7 +164,10 @@ fn describe(arguments: &BenchArguments) -> String {
         BenchLoad::Relay => format!("relay: {} pairs, {pace}, {seconds} s", arguments.pairs),
         BenchLoad::Rooms => {
             let (rooms, members, absent) = (arguments.rooms, arguments.members, arguments.absent);
-            format!("rooms: {rooms} with {members} members online, {absent} not; {pace}, {seconds} s")
+            let silent = arguments.silent;
+            format!(
+                "rooms: {rooms} with {members} members online, {silent} of them silent, {absent} not; {pace}, {seconds} s"
+            )
         }
         BenchLoad::Idle => format!("idle: {} sessions, {seconds} s", arguments.sessions),
         BenchLoad::Logins => format!("logins: {} accounts, {pace}, {seconds} s", arguments.sessions),

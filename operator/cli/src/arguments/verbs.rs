@@ -294,6 +294,9 @@ pub struct BenchArguments {
     /// Further members of each room who are not; made once, which takes a password hash each
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     pub absent: u32,
+    /// Members of each room, of those who are online, who read nothing; what they get is not looked at
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=60_000))]
+    pub silent: u32,
     /// Sessions, for idle and logins
     #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60_000))]
     pub sessions: u32,

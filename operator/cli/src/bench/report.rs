@@ -46,6 +46,8 @@ pub struct Setting {
     pub members: u32,
     /// Members of each room who are not (rooms).
     pub absent: u32,
+    /// Members of each room, of those who are online, who read nothing (rooms).
+    pub silent: u32,
     /// Sessions or accounts (idle, logins).
     pub sessions: u32,
     /// Connections that never log in, held open meanwhile.
@@ -164,6 +166,7 @@ impl Setting {
             rooms: arguments.rooms,
             members: arguments.members,
             absent: arguments.absent,
+            silent: arguments.silent,
             sessions: arguments.sessions,
             strangers: arguments.strangers,
             rate: arguments.rate,

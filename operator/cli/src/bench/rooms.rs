@@ -33,6 +33,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 struct Room {
     lane: Mutex<RoomLane>,
     members: Vec<Mutex<MemberLane>>,
+    /// Those after them read nothing.
+    reading: usize,
     live: Arc<Live>,
     start: Instant,
 }
@@ -43,10 +45,10 @@ pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figur
     let members = log_in(bench, ids.len()).await?;
     let start = Instant::now();
     let before = server.look();
-    let mut sending = Vec::new();
+    let (mut sending, mut silent) = (Vec::new(), Vec::new());
     let mut rooms = Vec::new();
     for (number, (id, members)) in ids.iter().zip(members).enumerate() {
-        let room = Arc::new(Room::new(&members, &bench.live, start));
+        let room = Arc::new(Room::new(readers(bench, members.len()), &bench.live, start));
         let sender = Sender {
             client: members.first().map(|member| member.client.clone()),
             to: id.clone(),
@@ -56,7 +58,12 @@ pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figur
             end: start + bench.arguments.duration,
         };
         for (place, member) in members.into_iter().enumerate() {
-            tokio::spawn(receive(member, place, Arc::clone(&room)));
+            if place < room.reading {
+                tokio::spawn(receive(member, place, Arc::clone(&room)));
+            } else {
+                // Kept, and never looked at: once its queue is full the client reads nothing.
+                silent.push(member);
+            }
         }
         sending.push(tokio::spawn(sender.run()));
         rooms.push(room);
@@ -92,6 +99,12 @@ pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figur
 /// How many members of each room are online.
 fn online(bench: &Bench<'_>) -> usize {
     usize::try_from(bench.arguments.members).unwrap_or(usize::MAX)
+}
+
+/// How many of a room's members read; the one who writes always does.
+fn readers(bench: &Bench<'_>, members: usize) -> usize {
+    let silent = usize::try_from(bench.arguments.silent).unwrap_or(usize::MAX);
+    members.saturating_sub(silent).max(1)
 }
 
 /// The ids of the rooms; those that no earlier run has made are made.
@@ -260,10 +273,11 @@ async fn await_arrival(rooms: &[Arc<Room>]) {
 }
 
 impl Room {
-    fn new(members: &[LoggedIn], live: &Arc<Live>, start: Instant) -> Self {
+    fn new(reading: usize, live: &Arc<Live>, start: Instant) -> Self {
         Self {
-            lane: Mutex::new(RoomLane::new(u32::try_from(members.len()).unwrap_or(u32::MAX))),
-            members: members.iter().map(|_| Mutex::default()).collect(),
+            lane: Mutex::new(RoomLane::new(u32::try_from(reading).unwrap_or(u32::MAX))),
+            members: (0..reading).map(|_| Mutex::default()).collect(),
+            reading,
             live: Arc::clone(live),
             start,
         }
