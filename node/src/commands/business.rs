@@ -58,6 +58,7 @@ fn add_friend(connection: &mut Connection, request: TimReq) -> Result<(), Refusa
 /// Whoever can be removed is in both lists already.
 fn remove_friend(connection: &mut Connection, request: &TimReq) -> Result<(), Refusal> {
     let to = message::account(connection, request.node.as_deref(), "request.node")?;
+    connection.node.accounts.users.refuse_friends()?;
     submit(connection, Operation::RemoveFriend, to, String::new());
     Ok(())
 }
@@ -76,6 +77,7 @@ fn submit_listed(
     to: AccountId,
     text: String,
 ) -> Result<(), Refusal> {
+    connection.node.accounts.users.refuse_friends()?;
     let Some(live) = &connection.live else {
         return Ok(());
     };
@@ -105,7 +107,7 @@ async fn prepare(node: &crate::node::Node, account: &AccountId, to: &AccountId) 
 
 /// The lists of both accounts name their conversation, durably; the own one first: what an account that is deleted still
 /// asks for is in nobody's list.
-pub(super) async fn list_both(
+pub(crate) async fn list_both(
     node: &crate::node::Node,
     account: &AccountId,
     to: &AccountId,

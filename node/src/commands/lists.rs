@@ -4,19 +4,17 @@
 use super::Refusal;
 use crate::databases::Acquaintance;
 use crate::edge::{Connection, Continuation};
+use crate::node::Node;
 use crate::session::frames;
 use std::sync::Arc;
+use tim_core::id::AccountId;
 use tim_wire::structs::{business, node_kind};
 use tim_wire::{Command, TimNodes};
 
 /// Answers with the friends.
 pub(super) fn friends(connection: &mut Connection) {
-    answer(
-        connection,
-        business::ROSTER,
-        node_kind::ROSTER,
-        Acquaintance::is_friend,
-    );
+    let friends: Belongs = Acquaintance::is_friend;
+    answer(connection, business::ROSTER, node_kind::ROSTER, friends);
 }
 
 /// Answers with whom the account has blocked.
@@ -29,19 +27,37 @@ pub(super) fn blocked(connection: &mut Connection) {
     );
 }
 
-fn answer(connection: &mut Connection, rtype: i32, ntype: i32, belongs: fn(&Acquaintance) -> bool) {
+/// Who of those that an account knows is in a list.
+type Belongs = fn(&Acquaintance) -> bool;
+
+async fn listed(
+    node: &Node,
+    account: &AccountId,
+    (ntype, belongs): (i32, Belongs),
+) -> Result<Vec<AccountId>, Refusal> {
+    if ntype == node_kind::ROSTER
+        && let Some(elsewhere) = node.accounts.users.roster(account).await
+    {
+        return elsewhere;
+    }
+    let known = node.databases.acquaintances(account).await;
+    let known = known.map_err(|report| Refusal::database(&report))?;
+    let listed = known.into_iter().filter(belongs);
+    Ok(listed.map(|known| known.account).collect())
+}
+
+fn answer(connection: &mut Connection, rtype: i32, ntype: i32, belongs: Belongs) {
     let Some(live) = &connection.live else { return };
     let (account, encoding) = (live.account.clone(), live.encoding);
     let node = Arc::clone(&connection.node);
     connection.begin(Box::pin(async move {
-        let known = Box::pin(node.databases.acquaintances(&account)).await;
-        let continuation: Continuation = Box::new(move |connection| match known {
-            Err(report) => Refusal::database(&report)
+        let listed = Box::pin(listed(&node, &account, (ntype, belongs))).await;
+        let continuation: Continuation = Box::new(move |connection| match listed {
+            Err(refusal) => refusal
                 .within(rtype)
                 .answer(connection, Command::Business.tim_type()),
-            Ok(known) => {
-                let listed = known.iter().filter(|known| belongs(known));
-                let nodelist: Vec<String> = listed.map(|known| known.account.as_str().to_owned()).collect();
+            Ok(listed) => {
+                let nodelist: Vec<String> = listed.iter().map(|id| id.as_str().to_owned()).collect();
                 if !nodelist.is_empty() {
                     let list = TimNodes {
                         ntype,
