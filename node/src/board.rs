@@ -30,6 +30,8 @@ pub(crate) enum Place {
     Clock,
     /// Who is asked about logins.
     LoginCallback,
+    /// The database of users.
+    UserDatabase,
     /// The issuer of tokens that let clients in.
     Issuer,
     /// Somebody outside who is told of events: which address.
@@ -76,6 +78,7 @@ impl fmt::Display for Place {
             Self::Control => formatter.write_str("control group"),
             Self::Clock => formatter.write_str("clock"),
             Self::LoginCallback => formatter.write_str("login callback"),
+            Self::UserDatabase => formatter.write_str("database of users"),
             Self::Issuer => formatter.write_str("issuer of tokens"),
             Self::Webhook(name) => write!(formatter, "webhook {name}"),
             Self::Drain => formatter.write_str("drain"),

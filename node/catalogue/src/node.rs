@@ -230,6 +230,18 @@ pub static LOGIN_CALLBACK_FAILS: Cause = Cause {
     severity: Severity::Retried,
 };
 
+/// The database of users does not answer, or its answers are of no use.
+pub static USER_DATABASE_FAILS: Cause = Cause {
+    code: "TIM-N125",
+    name: "user_database_fails",
+    reason: "UserDatabaseFails",
+    what: "The database of users does not answer, or its answers are of no use.",
+    why: "It is down or slow, its DSN is wrong, or a statement of accounts.database does not fit its tables.",
+    meaning: "Nobody logs in at this node, and what its users may do is not found out; sessions that have begun go on.",
+    remedy: "run the statements of accounts.database against it, with the user of its DSN",
+    severity: Severity::Retried,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &ADDRESS_IN_USE,
@@ -251,4 +263,5 @@ pub(crate) static ALL: &[&Cause] = &[
     &WEBHOOK_FAILS,
     &ISSUER_KEYS_UNREADABLE,
     &LOGIN_CALLBACK_FAILS,
+    &USER_DATABASE_FAILS,
 ];

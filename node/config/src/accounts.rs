@@ -1,6 +1,6 @@
 //! Accounts and passwords.
 
-use crate::{JsonWebTokens, LoadError, LoginCallback};
+use crate::{JsonWebTokens, LoadError, LoginCallback, UserDatabase, Users};
 use serde::{Deserialize, Serialize};
 
 /// Section `[accounts]`: how account ids come from login names.
@@ -17,6 +17,11 @@ pub struct Accounts {
     /// What account ids are: `derived` from name and domain as the reference engine does it, or the `names` themselves, for
     /// clusters whose accounts have ids from elsewhere. Never changed once there are accounts.
     pub ids: AccountIds,
+    /// Whose the users are: the cluster's `own`, ANYONE without a password (`anyone`), or those of a `database` of yours. The
+    /// latter two need `ids = "names"`.
+    pub users: Users,
+    /// Users in a database of yours.
+    pub database: UserDatabase,
     /// Tokens of another user system.
     pub jwt: JsonWebTokens,
     /// Who is asked about logins.
@@ -81,6 +86,8 @@ impl Default for Accounts {
             mask_seed: String::new(),
             seed: 0,
             ids: AccountIds::default(),
+            users: Users::default(),
+            database: UserDatabase::default(),
             jwt: JsonWebTokens::default(),
             callback: LoginCallback::default(),
             passwords: Passwords::default(),
@@ -119,6 +126,14 @@ impl Accounts {
                 "0 while accounts.mask_seed is set",
             ));
         }
+        if self.users != Users::Own && self.ids != AccountIds::Names {
+            return Err(LoadError::invalid(
+                "accounts.ids",
+                "derived",
+                "\"names\" where accounts.users is not \"own\": the accounts are called as they are elsewhere",
+            ));
+        }
+        self.database.validate(self.users)?;
         self.jwt.validate()?;
         self.callback.validate()?;
         LoadError::in_range(

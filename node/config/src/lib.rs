@@ -22,6 +22,7 @@ mod sessions;
 mod storage;
 mod telemetry;
 mod trust;
+mod users;
 mod webhooks;
 
 pub use accounts::{AccountIds, Accounts, Deletion, Passwords};
@@ -40,6 +41,7 @@ pub use sessions::Sessions;
 pub use storage::Storage;
 pub use telemetry::Telemetry;
 pub use trust::Trust;
+pub use users::{UserDatabase, Users};
 pub use webhooks::{WebhookEvent, Webhooks};
 
 use serde::{Deserialize, Serialize};

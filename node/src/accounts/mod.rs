@@ -4,10 +4,12 @@ pub(crate) mod blocks;
 mod callback;
 pub(crate) mod deletion;
 mod devices;
+pub(crate) mod imported;
 mod jwt;
 pub(crate) mod online;
 mod passwords;
 mod remembered;
+mod users;
 
 use crate::board::Board;
 use crate::commands::Refusal;
@@ -20,7 +22,7 @@ use deletion::DeletionNews;
 pub(crate) use devices::limits as device_limits;
 use moka::sync::Cache;
 pub(crate) use passwords::hash_once as hash_password;
-use passwords::{HashError, PasswordWorkers};
+use passwords::{HashError, PasswordWorkers, Stored};
 use remembered::Remembered;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -31,6 +33,7 @@ use tim_store::{Account, Created};
 use tim_wire::{
     ClientFrame, ClientRequest, Command, Encoding, ErrorCode, LoginToken, TimAck, TimAuth, WireStruct,
 };
+use users::{Found, Users};
 
 /// Longest login name, domain and password in bytes.
 const CREDENTIAL_BYTES_MAX: usize = 256;
@@ -53,6 +56,8 @@ pub(crate) struct Accounts {
     address_rates: AddressRates,
     /// Tokens of another user system, where such are taken.
     tokens: Option<jwt::Tokens>,
+    /// Whose the users are.
+    pub(crate) users: Users,
     /// Who is asked about every login, where somebody is.
     callback: Option<Callback>,
 }
@@ -106,6 +111,7 @@ impl Accounts {
             deleted: lately(2 * EXISTING_KEPT),
             deletion_news: DeletionNews::default(),
             tokens: jwt::Tokens::new(&config.accounts.jwt, Arc::clone(board)),
+            users: Users::new(config, board),
             callback: Callback::new(&config.accounts.callback, Arc::clone(board)),
         })
     }
@@ -135,19 +141,20 @@ impl Accounts {
         if self.existing.contains_key(account) {
             return Ok(true);
         }
-        let found = node
-            .databases
-            .find_account(account)
-            .await
-            .map_err(|report| Refusal::database(&report))?;
-        if found.is_some() {
+        let exists = if self.users.are_elsewhere() {
+            let deleted = node.databases.is_deleted(account).await;
+            !deleted.map_err(|report| Refusal::database(&report))? && self.users.exists(account).await?
+        } else {
+            self.there(node, account).await?
+        };
+        if exists {
             self.remember_existing(account);
         }
-        Ok(found.is_some())
+        Ok(exists)
     }
 
-    /// Whether an account exists, by what the database says now.
-    async fn is_there(&self, node: &Node, account: &AccountId) -> Result<bool, Refusal> {
+    /// Whether an account has its row, by what the database says now.
+    async fn there(&self, node: &Node, account: &AccountId) -> Result<bool, Refusal> {
         let found = node.databases.find_account(account).await;
         Ok(found.map_err(|report| Refusal::database(&report))?.is_some())
     }
@@ -155,6 +162,14 @@ impl Accounts {
     /// Whether all of some accounts exist; those that are not remembered are looked for together.
     pub(crate) async fn all_exist(&self, node: &Node, mut accounts: Vec<AccountId>) -> Result<bool, Refusal> {
         accounts.retain(|account| !self.existing.contains_key(account));
+        if self.users.are_elsewhere() {
+            for account in &accounts {
+                if !self.exists(node, account).await? {
+                    return Ok(false);
+                }
+            }
+            return Ok(true);
+        }
         let found = node.databases.find_accounts(&accounts).await;
         let found = found.map_err(|report| Refusal::database(&report))?;
         for account in found.iter().flatten() {
@@ -164,6 +179,7 @@ impl Accounts {
     }
 
     async fn register(&self, node: &Node, auth: &TimAuth, from: IpAddr) -> Result<AccountId, Refusal> {
+        self.users.refuse_changes()?;
         // Whoever names nothing that could be an account has not used up a registration.
         credentials(node, auth)?;
         self.address_rates.registrations.take(from, &node.metrics)?;
@@ -172,6 +188,7 @@ impl Accounts {
 
     /// Makes an account, for whoever may do so without limit.
     pub(crate) async fn create(&self, node: &Node, auth: &TimAuth) -> Result<AccountId, Refusal> {
+        self.users.refuse_changes()?;
         let (id, password) = credentials(node, auth)?;
         if self.exists(node, &id).await? {
             return Err(Refusal::plain(ErrorCode::HasExist, "account_exists"));
@@ -200,6 +217,7 @@ impl Accounts {
         account: &AccountId,
         new: String,
     ) -> Result<bool, Refusal> {
+        self.users.refuse_changes()?;
         if new.is_empty() || new.len() > CREDENTIAL_BYTES_MAX {
             return Err(parameters(&format!(
                 "auth.pwd: {} bytes; 1 to {CREDENTIAL_BYTES_MAX} are needed",
@@ -229,11 +247,14 @@ impl Accounts {
         if password.len() > CREDENTIAL_BYTES_MAX {
             return Ok(false);
         }
-        Ok(self.workers.verify(password, stored).await?)
+        Ok(self.workers.verify(password, stored.map(Stored::from)).await?)
     }
 
     /// Whose name and password these are; nobody's takes as long.
     async fn verify(&self, node: &Node, auth: &TimAuth, from: IpAddr) -> Result<Option<AccountId>, Refusal> {
+        if self.users.are_elsewhere() {
+            return Box::pin(self.verify_elsewhere(node, auth, from)).await;
+        }
         let (id, password) = credentials(node, auth)?;
         let found = node
             .databases
@@ -249,16 +270,49 @@ impl Accounts {
         // Who is remembered gets in all the same: many clients may have one address.
         let failures = &self.address_rates.failed_logins;
         failures.look(from, &node.metrics)?;
-        if !self.workers.verify(password.to_owned(), stored.clone()).await? {
+        let before = || imported::before_password(node, &id, auth.domain.as_deref().unwrap_or_default());
+        let found = stored.clone().map(|text| Stored::of(text, before));
+        if !self.workers.verify(password.to_owned(), found).await? {
             // Of those that were looked at together the last ones find no room, which counts as well.
             let _ = failures.take(from, &node.metrics);
             return Ok(None);
         }
         if let Some(stored) = stored {
+            let stored = imported::renewed(node, &id, stored, password).await;
             self.remembered.remember(&id, &stored, password);
         }
         self.remember_existing(&id);
         Ok(Some(id))
+    }
+
+    /// Whose name and password these are, where others know that.
+    async fn verify_elsewhere(
+        &self,
+        node: &Node,
+        auth: &TimAuth,
+        from: IpAddr,
+    ) -> Result<Option<AccountId>, Refusal> {
+        let failures = &self.address_rates.failed_logins;
+        failures.look(from, &node.metrics)?;
+        let password = auth.pwd.as_deref().unwrap_or_default();
+        let id = match self.users.find(node, auth).await.transpose()? {
+            Some(Found::Account(id)) => Some(id),
+            Some(Found::Stored(id, stored)) if self.remembered.knows(&id, &stored, password) => Some(id),
+            Some(Found::Stored(id, stored)) => {
+                let fits = self.fits(password.to_owned(), Some(stored.clone())).await?;
+                if fits {
+                    self.remembered.remember(&id, &stored, password);
+                }
+                fits.then_some(id)
+            }
+            Some(Found::Nobody) | None => None,
+        };
+        let Some(id) = id else {
+            // Of those that were looked at together the last ones find no room, which counts as well.
+            let _ = failures.take(from, &node.metrics);
+            return Ok(None);
+        };
+        Ok(self.ensure(node, &id).await?.then_some(id))
     }
 
     /// Changes a password for whom knows the present one. Credentials that were verified under the old one are
@@ -270,6 +324,7 @@ impl Accounts {
         old: String,
         new: String,
     ) -> Result<PasswordChange, Refusal> {
+        self.users.refuse_changes()?;
         if new.is_empty() || new.len() > CREDENTIAL_BYTES_MAX {
             return Err(parameters(&format!(
                 "request.reqStr2: {} bytes; a password has 1 to {CREDENTIAL_BYTES_MAX}",
@@ -284,7 +339,7 @@ impl Accounts {
         let Some(stored) = found.map(|account| account.password_hash) else {
             return Ok(PasswordChange::WrongPassword);
         };
-        if !self.workers.verify(old, Some(stored.clone())).await? {
+        if !self.workers.verify(old, Some(stored.clone().into())).await? {
             return Ok(PasswordChange::WrongPassword);
         }
         let fresh = self.workers.hash(new).await?;
@@ -345,23 +400,12 @@ impl Accounts {
             return Err(wrong());
         }
         let account = AccountId::new(id).map_err(|_| wrong())?;
-        if !self.exists(node, &account).await? {
-            if !tokens.creates_accounts() {
-                return Err(wrong());
-            }
-            let made = Account {
-                id: account.clone(),
-                // No password fits that.
-                password_hash: String::new(),
-                created_ns: crate::clock::wall_ns(),
-                profile: Vec::new(),
-            };
-            let created = node.databases.create_account(&made).await;
-            let created = created.map_err(|report| Refusal::database(&report))?;
-            // Somebody else was first, or it has been deleted.
-            if created == Created::Exists && !self.exists(node, &account).await? {
-                return Err(wrong());
-            }
+        let usable = match tokens.creates_accounts() {
+            true => self.ensure(node, &account).await?,
+            false => self.exists(node, &account).await?,
+        };
+        if !usable {
+            return Err(wrong());
         }
         Ok((account, identity.domain))
     }
@@ -488,7 +532,7 @@ async fn by_token(node: &Node, auth: &TimAuth, token: &tim_wire::Token) -> Resul
         .await
         .map_err(|report| Refusal::database(&report))?
         .ok_or_else(wrong)?;
-    if !node.accounts.is_there(node, &owner).await? {
+    if !node.accounts.there(node, &owner).await? {
         return Err(wrong());
     }
     // One generation says name and domain too; then they must be the token's.

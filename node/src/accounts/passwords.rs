@@ -30,7 +30,47 @@ pub(crate) enum HashError {
 enum Work {
     Hash,
     /// The stored form, or nothing for an account that does not exist: then as much is computed, and it never fits.
-    Verify(Option<String>),
+    Verify(Option<Stored>),
+}
+
+/// What a bcrypt hash begins with, whichever its version.
+const BCRYPT: &str = "$2";
+/// More than so many bytes bcrypt does not look at, and nobody can have been registered with.
+const BCRYPT_BYTES_MAX: usize = 72;
+
+/// The stored form of a password.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    text: String,
+    /// What was hashed in front of the password, by other engines.
+    before: Vec<u8>,
+}
+
+impl From<String> for Stored {
+    fn from(text: String) -> Self {
+        Self {
+            text,
+            before: Vec::new(),
+        }
+    }
+}
+
+impl Stored {
+    /// A form that may be another engine's, which hashed something in front of the password.
+    pub(crate) fn of(text: String, before: impl FnOnce() -> Vec<u8>) -> Self {
+        match is_foreign(&text) {
+            true => Self {
+                before: before(),
+                text,
+            },
+            false => text.into(),
+        }
+    }
+}
+
+/// Whether a stored form is not ours, and is to be replaced by ours when its password is next seen.
+pub(crate) fn is_foreign(stored: &str) -> bool {
+    stored.starts_with(BCRYPT)
 }
 
 struct Job {
@@ -81,7 +121,7 @@ impl PasswordWorkers {
     }
 
     /// Whether a password fits a stored form. Without one it takes as long and says no.
-    pub(crate) async fn verify(&self, password: String, stored: Option<String>) -> Result<bool, HashError> {
+    pub(crate) async fn verify(&self, password: String, stored: Option<Stored>) -> Result<bool, HashError> {
         match self.run(password, Work::Verify(stored)).await? {
             Outcome::Verified(fits) => Ok(fits),
             Outcome::Hashed(_) => Err(HashError::Malformed),
@@ -131,7 +171,7 @@ fn worker(jobs: &Mutex<Receiver<Job>>, params: &Params) {
                 let outcome = match &job.work {
                     Work::Hash => hash(&job.password, params, &mut memory).map(Outcome::Hashed),
                     Work::Verify(stored) => {
-                        verify(&job.password, stored.as_deref(), params, &mut memory).map(Outcome::Verified)
+                        verify(&job.password, stored.as_ref(), params, &mut memory).map(Outcome::Verified)
                     }
                 };
                 // The connection that asked may be gone.
@@ -181,12 +221,18 @@ fn hash(password: &str, params: &Params, memory: &mut Vec<Block>) -> Result<Stri
 
 fn verify(
     password: &str,
-    stored: Option<&str>,
+    stored: Option<&Stored>,
     params: &Params,
     memory: &mut Vec<Block>,
 ) -> Result<bool, HashError> {
+    if let Some(foreign) = stored.filter(|stored| is_foreign(&stored.text)) {
+        return verify_bcrypt(password, foreign);
+    }
     // Accounts of another user system have none.
-    let Some(stored) = stored.filter(|stored| !stored.is_empty()) else {
+    let Some(stored) = stored
+        .map(|stored| stored.text.as_str())
+        .filter(|text| !text.is_empty())
+    else {
         compute(password, &[0; SALT_BYTES], params, memory)?;
         return Ok(false);
     };
@@ -204,6 +250,15 @@ fn verify(
     let expected = parsed.hash.ok_or(HashError::Malformed)?;
     let output = compute(password, &salt, &params, memory)?;
     Ok(aws_lc_rs::constant_time::verify_slices_are_equal(&output, expected.as_bytes()).is_ok())
+}
+
+/// As the reference engine does it: bcrypt over what it puts in front, and the password.
+fn verify_bcrypt(password: &str, stored: &Stored) -> Result<bool, HashError> {
+    let hashed = Zeroizing::new([stored.before.as_slice(), password.as_bytes()].concat());
+    if hashed.len() > BCRYPT_BYTES_MAX {
+        return Ok(false);
+    }
+    bcrypt::verify(hashed.as_slice(), &stored.text).map_err(|_| HashError::Malformed)
 }
 
 #[cfg(test)]
@@ -227,14 +282,21 @@ mod tests {
         assert!(stored.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{stored}");
         assert!(
             workers
-                .verify("correct".to_owned(), Some(stored.clone()))
+                .verify("correct".to_owned(), Some(stored.clone().into()))
                 .await
                 .unwrap()
         );
-        assert!(!workers.verify("wrong".to_owned(), Some(stored)).await.unwrap());
+        assert!(
+            !workers
+                .verify("wrong".to_owned(), Some(stored.into()))
+                .await
+                .unwrap()
+        );
         assert!(!workers.verify("correct".to_owned(), None).await.unwrap());
         assert_eq!(
-            workers.verify("x".to_owned(), Some("nonsense".to_owned())).await,
+            workers
+                .verify("x".to_owned(), Some("nonsense".to_owned().into()))
+                .await,
             Err(HashError::Malformed)
         );
     }
@@ -249,7 +311,12 @@ mod tests {
             ..small()
         };
         let after = PasswordWorkers::start(&raised).unwrap();
-        assert!(after.verify("correct".to_owned(), Some(stored)).await.unwrap());
+        assert!(
+            after
+                .verify("correct".to_owned(), Some(stored.into()))
+                .await
+                .unwrap()
+        );
     }
 
     #[tokio::test]
@@ -270,5 +337,31 @@ mod tests {
             .filter(|outcome| matches!(outcome, Ok(Err(HashError::Busy))))
             .count();
         assert!(busy > 0 && busy < 16, "{busy} of 16 were refused");
+    }
+
+    #[tokio::test]
+    async fn a_password_of_the_reference_engine_fits() {
+        let workers = PasswordWorkers::start(&small()).unwrap();
+        let before = b"\xa3\x2a\x37\x94\x00\x81\xaf\x40salt of the cluster".to_vec();
+        let stored = bcrypt::hash([&before[..], b"secret"].concat(), 4).unwrap();
+        let fits = |password: &str, before: &[u8]| {
+            let stored = Stored::of(stored.clone(), || before.to_vec());
+            let (workers, password) = (workers.clone(), password.to_owned());
+            async move { workers.verify(password, Some(stored)).await }
+        };
+        assert_eq!(fits("secret", &before).await, Ok(true));
+        assert_eq!(fits("other", &before).await, Ok(false));
+        assert_eq!(fits("secret", b"of another account").await, Ok(false));
+        assert_eq!(
+            fits(&"x".repeat(80), &before).await,
+            Ok(false),
+            "bcrypt would look at its beginning alone"
+        );
+        assert_eq!(
+            workers
+                .verify("x".to_owned(), Some("$2y$nonsense".to_owned().into()))
+                .await,
+            Err(HashError::Malformed)
+        );
     }
 }

@@ -87,6 +87,7 @@ pub(super) fn check(ids: &IdScheme, actor: &Actor, rtype: i32, request: TimReq) 
 
 /// Submits once the other account is known to exist and both lists name the conversation.
 fn ask(connection: &mut Connection, rtype: i32, request: TimReq) -> Result<(), Refusal> {
+    connection.node.accounts.users.refuse_friends()?;
     let Some(live) = &connection.live else {
         return Ok(());
     };
@@ -131,7 +132,7 @@ pub(super) async fn prepare(node: &Node, actor: &Actor, asked: &Asked) -> Result
 
 /// The lists of both accounts name their conversation, durably; the own one first: what an account that is deleted still
 /// asks for is in nobody's list.
-pub(super) async fn list_both(node: &Node, account: &AccountId, to: &AccountId) -> Result<(), Refusal> {
+pub(crate) async fn list_both(node: &Node, account: &AccountId, to: &AccountId) -> Result<(), Refusal> {
     let conversation = placement::direct_conversation(account, to);
     for (whose, peer) in [(account, to), (to, account)] {
         let listed = ListedConversation {

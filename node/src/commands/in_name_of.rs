@@ -11,7 +11,7 @@ use tim_core::conversation::{Operation, Standing};
 use tim_core::id::{AccountId, RoomId, SessionId, VirtualRoomId};
 use tim_core::stream::Outcome as StreamOutcome;
 use tim_core::submit::Outcome;
-use tim_wire::structs::business as rtype;
+use tim_wire::structs::{business as rtype, node_kind};
 use tim_wire::{Encoding, ErrorCode, Tid, TimMessage, TimPresence, TimReq, TimRoomBean, WireStruct};
 
 pub(crate) use history::{Asked as HistoryAsked, Of as HistoryOf};
@@ -38,6 +38,7 @@ pub(crate) async fn roster(
     number: i32,
     request: TimReq,
 ) -> Result<(), Refusal> {
+    node.accounts.users.refuse_friends()?;
     let asked = business::check(&node.ids, actor, number, request)?;
     exists(node, actor).await?;
     if asked.is_listed {
@@ -91,8 +92,15 @@ pub(crate) async fn change_room(
 /// A list as the account itself would be told it.
 pub(crate) async fn list(node: &Node, account: &AccountId, list: List) -> Result<Vec<String>, Refusal> {
     Ok(match list {
-        List::Friends => lists::of(node, account, Acquaintance::is_friend).await?,
-        List::BlockedAccounts => lists::of(node, account, Acquaintance::is_blocked).await?,
+        List::Friends => lists::of(node, account, (node_kind::ROSTER, Acquaintance::is_friend)).await?,
+        List::BlockedAccounts => {
+            lists::of(
+                node,
+                account,
+                (node_kind::BLOCKED_ACCOUNTS, Acquaintance::is_blocked),
+            )
+            .await?
+        }
         List::Rooms => room_lists::of(node, account, Standing::is_member).await?,
         List::BlockedRooms => room_lists::of(node, account, Standing::has_blocked).await?,
         List::Banned(room) => {

@@ -13,12 +13,8 @@ use tim_wire::{Command, TimNodes};
 
 /// Answers with the friends.
 pub(super) fn friends(connection: &mut Connection) {
-    answer(
-        connection,
-        business::ROSTER,
-        node_kind::ROSTER,
-        Acquaintance::is_friend,
-    );
+    let friends: Belongs = Acquaintance::is_friend;
+    answer(connection, business::ROSTER, node_kind::ROSTER, friends);
 }
 
 /// Answers with whom the account has blocked.
@@ -31,24 +27,33 @@ pub(super) fn blocked(connection: &mut Connection) {
     );
 }
 
-/// The accounts in an account's list that belong into another one.
+/// Who of those that an account knows is in a list.
+type Belongs = fn(&Acquaintance) -> bool;
+
+/// The accounts in a list of an account, by the kind in which clients are told it.
 pub(super) async fn of(
     node: &Node,
     account: &AccountId,
-    belongs: fn(&Acquaintance) -> bool,
+    (ntype, belongs): (i32, Belongs),
 ) -> Result<Vec<String>, Refusal> {
+    let text = |id: AccountId| id.as_str().to_owned();
+    if ntype == node_kind::ROSTER
+        && let Some(elsewhere) = node.accounts.users.roster(account).await
+    {
+        return Ok(elsewhere?.into_iter().map(text).collect());
+    }
     let known = node.databases.acquaintances(account).await;
     let known = known.map_err(|report| Refusal::database(&report))?;
-    let listed = known.iter().filter(|known| belongs(known));
-    Ok(listed.map(|known| known.account.as_str().to_owned()).collect())
+    let listed = known.into_iter().filter(belongs);
+    Ok(listed.map(|known| text(known.account)).collect())
 }
 
-fn answer(connection: &mut Connection, rtype: i32, ntype: i32, belongs: fn(&Acquaintance) -> bool) {
+fn answer(connection: &mut Connection, rtype: i32, ntype: i32, belongs: Belongs) {
     let Some(live) = &connection.live else { return };
     let (account, encoding) = (live.account.clone(), live.encoding);
     let node = Arc::clone(&connection.node);
     connection.begin(Box::pin(async move {
-        let listed = Box::pin(of(&node, &account, belongs)).await;
+        let listed = Box::pin(of(&node, &account, (ntype, belongs))).await;
         let continuation: Continuation = Box::new(move |connection| match listed {
             Err(refusal) => refusal
                 .within(rtype)

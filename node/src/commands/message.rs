@@ -57,6 +57,9 @@ pub(super) fn begin(connection: &mut Connection, command: Command, message: TimM
         Ok((way, checked)) if checked.message.room_tid.is_some() => {
             ask_room(connection, command, way, checked);
         }
+        Ok((way @ Way::Stored(_), checked)) if connection.node.accounts.users.judge_messages() => {
+            ask_users(connection, command, way, checked);
+        }
         Ok((way, checked)) => go_on(connection, command, way, checked),
     }
 }
@@ -102,6 +105,29 @@ fn ask_room(connection: &mut Connection, command: Command, way: Way, checked: Ch
                 go_on(connection, command, way, Checked { vouched, ..checked });
             }
         });
+        continuation
+    }));
+}
+
+/// Where somebody else says who may write to whom, a message goes on if they say so, whether or not the two are friends.
+fn ask_users(connection: &mut Connection, command: Command, way: Way, checked: Checked) {
+    let id = client_id(&checked.message);
+    let Some(live) = &connection.live else { return };
+    let (account, to) = (live.account.clone(), checked.to.clone());
+    let node = Arc::clone(&connection.node);
+    let answered = move |connection: &mut Connection, asked: Result<(), Refusal>| match asked {
+        Err(refusal) => refuse(connection, command.tim_type(), id, refusal),
+        Ok(()) => {
+            let vouched = true;
+            go_on(connection, command, way, Checked { vouched, ..checked });
+        }
+    };
+    if let Some(known) = node.accounts.users.remembered(&account, &to) {
+        return answered(connection, known);
+    }
+    connection.begin(Box::pin(async move {
+        let asked = Box::pin(node.accounts.users.may_message(&node, &account, &to)).await;
+        let continuation: Continuation = Box::new(move |connection| answered(connection, asked));
         continuation
     }));
 }

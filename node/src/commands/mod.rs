@@ -24,6 +24,7 @@ mod virtual_room;
 
 pub(crate) use actor::Actor;
 pub(crate) use big_data::piece as big_data_piece;
+pub(crate) use business::list_both;
 pub(crate) use outcome::outcome;
 pub(crate) use presence::{Absences, session_ended};
 pub(crate) use profiles::{profile, store_profile};

@@ -114,6 +114,12 @@ impl Refusal {
         Self::of(ErrorCode::Overload, &node::LOGIN_CALLBACK_FAILS, detail)
     }
 
+    /// The database of users has not answered.
+    pub(crate) fn users_unknown() -> Self {
+        let detail = "the database of users does not answer now";
+        Self::of(ErrorCode::Overload, &node::USER_DATABASE_FAILS, detail)
+    }
+
     /// A command is switched off in this cluster.
     pub(crate) fn switched_off(number: u8) -> Self {
         let detail = format!("command {number} is switched off (sessions.commands_off)");

@@ -113,6 +113,10 @@ async fn in_room(node: &Node, account: &AccountId, room: &RoomId) -> Result<Vec<
 }
 
 async fn check_friends(node: &Node, account: &AccountId, to: &AccountId) -> Result<(), Refusal> {
+    let users = &node.accounts.users;
+    if users.judge_messages() {
+        return users.may_message(node, account, to).await;
+    }
     let conversation = placement::direct_conversation(account, to);
     let state = node
         .databases

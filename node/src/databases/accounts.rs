@@ -56,6 +56,14 @@ impl Databases {
         .await
     }
 
+    /// Whether an account was deleted.
+    pub(crate) async fn is_deleted(&self, account: &AccountId) -> Result<bool, Report> {
+        self.at(account.as_bytes(), false, |database, epoch| async move {
+            database.is_deleted(epoch, account).await
+        })
+        .await
+    }
+
     /// Finds accounts; one answer each.
     pub(crate) async fn find_accounts(&self, accounts: &[AccountId]) -> Result<Vec<Option<Account>>, Report> {
         self.of_each(accounts, AccountId::as_bytes, |database, asked| async move {

@@ -8,9 +8,13 @@ use tim_store::{Deletion, Detached, Removal, Retention, WalkCursor, Walked};
 
 impl Databases {
     /// Writes the task; see [`tim_store::Database::begin_deletion`].
-    pub(crate) async fn begin_deletion(&self, wanted: &Deletion) -> Result<Option<Deletion>, Report> {
+    pub(crate) async fn begin_deletion(
+        &self,
+        wanted: &Deletion,
+        unknown_too: bool,
+    ) -> Result<Option<Deletion>, Report> {
         self.at(wanted.account.as_bytes(), true, |database, epoch| async move {
-            database.begin_deletion(epoch, wanted, false).await
+            database.begin_deletion(epoch, wanted, unknown_too).await
         })
         .await
     }

@@ -89,6 +89,30 @@ impl Database {
         .await
     }
 
+    /// Whether there was such an account that has been deleted, or is just being.
+    ///
+    /// # Errors
+    /// [`StoreError::FenceRefused`], or any of the database.
+    pub async fn is_deleted(&self, epoch: Epoch, account: &AccountId) -> Result<bool, StoreError> {
+        let key = self.keys().account(account);
+        let slot = placement::slot(account.as_bytes()).0 as i32;
+        self.transact(Access::Read, &move |mut transaction| {
+            Box::pin(async move {
+                transaction
+                    .admit_one(account.as_bytes(), epoch, Access::Read)
+                    .await?;
+                let text =
+                    "SELECT 1 FROM tim_account WHERE slot = ? AND account = ? AND LENGTH(credential) = 0";
+                let values = vec![slot.into(), key.to_vec().into()];
+                let rows = transaction
+                    .rows(summary("SELECT", ACCOUNT.name), text, values)
+                    .await?;
+                Ok((transaction, !rows.is_empty()))
+            })
+        })
+        .await
+    }
+
     /// Finds accounts, in one query however many are asked.
     ///
     /// # Errors

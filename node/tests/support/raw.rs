@@ -15,6 +15,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 pub const DOMAIN: &str = "tlnet.top";
 
+#[derive(Debug)]
 pub struct Raw {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     pub encoding: Encoding,

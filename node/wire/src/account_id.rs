@@ -113,6 +113,13 @@ impl IdScheme {
         id.len() <= NODE_LENGTH_MAX && base58::decode(id).is_some_and(|number| self.checked(number) == number)
     }
 
+    /// The number behind a derived id; nothing for a text that is none.
+    #[must_use]
+    pub fn number_of(&self, id: &str) -> Option<u64> {
+        let number = base58::decode(id).filter(|_| id.len() <= NODE_LENGTH_MAX)?;
+        (self.checked(number) == number).then_some(number)
+    }
+
     /// The number with its lowest byte replaced by the check byte of the seven others.
     pub(crate) fn checked(&self, number: u64) -> u64 {
         let mut bytes = number.to_be_bytes();

@@ -57,7 +57,9 @@ pub(crate) async fn begin(
         begun_ms: crate::clock::wall_ms(),
         sent,
     };
-    let Some(deletion) = node.databases.begin_deletion(&wanted).await? else {
+    // Of those who were never here there may be something all the same: what others have said to them.
+    let unknown_too = node.accounts.users.are_elsewhere();
+    let Some(deletion) = node.databases.begin_deletion(&wanted, unknown_too).await? else {
         return Ok(None);
     };
     let untold = blocks::tell_deleted(node, account).await;

@@ -13,6 +13,8 @@ mod deletions;
 #[allow(unused_qualifications, reason = "utoipa's macros name types by their path")]
 mod history;
 #[allow(unused_qualifications, reason = "utoipa's macros name types by their path")]
+mod import;
+#[allow(unused_qualifications, reason = "utoipa's macros name types by their path")]
 mod messages;
 #[allow(unused_qualifications, reason = "utoipa's macros name types by their path")]
 mod rooms;
@@ -45,6 +47,7 @@ use utoipa::{Modify, OpenApi};
     paths(
         accounts::register,
         accounts::find,
+        import::import,
         accounts::set_password,
         accounts::profile,
         accounts::change_profile,
@@ -115,6 +118,7 @@ pub(super) fn router(state: AdminState) -> Router<AdminState> {
         .route("/openapi.json", get(described))
         .route("/accounts", post(accounts::register).get(accounts::find))
         .route("/accounts/{account}", delete(deletions::delete))
+        .route("/accounts/import", post(import::import))
         .route("/deletions", get(deletions::list))
         .route("/accounts/{account}/password", put(accounts::set_password))
         .route(

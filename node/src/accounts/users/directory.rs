@@ -1,0 +1,178 @@
+//! Users in a database of the operator's, asked by statements of the operator's.
+//!
+//! As many statements as `requests_max` run or wait at once. After a failure nothing is asked for a moment, so that a database
+//! that is down is not asked by everybody; meanwhile whoever needs an answer is told to come back.
+
+use super::Found;
+use crate::board::{Board, Effect, Place};
+use crate::commands::Refusal;
+use crate::node::Node;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tim_catalogue::{Report, node as causes};
+use tim_config::UserDatabase;
+use tim_core::id::AccountId;
+use tim_store::Foreign;
+use tim_wire::ErrorCode;
+use tokio::sync::Semaphore;
+
+/// The database and what is asked of it.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    config: UserDatabase,
+    /// The DSN as it was read last, and its pool.
+    open: Mutex<Option<(String, Foreign)>>,
+    places: Semaphore,
+    rests_until: Mutex<Option<Instant>>,
+    board: Arc<Board>,
+}
+
+impl Directory {
+    pub(super) fn new(config: &UserDatabase, board: Arc<Board>) -> Self {
+        Self {
+            open: Mutex::default(),
+            places: Semaphore::new(config.requests_max as usize),
+            rests_until: Mutex::default(),
+            board,
+            config: config.clone(),
+        }
+    }
+
+    /// Whether relations are said elsewhere.
+    pub(super) fn has_relations(&self) -> bool {
+        self.judges_messages() || !self.config.roster.is_empty()
+    }
+
+    pub(super) fn judges_messages(&self) -> bool {
+        !self.config.may_message.is_empty()
+    }
+
+    pub(super) async fn log_in(&self, node: &Node, name: &str, password: &str) -> Result<Found, Refusal> {
+        let most = super::super::CREDENTIAL_BYTES_MAX;
+        if name.is_empty() || name.len() > most || password.is_empty() || password.len() > most {
+            return Ok(Found::Nobody);
+        }
+        let hash_is_given = self.config.login.matches('?').count() == 1;
+        let rows = if hash_is_given {
+            self.ask(&self.config.login, &[name], 2).await?
+        } else {
+            self.ask(&self.config.login, &[name, password], 1).await?
+        };
+        let Some(row) = rows.into_iter().next() else {
+            return Ok(Found::Nobody);
+        };
+        let mut columns = row.into_iter();
+        let id = columns.next().unwrap_or_default();
+        let Some(account) = AccountId::new(&id).ok().filter(|_| node.ids.is_valid(&id)) else {
+            return Err(self.failed("accounts.database.login gives an id that can be none: 1 to 64 bytes without '|' and without the byte 131"));
+        };
+        Ok(match columns.next() {
+            Some(stored) => Found::Stored(account, stored),
+            None => Found::Account(account),
+        })
+    }
+
+    pub(super) async fn exists(&self, account: &AccountId) -> Result<bool, Refusal> {
+        if self.config.exists.is_empty() {
+            return Ok(true);
+        }
+        self.says_yes(&self.config.exists, &[account.as_str()]).await
+    }
+
+    pub(super) async fn may_message(&self, from: &AccountId, to: &AccountId) -> Result<(), Refusal> {
+        let asked = [from.as_str(), to.as_str()];
+        match self.says_yes(&self.config.may_message, &asked).await? {
+            true => Ok(()),
+            false => Err(Refusal::plain(ErrorCode::PermissionDenied, "not_friends")),
+        }
+    }
+
+    pub(super) async fn roster(&self, account: &AccountId) -> Option<Result<Vec<AccountId>, Refusal>> {
+        if self.config.roster.is_empty() {
+            return None;
+        }
+        let rows = self.ask(&self.config.roster, &[account.as_str()], 1).await;
+        Some(rows.map(|rows| {
+            let ids = rows
+                .into_iter()
+                .flatten()
+                .filter_map(|id| AccountId::new(id).ok());
+            let mut friends: Vec<AccountId> = ids.collect();
+            friends.sort();
+            friends.dedup();
+            friends
+        }))
+    }
+
+    /// Whether the first row holds a number above 0.
+    async fn says_yes(&self, statement: &str, parameters: &[&str]) -> Result<bool, Refusal> {
+        let rows = self.ask(statement, parameters, 1).await?;
+        let first = rows.first().and_then(|row| row.first());
+        Ok(first
+            .and_then(|text| text.parse::<f64>().ok())
+            .is_some_and(|number| number > 0.0))
+    }
+
+    async fn ask(
+        &self,
+        statement: &str,
+        parameters: &[&str],
+        columns: usize,
+    ) -> Result<Vec<Vec<String>>, Refusal> {
+        let place = self.places.try_acquire();
+        let _place = place.map_err(|_| {
+            Refusal::overloaded("accounts.database.requests_max statements have no answer yet")
+        })?;
+        if self
+            .rests_until
+            .lock()
+            .is_some_and(|until| Instant::now() < until)
+        {
+            return Err(Refusal::users_unknown());
+        }
+        let pool = self.pool().map_err(|reason| self.failed(&reason))?;
+        match pool.rows(statement, parameters, columns).await {
+            Ok(rows) => {
+                self.board.clear(&Place::UserDatabase);
+                Ok(rows)
+            }
+            Err(error) => Err(self.failed(&error.to_string())),
+        }
+    }
+
+    /// The pool for the DSN as the file says it now; after a success the file is not read again.
+    fn pool(&self) -> Result<Foreign, String> {
+        let mut open = self.open.lock();
+        let failed_before = self.rests_until.lock().is_some();
+        if let Some((_, pool)) = open.as_ref().filter(|_| !failed_before) {
+            return Ok(pool.clone());
+        }
+        let text = std::fs::read_to_string(&self.config.dsn_file)
+            .map_err(|error| format!("{}: {error}", self.config.dsn_file.display()))?;
+        let dsn = text.trim().to_owned();
+        *self.rests_until.lock() = None;
+        if let Some((_, pool)) = open.as_ref().filter(|(known, _)| *known == dsn) {
+            return Ok(pool.clone());
+        }
+        let config = &self.config;
+        let timeout = Duration::from_millis(config.timeout_millis);
+        let pool = Foreign::open(&dsn, config.connections_max, timeout, config.rows_max as usize);
+        let pool = pool.map_err(|error| error.to_string())?;
+        if let Some((_, old)) = open.replace((dsn, pool.clone())) {
+            // What still runs on it ends first.
+            tokio::spawn(async move { old.close().await });
+        }
+        Ok(pool)
+    }
+
+    fn failed(&self, reason: &str) -> Refusal {
+        *self.rests_until.lock() = Some(Instant::now() + Duration::from_millis(self.config.rest_millis));
+        let report = Report::new(
+            &causes::USER_DATABASE_FAILS,
+            format!("accounts.database: {reason}"),
+        );
+        self.board.raise(Place::UserDatabase, Effect::Told, report);
+        Refusal::users_unknown()
+    }
+}

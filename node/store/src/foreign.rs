@@ -1,0 +1,144 @@
+//! A database of somebody else, in which statements of theirs are asked: a pool with limits, parameters bound as text, answers
+//! of a few columns read as text. Nothing of ours is in it, so nothing is migrated, sealed or fenced.
+
+use std::time::Duration;
+
+use sea_orm::{
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, QueryResult, SqlxMySqlConnector,
+    SqlxPostgresConnector, SqlxSqliteConnector, Statement, Value,
+};
+use sqlx::mysql::MySqlPoolOptions;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{ConnectOptions, Database, pool::PoolOptions};
+
+use crate::dsn::{BadDsn, Dsn, Engine, Target};
+use crate::statement::placeholders;
+
+/// Why there is no answer. The texts hold no parameter.
+#[derive(Debug, thiserror::Error)]
+pub enum ForeignError {
+    /// No answer in time.
+    #[error("no answer within {} ms", .0.as_millis())]
+    Timeout(Duration),
+    /// The database, or the driver, said no.
+    #[error("{0}")]
+    Refused(#[from] DbErr),
+    /// A column is missing, or holds something that is neither text nor a number.
+    #[error("column {0} of the answer is missing, or neither text nor a number")]
+    Column(usize),
+    /// More rows than are taken.
+    #[error("more than {0} rows")]
+    TooMany(usize),
+}
+
+/// A pool of connections to it. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Foreign {
+    pool: DatabaseConnection,
+    engine: Engine,
+    timeout: Duration,
+    rows_max: usize,
+}
+
+impl Foreign {
+    /// Makes a pool without connecting. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// A DSN that is not understood.
+    pub fn open(dsn: &str, connections: u32, timeout: Duration, rows_max: usize) -> Result<Self, BadDsn> {
+        let dsn: Dsn = dsn.parse()?;
+        let pool = match &dsn.target {
+            Target::Sqlite(path) => {
+                let options = SqliteConnectOptions::new()
+                    .filename(path)
+                    .busy_timeout(timeout)
+                    .disable_statement_logging();
+                let pool = limits::<sqlx::Sqlite>(SqlitePoolOptions::new(), connections, timeout);
+                SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.connect_lazy_with(options))
+            }
+            Target::Postgres(options) => {
+                let options = options
+                    .as_ref()
+                    .clone()
+                    .application_name("tim-node")
+                    .disable_statement_logging();
+                let pool = limits::<sqlx::Postgres>(PgPoolOptions::new(), connections, timeout);
+                SqlxPostgresConnector::from_sqlx_postgres_pool(pool.connect_lazy_with(options))
+            }
+            Target::MySql(options) => {
+                let options = options.as_ref().clone().disable_statement_logging();
+                let pool = limits::<sqlx::MySql>(MySqlPoolOptions::new(), connections, timeout);
+                SqlxMySqlConnector::from_sqlx_mysql_pool(pool.connect_lazy_with(options))
+            }
+        };
+        Ok(Self {
+            pool,
+            engine: dsn.engine(),
+            timeout,
+            rows_max,
+        })
+    }
+
+    /// The rows of an answer, each with so many columns as text; parameters are bound, never spliced.
+    ///
+    /// # Errors
+    /// See [`ForeignError`].
+    pub async fn rows(
+        &self,
+        text: &str,
+        parameters: &[&str],
+        columns: usize,
+    ) -> Result<Vec<Vec<String>>, ForeignError> {
+        let backend = match self.engine {
+            Engine::Sqlite => DatabaseBackend::Sqlite,
+            Engine::Postgres => DatabaseBackend::Postgres,
+            Engine::MySql => DatabaseBackend::MySql,
+        };
+        let values: Vec<Value> = parameters.iter().map(|text| Value::from(*text)).collect();
+        let statement = Statement::from_sql_and_values(backend, placeholders(self.engine, text), values);
+        // The future is dropped when its time is up, and with it the connection.
+        let asked = tokio::time::timeout(self.timeout, self.pool.query_all_raw(statement));
+        let rows = asked.await.map_err(|_| ForeignError::Timeout(self.timeout))??;
+        if rows.len() > self.rows_max {
+            return Err(ForeignError::TooMany(self.rows_max));
+        }
+        let read = |row: &QueryResult| (0..columns).map(|column| text_of(row, column)).collect();
+        rows.iter().map(read).collect()
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        if let Err(error) = self.pool.close_by_ref().await {
+            tracing::debug!(%error, "closing connections to a database of users");
+        }
+    }
+}
+
+/// A column as text, whatever the engine calls its type.
+fn text_of(row: &QueryResult, column: usize) -> Result<String, ForeignError> {
+    if let Ok(text) = row.try_get_by_index::<String>(column) {
+        return Ok(text);
+    }
+    let number = row
+        .try_get_by_index::<i64>(column)
+        .or_else(|_| row.try_get_by_index::<i32>(column).map(i64::from))
+        .or_else(|_| row.try_get_by_index::<i16>(column).map(i64::from))
+        .or_else(|_| row.try_get_by_index::<bool>(column).map(i64::from));
+    if let Ok(number) = number {
+        return Ok(number.to_string());
+    }
+    let bytes = row.try_get_by_index::<Vec<u8>>(column).ok();
+    bytes
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or(ForeignError::Column(column + 1))
+}
+
+/// As for our own pools: without the task that closes idle connections.
+fn limits<D: Database>(options: PoolOptions<D>, connections: u32, timeout: Duration) -> PoolOptions<D> {
+    options
+        .max_connections(connections)
+        .acquire_timeout(timeout)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
