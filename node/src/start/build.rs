@@ -12,6 +12,7 @@ use crate::engine;
 use crate::founder::DatabaseFounder;
 use crate::metrics::Metrics;
 use crate::node::{Addresses, Node};
+use crate::online_news::{self, OnlineNews};
 use crate::peers::{Peers, Services};
 use crate::repartition::{self, Driver};
 use crate::session::{LocalAccounts, SessionTable};
@@ -131,6 +132,7 @@ pub(super) async fn build(
         accounts: Accounts::new(&config, &board)?,
         absences: Absences::default(),
         webhooks: Webhooks::new(&config.webhooks),
+        online_news: OnlineNews::default(),
         view: ArcSwap::from_pointee(View::new(Vec::new())),
         repartition: repartition::Figures::default(),
         takes_logins: AtomicBool::new(false),
@@ -235,6 +237,7 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
     supervisor.run("environment", watchers::environment(Arc::clone(node)));
     supervisor.run("tokens", watchers::sweep(Arc::clone(node)));
     supervisor.run("webhooks", webhooks::run(Arc::clone(node)));
+    supervisor.run("online news", online_news::follow(Arc::clone(node)));
     supervisor.run("blocks", blocks::follow(Arc::clone(node)));
     let driver = Driver {
         control: node.control.clone(),
