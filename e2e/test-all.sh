@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test of the project, from a fresh clone, and ends with one line of counts.
 #   e2e/test-all.sh              all tiers, in order
-#   e2e/test-all.sh TIER...      only these: install style licences unit browser simulation fuzz kubernetes
+#   e2e/test-all.sh TIER...      only these: install style licences unit examples browser simulation fuzz kubernetes
 #
 # A tier that cannot run fails with its reason; TIM_TEST_SKIP="kubernetes" leaves one out and says so loudly at the end. With
 # CI set nothing may be left out. Builds are kept in $CARGO_TARGET_DIR (default ~/.cache/timcluster/target).
@@ -12,7 +12,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$HOME/.cache/timcluster/target}
 export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-1}
 readonly TOOLS=${TIM_TEST_TOOLS:-$HOME/.cache/timcluster/tools}
 readonly CARGO_DENY_VERSION=0.20.2 CARGO_FUZZ_VERSION=0.13.2
-readonly SIMULATION_SEEDS=${TIM_TEST_SEEDS:-100} FUZZ_SECONDS=${TIM_TEST_FUZZ_SECONDS:-120}
+readonly SIMULATION_SEEDS=${TIM_TEST_SEEDS:-100} FUZZ_SECONDS=${TIM_TEST_FUZZ_SECONDS:-300}
 readonly CHROMIUM=${TIM_TEST_CHROMIUM:-chromium}
 PATH=$TOOLS/bin:$PATH
 logs=$(mktemp -d)
@@ -70,6 +70,34 @@ unit_tier() {
         step "plans of the databases" cargo test --quiet -p tim-store --features explain --test plans
 }
 
+# What runs the example clients. Go is asked for by README, since the test cluster needs it as well.
+install_languages() {
+    local missing=()
+    node --version 2>/dev/null || missing+=(nodejs)
+    /usr/bin/python3 -c 'import websockets' 2>/dev/null || missing+=(python3-websockets)
+    if [ ${#missing[@]} -gt 0 ]; then
+        command -v apt-get >/dev/null || {
+            echo "missing: ${missing[*]}, and no apt-get to install them" >&2
+            return 1
+        }
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    fi
+    node --no-warnings --experimental-websocket -e 'new WebSocket("ws://127.0.0.1:1").onerror = () => {}' || {
+        echo "the example in JavaScript needs Node 22, or 20 with --experimental-websocket; this is $(node --version)" >&2
+        return 1
+    }
+    /usr/bin/python3 -c 'import websockets' && go version
+}
+
+examples_tier() {
+    if ! step "install Node, Python's websockets, and look for Go" install_languages; then
+        echo "THE EXAMPLE CLIENTS WERE NOT TESTED: a language is missing" >&2
+        return 1
+    fi
+    TIM_TEST_PYTHON=/usr/bin/python3 step "example clients, a node killed" \
+        cargo test --quiet -p tim-node --test client_examples -- --ignored --test-threads=1
+}
+
 install_chromium() {
     "$CHROMIUM" --version && return
     command -v apt-get >/dev/null || {
@@ -103,7 +131,7 @@ kubernetes_tier() {
         step "kubernetes" e2e/kubernetes/run
 }
 
-readonly ALL_TIERS=(install style licences unit browser simulation fuzz kubernetes)
+readonly ALL_TIERS=(install style licences unit examples browser simulation fuzz kubernetes)
 tiers=("$@")
 [ ${#tiers[@]} -gt 0 ] || tiers=("${ALL_TIERS[@]}")
 for tier in "${tiers[@]}"; do

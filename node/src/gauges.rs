@@ -48,6 +48,7 @@ pub(crate) fn register(node: &Arc<Node>) {
         of(|node| plain(node.streams.figures.subscriptions.load(Ordering::Relaxed))),
     );
     observe_u64(&names::WEBHOOK_LAG, of(|node| plain(node.webhooks.lag_seconds())));
+    observe_u64(&names::RETENTION_ENDED, of(walks));
     observe_u64(&names::QUEUE_LENGTH, of(queues));
     observe_u64(&names::QUEUE_LIMIT, of(queue_limits));
     observe_u64(&names::PARTITION_EPOCH_METRIC, of(epochs));
@@ -99,6 +100,15 @@ fn epochs(node: &Node) -> Readings {
             (range.epoch.0, attributes)
         })
         .collect()
+}
+
+fn walks(node: &Node) -> Readings {
+    let ended = node.walks.ended().into_iter();
+    let reading = ended.map(|(name, at)| {
+        let database = attribute(&names::DATABASE_NAME, name.as_str().to_owned());
+        (at, vec![database])
+    });
+    reading.collect()
 }
 
 fn reachable(node: &Node) -> Readings {

@@ -41,6 +41,7 @@ mod random;
 mod recent;
 mod reload;
 mod repartition;
+mod retention;
 mod session;
 mod start;
 mod streams;

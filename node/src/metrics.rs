@@ -22,6 +22,7 @@ pub(crate) struct Metrics {
     pub(crate) sessions_ended: Counter,
     limit_refused: Counter,
     admin_requests: Counter,
+    accounts_deleted: Counter,
     webhook_events: Counter,
     webhook_duration: Histogram,
     pub(crate) frames_pushed: Counter,
@@ -53,6 +54,7 @@ impl Metrics {
             sessions_ended: counter(&names::SESSION_ENDED),
             limit_refused: counter(&names::LIMIT_REFUSED),
             admin_requests: counter(&names::ADMIN_REQUESTS),
+            accounts_deleted: counter(&names::ACCOUNT_DELETED),
             webhook_events: counter(&names::WEBHOOK_EVENTS),
             webhook_duration: histogram(&names::WEBHOOK_DURATION),
             frames_pushed: counter(&names::STREAM_FRAMES_PUSHED),
@@ -84,6 +86,11 @@ impl Metrics {
     pub(crate) fn accepted_system(&self) {
         let kind = attribute(&names::MESSAGING_DESTINATION_TEMPLATE, "system");
         self.accepted.add(1, &[kind]);
+    }
+
+    /// Nothing is left of an account.
+    pub(crate) fn account_deleted(&self) {
+        self.accounts_deleted.add(1, &[]);
     }
 
     /// A message that came `since` was answered as stored.

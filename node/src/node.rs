@@ -73,6 +73,7 @@ pub(crate) struct Node {
     pub(crate) control: ControlGroup,
     pub(crate) drain: DrainControl,
     pub(crate) repartition: crate::repartition::Figures,
+    pub(crate) walks: crate::retention::Walks,
     pub(crate) takes_logins: AtomicBool,
     /// When somebody gossiped under a foreign key for the last time; 0: never.
     pub(crate) foreign_key_at_ms: AtomicU64,

@@ -2,9 +2,10 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, ready};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use rand::Rng as _;
@@ -302,8 +303,18 @@ impl Client {
 }
 
 /// Positive, as some servers take other numbers for "none".
+///
+/// It counts upwards from the time of the first one, with some bits of chance below the milliseconds: servers keep ids in an
+/// index, which is written at one place that way.
 fn new_message_id() -> i64 {
-    rand::rng().random_range(1..=i64::MAX)
+    const CHANCE_BITS: u32 = 21;
+    static NEXT: LazyLock<AtomicI64> = LazyLock::new(|| {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let milliseconds = i64::try_from(since_1970.as_millis()).unwrap_or(0);
+        let chance = rand::rng().random_range(1..1 << CHANCE_BITS);
+        AtomicI64::new((milliseconds << CHANCE_BITS) & i64::MAX | chance)
+    });
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Becomes the outcome of a message. Dropping it leaves the message on its way.

@@ -23,6 +23,24 @@ pub struct Accounts {
     pub callback: LoginCallback,
     /// Password hashing.
     pub passwords: Passwords,
+    /// Deleted accounts.
+    pub deletion: Deletion,
+}
+
+/// Section `[accounts.deletion]`: what happens when an account is deleted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Deletion {
+    /// How long after its beginning what the account has sent and stored is erased, in seconds: longer than anything of it
+    /// can still be under way. Nobody logs in as it meanwhile, and messages to it are refused.
+    pub settle_seconds: u64,
+}
+
+impl Default for Deletion {
+    fn default() -> Self {
+        Self { settle_seconds: 90 }
+    }
 }
 
 /// What account ids are.
@@ -66,6 +84,7 @@ impl Default for Accounts {
             jwt: JsonWebTokens::default(),
             callback: LoginCallback::default(),
             passwords: Passwords::default(),
+            deletion: Deletion::default(),
         }
     }
 }
@@ -102,6 +121,11 @@ impl Accounts {
         }
         self.jwt.validate()?;
         self.callback.validate()?;
+        LoadError::in_range(
+            "accounts.deletion.settle_seconds",
+            self.deletion.settle_seconds,
+            1..=86_400,
+        )?;
         let passwords = &self.passwords;
         LoadError::in_range(
             "accounts.passwords.memory_kib",

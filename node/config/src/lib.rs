@@ -17,13 +17,14 @@ mod membership;
 mod partitioning;
 #[cfg(feature = "schema")]
 pub mod reference;
+mod retention;
 mod sessions;
 mod storage;
 mod telemetry;
 mod trust;
 mod webhooks;
 
-pub use accounts::{AccountIds, Accounts, Passwords};
+pub use accounts::{AccountIds, Accounts, Deletion, Passwords};
 pub use admin::{Admin, AdminToken, Administrators, ConsoleUser, Role, is_administrator_name};
 pub use drain::Drain;
 pub use identity::Identity;
@@ -34,6 +35,7 @@ pub use load::{LoadError, environment_prefix, load, merge};
 pub use login_callback::LoginCallback;
 pub use membership::Membership;
 pub use partitioning::{Partitioning, RangeStart, SLOT_COUNT};
+pub use retention::Retention;
 pub use sessions::Sessions;
 pub use storage::Storage;
 pub use telemetry::Telemetry;

@@ -26,6 +26,9 @@ pub struct Limits {
     pub home_queue_max: u32,
     /// Conversations whose head and version a home keeps in memory.
     pub home_conversations_max: u32,
+    /// Members of all rooms together that a home keeps in memory, about 60 bytes each; beyond, the rooms used longest ago are
+    /// read again when they are used. One room may have more.
+    pub home_room_members_max: u32,
     /// Messages and requests of one session per second, as many of them at once; more are answered 5104. 0: no limit.
     pub session_requests_per_second: u32,
     /// The same for all sessions that an account has on one node together.
@@ -64,6 +67,7 @@ impl Default for Limits {
             batch_messages_max: 512,
             home_queue_max: 16_384,
             home_conversations_max: 200_000,
+            home_room_members_max: 2_000_000,
             session_requests_per_second: 5_000,
             account_requests_per_second: 10_000,
             node_requests_per_second: 0,
@@ -103,6 +107,7 @@ impl Limits {
             ("limits.batch_messages_max", self.batch_messages_max, 1),
             ("limits.home_queue_max", self.home_queue_max, 16),
             ("limits.home_conversations_max", self.home_conversations_max, 16),
+            ("limits.home_room_members_max", self.home_room_members_max, 1_024),
             ("limits.room_members_max", self.room_members_max, 2),
             ("limits.virtual_rooms_max", self.virtual_rooms_max, 1),
             (

@@ -1,6 +1,6 @@
 //! The databases of the cluster.
 
-use crate::LoadError;
+use crate::{LoadError, Retention};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -21,6 +21,8 @@ pub struct Storage {
     pub statement_timeout_millis: u64,
     /// How often a database that does not answer is tried again, in milliseconds.
     pub retry_interval_millis: u64,
+    /// What goes by itself.
+    pub retention: Retention,
 }
 
 impl Default for Storage {
@@ -32,6 +34,7 @@ impl Default for Storage {
             connect_timeout_millis: 3_000,
             statement_timeout_millis: 5_000,
             retry_interval_millis: 2_000,
+            retention: Retention::default(),
         }
     }
 }
@@ -55,6 +58,7 @@ impl Storage {
                 ));
             }
         }
+        self.retention.validate()?;
         LoadError::in_range(
             "storage.connections_max",
             u64::from(self.connections_max),

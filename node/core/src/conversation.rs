@@ -26,6 +26,7 @@
 //!    and class without a row begins at [`starting_cursor`]. None for a room, which may have any number of them.
 //! 7. Commit. When the commit's fate is not known, say [`BatchResult::Unknown`] and nothing else.
 
+mod erasure;
 mod judge;
 mod relation;
 mod room;
@@ -39,6 +40,7 @@ use crate::id::{
     AccountId, ContentHash, ConversationId, DatabaseName, DeviceClass, Epoch, MessageKey, Seq, Version,
 };
 
+pub use erasure::SentMessages;
 pub use judge::{Decision, Found, decide, may_send, may_send_between};
 pub use relation::{Relation, Relations, Side};
 pub use room::{

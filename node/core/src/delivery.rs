@@ -10,6 +10,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use imbl::OrdSet;
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::{Entry, MemberCursor};
@@ -25,9 +26,9 @@ pub use machine::Delivery;
 pub struct Committed {
     /// Which conversation.
     pub conversation: ConversationId,
-    /// Who is in it, in order in a room: shared with its home, as there may be very many.
-    pub accounts: Arc<Vec<AccountId>>,
-    /// Who is told besides: it was in it, or it is told alone.
+    /// Who is in the room, shared with its home, as there may be very many; nobody in other conversations.
+    pub members: OrdSet<AccountId>,
+    /// Who else is told: both sides of a conversation of two, or who was in the room until now.
     pub others: Vec<AccountId>,
     /// In order; each with the session whose submission it was, which is told by the answer to it.
     pub entries: Vec<(Arc<Entry>, SessionId)>,

@@ -183,6 +183,11 @@ pub struct Config {
     pub fence_retry_ms: u64,
     /// Most members of a room.
     pub room_members_max: u32,
+    /// Most conversations kept in memory; beyond, those used longest ago are forgotten. Those at work are kept all the same,
+    /// of which there are no more than may wait.
+    pub max_conversations: usize,
+    /// Most members of all rooms kept in memory; beyond, the rooms used longest ago are forgotten. One room may have more.
+    pub max_room_members_held: usize,
     /// A conversation that was not used for this long is forgotten, in milliseconds.
     pub idle_ms: u64,
     /// Planted bugs; none outside the simulator.
@@ -203,6 +208,8 @@ impl Default for Config {
             retry_max_ms: 1_000,
             fence_retry_ms: 20,
             room_members_max: 100_000,
+            max_conversations: 200_000,
+            max_room_members_held: 2_000_000,
             idle_ms: 300_000,
             mutations: Mutations::default(),
         }

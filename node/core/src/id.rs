@@ -242,7 +242,8 @@ impl MessageKey {
     /// The `id` clients see for a message that brought none: positive, never zero.
     #[must_use]
     pub fn wire_id(&self) -> i64 {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        // The other half may begin with the time.
+        let [.., a, b, c, d, e, f, g, h] = self.0;
         let id = i64::from_be_bytes([a, b, c, d, e, f, g, h]) & i64::MAX;
         id.max(1)
     }

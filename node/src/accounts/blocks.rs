@@ -4,7 +4,9 @@
 //! by itself a little later. A login that was decided just before the block is caught where its session begins: either
 //! that sees the news, or who brings the news sees the session.
 
+use super::deletion;
 use crate::node::Node;
+use crate::peers::Ending;
 use crate::session::Input;
 use moka::sync::Cache;
 use std::sync::Arc;
@@ -93,13 +95,23 @@ pub(crate) async fn list(node: &Node) -> Result<Vec<Block>, Report> {
 
 async fn tell_all(node: &Node, account: &AccountId, until_ms: i64) -> Vec<NodeName> {
     end_here(node, account, until_ms);
+    tell_others(node, account, Ending::Blocked { until_ms }).await
+}
+
+/// Tells every node that an account is deleted; those that could not be told.
+pub(crate) async fn tell_deleted(node: &Node, account: &AccountId) -> Vec<NodeName> {
+    deletion::end_here(node, account);
+    tell_others(node, account, Ending::Deleted).await
+}
+
+async fn tell_others(node: &Node, account: &AccountId, ending: Ending) -> Vec<NodeName> {
     // Also those that leave: they have sessions until they have left.
     let others: Vec<NodeName> = node.members.borrow().nodes().keys().cloned().collect();
     let told = others
         .into_iter()
         .filter(|name| *name != node.name)
         .map(|name| async move {
-            let telling = node.peers.end_account(&name, account, until_ms);
+            let telling = node.peers.end_account(&name, account, ending);
             match tokio::time::timeout(TELL_LIMIT, telling).await {
                 Ok(Some(_)) => None,
                 _ => Some(name),

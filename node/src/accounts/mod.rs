@@ -2,6 +2,7 @@
 
 pub(crate) mod blocks;
 mod callback;
+pub(crate) mod deletion;
 mod devices;
 mod jwt;
 pub(crate) mod online;
@@ -15,6 +16,7 @@ use crate::node::Node;
 use blocks::BlockNews;
 use bytes::Bytes;
 use callback::Callback;
+use deletion::DeletionNews;
 pub(crate) use devices::limits as device_limits;
 use moka::sync::Cache;
 pub(crate) use passwords::hash_once as hash_password;
@@ -22,6 +24,7 @@ use passwords::{HashError, PasswordWorkers};
 use remembered::Remembered;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tim_config::NodeConfig;
 use tim_core::id::{AccountId, DeviceClass};
 use tim_store::{Account, Created};
@@ -31,8 +34,10 @@ use tim_wire::{
 
 /// Longest login name, domain and password in bytes.
 const CREDENTIAL_BYTES_MAX: usize = 256;
-/// Accounts known to exist that are remembered: accounts are never deleted, so the answer cannot go stale.
+/// Accounts known to exist that are remembered, and for how long: a node that was not told of a deletion is wrong for so
+/// long.
 const EXISTING_MAX: u64 = 50_000;
+const EXISTING_KEPT: Duration = Duration::from_secs(60);
 
 /// What accounts need besides the databases.
 #[derive(Debug)]
@@ -40,6 +45,9 @@ pub(crate) struct Accounts {
     workers: PasswordWorkers,
     remembered: Remembered,
     existing: Cache<AccountId, ()>,
+    /// Accounts that this node was told lately to be deleted: what was read before that must not be remembered after it.
+    deleted: Cache<AccountId, ()>,
+    pub(crate) deletion_news: DeletionNews,
     /// Blocks that this node was told of lately.
     pub(crate) block_news: BlockNews,
     address_rates: AddressRates,
@@ -67,6 +75,12 @@ pub(crate) struct LoggedIn {
     pub(crate) logged_in_ms: u64,
 }
 
+/// A cache of what was so a moment ago.
+fn lately(kept: Duration) -> Cache<AccountId, ()> {
+    let cache = Cache::builder().max_capacity(EXISTING_MAX).time_to_live(kept);
+    cache.build()
+}
+
 fn parameters(detail: &str) -> Refusal {
     Refusal::field(ErrorCode::Parameters, detail.to_owned())
 }
@@ -88,10 +102,32 @@ impl Accounts {
             remembered: Remembered::new(passwords),
             block_news: BlockNews::default(),
             address_rates: AddressRates::new(&config.limits),
-            existing: Cache::new(EXISTING_MAX),
+            existing: lately(EXISTING_KEPT),
+            deleted: lately(2 * EXISTING_KEPT),
+            deletion_news: DeletionNews::default(),
             tokens: jwt::Tokens::new(&config.accounts.jwt, Arc::clone(board)),
             callback: Callback::new(&config.accounts.callback, Arc::clone(board)),
         })
+    }
+
+    /// Forgets that an account exists.
+    fn forget(&self, account: &AccountId) {
+        self.deleted.insert(account.clone(), ());
+        self.existing.invalidate(account);
+    }
+
+    /// Whether this node was told lately that an account is deleted.
+    fn was_told_deleted(&self, account: &AccountId) -> bool {
+        self.deleted.contains_key(account)
+    }
+
+    /// Remembers that an account exists.
+    fn remember_existing(&self, account: &AccountId) {
+        self.existing.insert(account.clone(), ());
+        // Only now: either this sees that it was forgotten, or whoever forgets it sees this.
+        if self.deleted.contains_key(account) {
+            self.existing.invalidate(account);
+        }
     }
 
     /// Whether an account exists.
@@ -105,9 +141,15 @@ impl Accounts {
             .await
             .map_err(|report| Refusal::database(&report))?;
         if found.is_some() {
-            self.existing.insert(account.clone(), ());
+            self.remember_existing(account);
         }
         Ok(found.is_some())
+    }
+
+    /// Whether an account exists, by what the database says now.
+    async fn is_there(&self, node: &Node, account: &AccountId) -> Result<bool, Refusal> {
+        let found = node.databases.find_account(account).await;
+        Ok(found.map_err(|report| Refusal::database(&report))?.is_some())
     }
 
     /// Whether all of some accounts exist; those that are not remembered are looked for together.
@@ -116,7 +158,7 @@ impl Accounts {
         let found = node.databases.find_accounts(&accounts).await;
         let found = found.map_err(|report| Refusal::database(&report))?;
         for account in found.iter().flatten() {
-            self.existing.insert(account.id.clone(), ());
+            self.remember_existing(&account.id);
         }
         Ok(found.iter().all(Option::is_some))
     }
@@ -141,7 +183,11 @@ impl Accounts {
             profile: Vec::new(),
         };
         match node.databases.create_account(&account).await {
-            Ok(Created::New) => Ok(id),
+            Ok(Created::New) => {
+                // Who has just chosen it logs in with it next.
+                self.remembered.remember(&id, &account.password_hash, password);
+                Ok(id)
+            }
             Ok(Created::Exists) => Err(Refusal::plain(ErrorCode::HasExist, "account_exists")),
             Err(report) => Err(Refusal::database(&report)),
         }
@@ -211,7 +257,7 @@ impl Accounts {
         if let Some(stored) = stored {
             self.remembered.remember(&id, &stored, password);
         }
-        self.existing.insert(id.clone(), ());
+        self.remember_existing(&id);
         Ok(Some(id))
     }
 
@@ -311,7 +357,11 @@ impl Accounts {
                 profile: Vec::new(),
             };
             let created = node.databases.create_account(&made).await;
-            created.map_err(|report| Refusal::database(&report))?;
+            let created = created.map_err(|report| Refusal::database(&report))?;
+            // Somebody else was first, or it has been deleted.
+            if created == Created::Exists && !self.exists(node, &account).await? {
+                return Err(wrong());
+            }
         }
         Ok((account, identity.domain))
     }
@@ -438,6 +488,9 @@ async fn by_token(node: &Node, auth: &TimAuth, token: &tim_wire::Token) -> Resul
         .await
         .map_err(|report| Refusal::database(&report))?
         .ok_or_else(wrong)?;
+    if !node.accounts.is_there(node, &owner).await? {
+        return Err(wrong());
+    }
     // One generation says name and domain too; then they must be the token's.
     if let Some(name) = auth.name.as_deref().filter(|name| !name.is_empty()) {
         let named = node

@@ -2,6 +2,7 @@
 //! for certain.
 
 use crate::node::Node;
+use crate::peers::Ending;
 use crate::session::{Input, OnlineAccount, part_of};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -50,7 +51,7 @@ pub(crate) async fn log_out(node: &Node, account: &AccountId) -> LoggedOut {
         missing: Vec::new(),
     };
     let asked = others(node).into_iter().map(|name| async move {
-        let asking = node.peers.log_out(&name, account);
+        let asking = node.peers.end_account(&name, account, Ending::LoggedOut);
         (within_limit(asking).await, name)
     });
     for (answer, name) in futures::future::join_all(asked).await {

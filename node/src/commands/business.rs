@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tim_core::conversation::Operation;
 use tim_core::id::AccountId;
 use tim_core::placement;
-use tim_store::{Listed, ListedConversation};
+use tim_store::{Listed, ListedConversation, Listing};
 use tim_telemetry::Span;
 use tim_wire::structs::{business, operation};
 use tim_wire::{Command, ErrorCode, IdScheme, TimMessage, TimReq};
@@ -129,7 +129,8 @@ pub(super) async fn prepare(node: &Node, actor: &Actor, asked: &Asked) -> Result
     list_both(node, &actor.account, &asked.to).await
 }
 
-/// The lists of both accounts name their conversation, durably.
+/// The lists of both accounts name their conversation, durably; the own one first: what an account that is deleted still
+/// asks for is in nobody's list.
 pub(super) async fn list_both(node: &Node, account: &AccountId, to: &AccountId) -> Result<(), Refusal> {
     let conversation = placement::direct_conversation(account, to);
     for (whose, peer) in [(account, to), (to, account)] {
@@ -137,8 +138,13 @@ pub(super) async fn list_both(node: &Node, account: &AccountId, to: &AccountId) 
             conversation,
             what: Listed::Direct(peer.clone()),
         };
-        let done = node.databases.list_conversation(whose, &listed).await;
-        done.map_err(|report| Refusal::database(&report))?;
+        let database = |report: tim_catalogue::Report| Refusal::database(&report);
+        let listing = node.databases.list_conversation(whose, &listed).await;
+        if listing.map_err(database)? == Listing::Deleted {
+            let removed = node.databases.remove_listing(account, &conversation).await;
+            removed.map_err(database)?;
+            return Err(Refusal::plain(ErrorCode::Account, "no_such_account"));
+        }
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tim_core::conversation::{self, Operation, RoomBody, RoomCreation, RoomOperation, RoomProfile};
 use tim_core::id::{AccountId, ContentHash, RoomId};
 use tim_core::placement;
-use tim_store::{Listed, ListedConversation};
+use tim_store::{Listed, ListedConversation, Listing};
 use tim_telemetry::Span;
 use tim_wire::structs::{business, node_kind, operation};
 use tim_wire::{Command, Encoding, ErrorCode, IdScheme, Tid, TimAck, TimMessage, TimReq};
@@ -191,10 +191,11 @@ pub(super) async fn prepare(node: &Node, asked: &Asked) -> Result<(), Refusal> {
         conversation: placement::room_conversation(&asked.room),
         what: Listed::Room(asked.room.clone()),
     };
-    node.databases
-        .list_conversation(account, &listed)
-        .await
-        .map_err(database)
+    let listing = node.databases.list_conversation(account, &listed).await;
+    match listing.map_err(database)? {
+        Listing::Listed => Ok(()),
+        Listing::Deleted => Err(Refusal::plain(ErrorCode::Account, "no_such_account")),
+    }
 }
 
 /// tim's number of an operation; nothing for what no operation of command 41 is.

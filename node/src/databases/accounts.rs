@@ -3,7 +3,7 @@
 use super::Databases;
 use tim_catalogue::Report;
 use tim_core::id::{AccountId, DatabaseName, Epoch};
-use tim_store::{Account, Created, Database, ListEntry, ListedConversation, StoreError};
+use tim_store::{Account, Created, Database, ListEntry, ListedConversation, Listing, StoreError};
 
 /// How often an operation is repeated with a newer map before it fails.
 const MAP_ATTEMPTS: u32 = 20;
@@ -81,7 +81,7 @@ impl Databases {
         &self,
         account: &AccountId,
         listed: &ListedConversation,
-    ) -> Result<(), Report> {
+    ) -> Result<Listing, Report> {
         self.at(account.as_bytes(), true, |database, epoch| async move {
             let entry = ListEntry {
                 account: account.clone(),
@@ -95,7 +95,8 @@ impl Databases {
                     slot: tim_core::placement::slot(account.as_bytes()),
                     refused,
                 }),
-                _ => Ok(()),
+                Some(Ok(listing)) => Ok(listing),
+                None => Ok(Listing::Listed),
             }
         })
         .await

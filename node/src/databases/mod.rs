@@ -11,6 +11,7 @@ mod batcher;
 mod blocks;
 mod cursors;
 mod declared;
+mod deletion;
 mod figures;
 mod keeper;
 mod many;

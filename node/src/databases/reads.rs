@@ -281,13 +281,26 @@ impl Databases {
             let visible = result.ok()?.into_iter().filter(|entry| entry.seq <= shown.until);
             entries = visible.map(Arc::new).collect();
         }
+        let expected = shown.after.next();
+        let is_gap = match entries.first() {
+            Some(first) => first.seq > expected,
+            None => position.head > shown.after && shown.until > shown.after,
+        };
+        let mut nothing_until = shown.after;
+        if is_gap {
+            // What is missing at the beginning has gone because it was too old; anything else would be a loss.
+            let result = database.trimmed_up_to(job.epoch, &job.conversation).await;
+            self.note(name, &result, false);
+            nothing_until = nothing_until.max(result.ok()?.min(shown.until));
+            entries.retain(|entry| entry.seq > nothing_until);
+        }
         tracing::trace!(after = ?job.after, entries = entries.len(), ?position, "fetched entries");
         // What was stored between the two queries is there already.
         let newest = entries.last().map_or(Seq(0), |entry| entry.seq);
         Some(Event::Fetched {
             conversation: job.conversation,
             entries,
-            skip: (shown.after > from).then_some((from, shown.after)),
+            skip: (nothing_until > from).then_some((from, nothing_until)),
             cursor,
             head: position.head.max(newest),
         })

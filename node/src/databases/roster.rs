@@ -58,7 +58,7 @@ impl Databases {
     }
 
     /// The list of conversations of an account.
-    pub(super) async fn listed(&self, account: &AccountId) -> Result<Vec<ListedConversation>, Report> {
+    pub(crate) async fn listed(&self, account: &AccountId) -> Result<Vec<ListedConversation>, Report> {
         let lists = self
             .of_each(
                 std::slice::from_ref(account),

@@ -14,6 +14,8 @@ pub(super) fn config(limits: &tim_config::Limits) -> Config {
     Config {
         max_batch: limits.batch_messages_max as usize,
         max_queue: limits.home_queue_max as usize,
+        max_conversations: limits.home_conversations_max as usize,
+        max_room_members_held: limits.home_room_members_max as usize,
         room_members_max: limits.room_members_max,
         ..Config::default()
     }

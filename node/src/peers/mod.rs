@@ -31,6 +31,17 @@ use tokio::sync::mpsc;
 /// What may wait for one courier; more is dropped and repeated by whoever is not answered.
 const QUEUE_MAX: usize = 32_768;
 
+/// Why the sessions of an account end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It may log in again.
+    LoggedOut,
+    /// It is blocked until a time in Unix milliseconds; one that is over lifts a block.
+    Blocked { until_ms: i64 },
+    /// There is no such account any more.
+    Deleted,
+}
+
 /// One thing for one peer.
 #[derive(Debug)]
 pub(crate) enum ToPeer {
@@ -244,26 +255,24 @@ impl Peers {
         }
     }
 
-    /// Has another node end the sessions of an account that is blocked; how many, or nothing when it does not answer.
-    pub(crate) async fn end_account(&self, to: &NodeName, account: &AccountId, until_ms: i64) -> Option<u32> {
+    /// Has another node end the sessions of an account; how many, or nothing when it does not answer.
+    pub(crate) async fn end_account(
+        &self,
+        to: &NodeName,
+        account: &AccountId,
+        ending: Ending,
+    ) -> Option<u32> {
         let link = self.links.link(to).await.ok()?;
         let request = peer::EndAccountRequest {
             account: account.as_str().to_owned(),
-            until_ms,
-            log_out_only: false,
-        };
-        let reply = link.delivery().end_account(request).await.ok()?;
-        Some(reply.into_inner().sessions)
-    }
-
-    /// Has another node end the sessions of an account, which may log in again; how many, or nothing when it does not
-    /// answer.
-    pub(crate) async fn log_out(&self, to: &NodeName, account: &AccountId) -> Option<u32> {
-        let link = self.links.link(to).await.ok()?;
-        let request = peer::EndAccountRequest {
-            account: account.as_str().to_owned(),
-            until_ms: 0,
-            log_out_only: true,
+            until_ms: match ending {
+                Ending::LoggedOut => 0,
+                Ending::Blocked { until_ms } => until_ms,
+                // What a node of the version before makes of it.
+                Ending::Deleted => i64::MAX,
+            },
+            log_out_only: ending == Ending::LoggedOut,
+            deleted: ending == Ending::Deleted,
         };
         let reply = link.delivery().end_account(request).await.ok()?;
         Some(reply.into_inner().sessions)

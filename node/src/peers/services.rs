@@ -1,7 +1,7 @@
 //! What peers call on this node. Who calls is known from the connection: certificate and proof were checked before.
 
 use super::{Peers, convert};
-use crate::accounts::{blocks, online};
+use crate::accounts::{blocks, deletion, online};
 use crate::engine::{Engine, Input, OwnerAnswer, hand_over};
 use crate::node::Node;
 use crate::session::{Input as SessionInput, SessionTable};
@@ -251,7 +251,9 @@ impl Delivery for Services {
         caller(&request)?;
         let request = request.into_inner();
         let account = AccountId::new(&request.account).map_err(|_| malformed())?;
-        let ended = if request.log_out_only {
+        let ended = if request.deleted {
+            deletion::end_here(&self.node, &account)
+        } else if request.log_out_only {
             online::log_out_here(&self.node, &account)
         } else {
             blocks::end_here(&self.node, &account, request.until_ms)

@@ -1,7 +1,7 @@
 //! The parts of a node, put together.
 
-use crate::accounts::blocks;
 use crate::accounts::{Accounts, device_limits};
+use crate::accounts::{blocks, deletion};
 use crate::admission::Admission;
 use crate::board::{Board, Effect, Place};
 use crate::commands::{Absences, Throttle};
@@ -15,6 +15,7 @@ use crate::node::{Addresses, Node};
 use crate::online_news::{self, OnlineNews};
 use crate::peers::{Peers, Services};
 use crate::repartition::{self, Driver};
+use crate::retention;
 use crate::session::{LocalAccounts, SessionTable};
 use crate::supervisor::Supervisor;
 use crate::webhooks::{self, Webhooks};
@@ -135,6 +136,7 @@ pub(super) async fn build(
         online_news: OnlineNews::default(),
         view: ArcSwap::from_pointee(View::new(Vec::new())),
         repartition: repartition::Figures::default(),
+        walks: retention::Walks::default(),
         takes_logins: AtomicBool::new(false),
         foreign_key_at_ms: AtomicU64::new(0),
         name,
@@ -239,6 +241,8 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
     supervisor.run("webhooks", webhooks::run(Arc::clone(node)));
     supervisor.run("online news", online_news::follow(Arc::clone(node)));
     supervisor.run("blocks", blocks::follow(Arc::clone(node)));
+    supervisor.run("retention", retention::run(Arc::clone(node)));
+    supervisor.run("deletions", deletion::run(Arc::clone(node)));
     let driver = Driver {
         control: node.control.clone(),
         databases: Arc::clone(&node.databases),

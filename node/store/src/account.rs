@@ -34,7 +34,7 @@ pub struct Account {
 pub enum Created {
     /// It is new.
     New,
-    /// There is one of that id already; nothing was changed.
+    /// There is one of that id already, or there was one that has been deleted; nothing was changed.
     Exists,
 }
 
@@ -166,14 +166,21 @@ impl Database {
         ])
     }
 
-    /// Reads credential, profile and version from the columns that begin at `column`.
+    /// Reads credential, profile and version from the columns that begin at `column`; nothing of an account that was
+    /// deleted, whose credential is empty.
     fn opened_account(
         &self,
         id: &AccountId,
         row: &QueryResult,
         column: usize,
-    ) -> Result<(Account, i64), StoreError> {
+    ) -> Result<Option<(Account, i64)>, StoreError> {
         let key = self.keys().account(id);
+        let credential = row
+            .try_get_by_index::<Vec<u8>>(column)
+            .map_err(|error| self.error(error))?;
+        if credential.is_empty() {
+            return Ok(None);
+        }
         let open = |column, place| {
             let sealed = row
                 .try_get_by_index::<Vec<u8>>(place)
@@ -193,11 +200,8 @@ impl Database {
             created_ns: credential.created_ns,
             profile: open("profile", column + 1)?,
         };
-        Ok((
-            account,
-            row.try_get_by_index(column + 2)
-                .map_err(|error| self.error(error))?,
-        ))
+        let version = row.try_get_by_index(column + 2);
+        Ok(Some((account, version.map_err(|error| self.error(error))?)))
     }
 
     fn damaged_account(&self, reason: &'static str) -> StoreError {
@@ -220,9 +224,10 @@ impl Transaction {
             self.database.keys().account(id).to_vec().into(),
         ];
         let rows = self.rows(summary("SELECT", "tim_account"), &text, values).await?;
-        rows.first()
-            .map(|row| self.database.opened_account(id, row, 0))
-            .transpose()
+        match rows.first() {
+            Some(row) => self.database.opened_account(id, row, 0),
+            None => Ok(None),
+        }
     }
 
     async fn accounts(
@@ -246,8 +251,8 @@ impl Transaction {
             .await?
         {
             let place = read::place(&row, 0).map_err(|error| self.database.error(error))?;
-            let (account, _) = self.database.opened_account(&accounts[place].0, &row, 1)?;
-            found[place] = Ok(Some(account));
+            let account = self.database.opened_account(&accounts[place].0, &row, 1)?;
+            found[place] = Ok(account.map(|(account, _)| account));
         }
         Ok(found)
     }

@@ -85,6 +85,17 @@ impl Database {
         Ok(self.opened(conversation, row, column)?.entry)
     }
 
+    /// [`Self::entry`] with the hash of its content.
+    pub(crate) fn hashed_entry(
+        &self,
+        conversation: &RowKey,
+        row: &QueryResult,
+        column: usize,
+    ) -> Result<(Entry, ContentHash), StoreError> {
+        let Opened { entry, content_hash } = self.opened(conversation, row, column)?;
+        Ok((entry, content_hash))
+    }
+
     /// Reads of an entry what decides whether a submission is it.
     pub(crate) fn known_entry(
         &self,

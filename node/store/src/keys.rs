@@ -97,7 +97,8 @@ impl StorageKeys {
         self.keyed(b"token", &[token])
     }
 
-    /// What recognises a client's own retry: conversation, sender, client id and content together.
+    /// What recognises a client's own retry: conversation, sender, client id and content together. The client id stands in
+    /// front: clients count upwards, and an index over what grows is written at one place instead of everywhere.
     pub(crate) fn client(
         &self,
         conversation: &ConversationId,
@@ -105,15 +106,11 @@ impl StorageKeys {
         client_id: i64,
         content: &ContentHash,
     ) -> RowKey {
-        self.keyed(
-            b"client",
-            &[
-                &conversation.0,
-                sender.as_bytes(),
-                &client_id.to_be_bytes(),
-                &content.0,
-            ],
-        )
+        let id = client_id.to_be_bytes();
+        let parts = [&conversation.0[..], sender.as_bytes(), &id, &content.0];
+        let mut key = self.keyed(b"client", &parts);
+        key[..id.len()].copy_from_slice(&id);
+        key
     }
 
     /// HMAC-SHA-256 over the label and the parts, each with its length, cut to [`KEY_BYTES`].
@@ -161,6 +158,11 @@ mod tests {
         assert_ne!(
             keys(1).client(&conversation, &ab, 1, &hash),
             keys(1).client(&conversation, &a, 1, &hash)
+        );
+        let of = |id| keys(1).client(&conversation, &a, id, &hash);
+        assert!(
+            of(1) < of(2) && of(2) < of(1 << 60),
+            "they grow with the client's ids"
         );
     }
 

@@ -9,6 +9,7 @@
 //! raised.
 
 mod bind;
+mod deletion;
 mod first;
 mod outbox;
 
@@ -25,7 +26,7 @@ use crate::transaction::{Backoff, Transaction, summary};
 pub use bind::Bootstrap;
 
 /// Version of the newest migration below; raised with each one.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 
 /// Key of the advisory lock that one migrating process holds on PostgreSQL: "TIMMIGR8".
 const MIGRATION_LOCK: i64 = 0x5449_4d4d_4947_5238;
@@ -45,7 +46,11 @@ struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(first::FirstTables), Box::new(outbox::Outbox)]
+        vec![
+            Box::new(first::FirstTables),
+            Box::new(outbox::Outbox),
+            Box::new(deletion::Deletion),
+        ]
     }
 
     fn migration_table_name() -> sea_orm::DynIden {

@@ -16,7 +16,7 @@ mod clean;
 mod copy;
 mod cutover;
 mod marks;
-mod rows;
+pub(crate) mod rows;
 mod verify;
 
 use tim_core::id::{DatabaseName, Slot, Term};

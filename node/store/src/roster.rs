@@ -3,6 +3,8 @@
 //! A superset of what the account takes part in: an entry is durable before a relation commits, and goes only after it
 //! has ended. Whether two accounts are friends, and whether an account is in a room, is asked of the conversation.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use tim_core::id::{AccountId, ConversationId, Epoch, RoomId};
 use tim_core::placement;
@@ -11,9 +13,9 @@ use crate::admit::{Admitted, BY_ACCOUNT};
 use crate::error::StoreError;
 use crate::fence::Access;
 use crate::read;
-use crate::schema::ACCOUNT_CONVERSATION;
+use crate::schema::{ACCOUNT, ACCOUNT_CONVERSATION};
 use crate::seal::Place;
-use crate::statement::{Cell, Row, join, key_rows};
+use crate::statement::{Cell, KeyRows, Row, join, key_rows};
 use crate::store::Database;
 use crate::transaction::{Transaction, summary};
 
@@ -46,12 +48,24 @@ pub struct ListEntry {
     pub listed: ListedConversation,
 }
 
+/// What became of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    /// It is in the list.
+    Listed,
+    /// The account was deleted, or is just being: nothing begins for it any more.
+    Deleted,
+}
+
 impl Database {
     /// Puts conversations into lists; those that are in them already stay.
     ///
     /// # Errors
     /// Any of the database. After [`StoreError::CommitInDoubt`] it is done again.
-    pub async fn list_conversations(&self, entries: &[ListEntry]) -> Result<Vec<Admitted<()>>, StoreError> {
+    pub async fn list_conversations(
+        &self,
+        entries: &[ListEntry],
+    ) -> Result<Vec<Admitted<Listing>>, StoreError> {
         let rows: &Vec<Row> = &entries
             .iter()
             .map(|entry| self.list_row(entry))
@@ -63,10 +77,21 @@ impl Database {
                     .map(|entry| (placement::slot(entry.account.as_bytes()), entry.epoch))
                     .collect();
                 let admitted = transaction.admit(&uses, Access::Write).await?;
+                let deleted = transaction.deleted_among(rows, &admitted).await?;
+                let answers: Vec<Admitted<Listing>> = admitted
+                    .into_iter()
+                    .enumerate()
+                    .map(|(place, admitted)| {
+                        admitted.map(|()| match deleted.contains(&place) {
+                            true => Listing::Deleted,
+                            false => Listing::Listed,
+                        })
+                    })
+                    .collect();
                 let mut admitted_rows: Vec<Row> = rows
                     .iter()
-                    .zip(&admitted)
-                    .filter(|(_, ok)| ok.is_ok())
+                    .zip(&answers)
+                    .filter(|(_, answer)| **answer == Ok(Listing::Listed))
                     .map(|(row, _)| row.clone())
                     .collect();
                 admitted_rows.sort_by_key(|row| (row[0].as_number(), ACCOUNT_CONVERSATION.row_key(row)));
@@ -74,7 +99,7 @@ impl Database {
                 transaction
                     .insert_absent(&ACCOUNT_CONVERSATION, admitted_rows)
                     .await?;
-                Ok((transaction, admitted))
+                Ok((transaction, answers))
             })
         })
         .await
@@ -128,6 +153,42 @@ impl Database {
 }
 
 impl Transaction {
+    /// Which of the admitted rows are of accounts that were deleted.
+    async fn deleted_among(
+        &self,
+        rows: &[Row],
+        admitted: &[Admitted<()>],
+    ) -> Result<HashSet<usize>, StoreError> {
+        let mut keys = KeyRows::new();
+        for (place, row) in rows
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| admitted[*place].is_ok())
+        {
+            keys.row()
+                .number(place as i64)
+                .number(row[0].as_number())
+                .bytes(row[1].as_bytes());
+        }
+        if keys.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let engine = self.engine();
+        let text = format!(
+            "SELECT k.place FROM {keys} {join} tim_account a \
+             ON a.slot = k.slot AND a.account = k.account AND LENGTH(a.credential) = 0",
+            keys = key_rows(engine, &BY_ACCOUNT),
+            join = join(engine),
+        );
+        let found = self
+            .rows(summary("SELECT", ACCOUNT.name), &text, vec![keys.finish()])
+            .await?;
+        let places = found.iter().map(|row| read::place(row, 0));
+        places
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.database.error(error))
+    }
+
     async fn conversations_of(
         &mut self,
         accounts: &[(AccountId, Epoch)],

@@ -89,7 +89,8 @@ const fn column(name: &'static str, kind: Kind) -> Column {
     Column { name, kind }
 }
 
-/// Accounts: what is needed to log in, and the profile, both sealed.
+/// Accounts: what is needed to log in, and the profile, both sealed. A credential of no bytes at all is that of an account
+/// that was deleted: the row stays, so that nobody else gets its id and with it what others have said to it.
 pub(crate) static ACCOUNT: Table = Table {
     name: "tim_account",
     code: 1,
@@ -219,6 +220,35 @@ pub(crate) static ACCOUNT_BLOCK: Table = Table {
     unique: &[],
 };
 
+/// Accounts that are being deleted: the task, until it is done. What it says is sealed.
+pub(crate) static ACCOUNT_DELETION: Table = Table {
+    name: "tim_account_deletion",
+    code: 21,
+    columns: &[
+        column("slot", Kind::Int),
+        column("account", Kind::Key),
+        column("begun_ms", Kind::Big),
+        column("sealed", Kind::Sealed),
+        column("version", Kind::Big),
+    ],
+    key_columns: 2,
+    unique: &[],
+};
+
+/// Up to which place the entries of a conversation have gone because they were too old; no row: none has.
+pub(crate) static TRIMMED: Table = Table {
+    name: "tim_trimmed",
+    code: 22,
+    columns: &[
+        column("slot", Kind::Int),
+        column("conversation", Kind::Key),
+        column("up_to", Kind::Big),
+        column("version", Kind::Big),
+    ],
+    key_columns: 2,
+    unique: &[],
+};
+
 /// What `relations` says of a conversation that is a room; of one of two accounts it is one byte.
 pub(crate) const ROOM_RELATIONS: i16 = 0x100;
 
@@ -290,7 +320,7 @@ pub(crate) static CHANGE: Table = Table {
 };
 
 /// Every table that moves with its slots, in the order in which a repartition copies them.
-pub(crate) static MOVING: [&Table; 10] = [
+pub(crate) static MOVING: [&Table; 12] = [
     &ACCOUNT,
     &TOKEN,
     &ACCOUNT_CONVERSATION,
@@ -298,6 +328,8 @@ pub(crate) static MOVING: [&Table; 10] = [
     &MEMBER,
     &MESSAGE,
     &ACCOUNT_BLOCK,
+    &ACCOUNT_DELETION,
+    &TRIMMED,
     &ROOM,
     &ROOM_MEMBER,
     &OUTBOX,

@@ -29,6 +29,8 @@ mod database;
 )]
 mod support;
 
+#[path = "plans/forgetting.rs"]
+mod forgetting;
 #[path = "plans/rooms.rs"]
 mod rooms;
 
@@ -50,8 +52,9 @@ const ROOM: usize = 7;
 const MESSAGES_PER_ROUND: usize = 10;
 /// Far in the future of every test.
 const LATER_MS: i64 = 4_000_000_000_000;
-/// Read whole on purpose: it has one row for each range of the database.
-const SMALL: [&str; 2] = ["f", "tim_fence"];
+/// Read whole on purpose: one row for each range of the database, one for each account that is just being deleted, and the
+/// 200 conversations of a page.
+const SMALL: [&str; 4] = ["f", "tim_fence", "tim_account_deletion", "page"];
 /// Searches that have to use these indexes: with another one they would read a conversation from its beginning.
 const SEARCHES: [(&str, &str); 2] = [
     ("m.message = k.wanted", "tim_message_key"),
@@ -76,6 +79,8 @@ async fn no_statement_of_the_hot_path_reads_a_whole_table() {
         database.explain_from_now_on();
         chat(&database, &pairs).await;
         rooms::talk(&database, &mut filled[ROOM]).await;
+        forgetting::old_messages(&database).await;
+        forgetting::an_account(&database, &pairs[PAIRS / 3], &filled[ROOM]).await;
         let explained = database.explained();
         assert!(explained.len() > 12, "{title}: {}", explained.len());
         offenders.extend(explained.iter().filter(|one| reads_too_much(one)).cloned());
@@ -270,9 +275,10 @@ const HEAD: &str = "# Statements and their plans
 
 <!-- Generated: TIM_WRITE_PLANS=1 cargo test -p tim-store --features explain --test plans -->
 
-What a node asks of its databases while people log in and chat, and how each engine says it will do it: in databases of
+What a node asks of its databases while people log in and chat, and while old messages and deleted accounts go, and how each engine says it will do it: in databases of
 600 accounts, 300 conversations of two and 12,600 entries, and 30 rooms of 61 members, with fresh statistics. A test holds that none of these statements
-reads all rows of a table (but for `tim_fence`, which has one row for each range), or a conversation from its beginning.
+reads all rows of a table (but for `tim_fence`, which has one row for each range, and `tim_account_deletion`, which has one for
+each account that is just being deleted), or a conversation from its beginning.
 Keys travel as one JSON text that the engine unpacks (`k`), so that a statement costs one round trip however many rows it
 is about. INSERTs, which write up to 256 rows at once by their keys, have no plan worth showing.
 ";

@@ -28,6 +28,8 @@ mod binding;
 mod concurrency;
 #[path = "suite/crash.rs"]
 mod crash;
+#[path = "suite/erase.rs"]
+mod erase;
 #[path = "suite/failures.rs"]
 mod failures;
 #[path = "suite/figures.rs"]
@@ -40,6 +42,8 @@ mod outbox;
 mod read;
 #[path = "suite/repartition.rs"]
 mod repartition;
+#[path = "suite/retention.rs"]
+mod retention;
 #[path = "suite/room.rs"]
 mod room;
 #[path = "suite/secrets.rs"]

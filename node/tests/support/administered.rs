@@ -44,19 +44,24 @@ fn make_user(name: &str, password: &str) -> String {
 
 impl Administered {
     pub async fn start(nodes: usize, more: &str) -> Self {
-        Self::start_with_server_api(nodes, more, "").await
+        Self::start_on(Cluster::prepare(nodes, &["d0", "d1"]), more).await
     }
 
     /// The same with the server API of tim 2.1, by the lines of its section.
     pub async fn start_with_server_api(nodes: usize, more: &str, server_api: &str) -> Self {
         let mut cluster = Cluster::prepare(nodes, &["d0", "d1"]);
+        server_api.clone_into(&mut cluster.server_api);
+        Self::start_on(cluster, more).await
+    }
+
+    /// A cluster that is prepared, with administrators.
+    pub async fn start_on(mut cluster: Cluster, more: &str) -> Self {
         let made: Vec<_> = ["read", "operate", "admin"]
             .map(|role| make_token(role, role))
             .into();
         let lines: String = made.iter().map(|(_, lines)| lines.as_str()).collect();
         let file = cluster.directory.path().join("administrators.toml");
         std::fs::write(&file, lines + &make_user("console", "let me in")).unwrap();
-        server_api.clone_into(&mut cluster.server_api);
         cluster.extra = format!("[admin]\ntokens_file = \"{}\"\n{more}\n", file.display());
         cluster.run_all().await;
         let mut tokens = made.into_iter().map(|(token, _)| token);

@@ -1,7 +1,7 @@
 //! `tim bench`: measures any server that speaks tim, and checks that nothing is lost, doubled or reordered.
 //!
 //! ```text
-//!   accounts ──▶ load (direct, relay, idle, logins) ──▶ measured + checker ──▶ report, exit code
+//!   accounts ──▶ load (direct, relay, rooms, idle, logins) ──▶ measured + checker ──▶ report, exit code
 //! ```
 //!
 //! Figures without zero loss, zero duplicates and kept order are no figures: the checker decides the exit code.
@@ -15,7 +15,10 @@ mod measured;
 mod pace;
 mod relay;
 mod report;
+mod room_lane;
+mod rooms;
 mod server_load;
+mod strangers;
 
 pub use report::BenchDocument;
 
@@ -34,6 +37,7 @@ use server_load::ServerLoad;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use strangers::Strangers;
 use tim_catalogue::command_line;
 use tim_client::{Address, Server};
 use tim_local::directory::ClusterDirectory;
@@ -77,19 +81,21 @@ pub async fn run(terminal: &Terminal, global: &Global, arguments: &BenchArgument
     };
     let server = ServerLoad::new(place.pids);
     let progress = tokio::spawn(say_progress(terminal.clone(), Arc::clone(&bench.live)));
+    let strangers = Strangers::come(arguments.strangers, &bench.addresses, &bench.live).await;
     let measured = match arguments.load {
         BenchLoad::Direct => direct::run(&bench, &server).await,
         BenchLoad::Relay => relay::run(&bench, &server).await,
+        BenchLoad::Rooms => rooms::run(&bench, &server).await,
         BenchLoad::Idle => idle::run(&bench, &server).await,
         BenchLoad::Logins => logins::run(&bench, &server).await,
     };
     progress.abort();
-    finish(
-        terminal,
-        global,
-        Setting::of(arguments, &bench.addresses),
-        measured?,
-    )
+    let figures = Figures {
+        strangers: strangers.n_open(),
+        ..measured?
+    };
+    let setting = Setting::of(arguments, &bench.addresses);
+    finish(terminal, global, setting, figures)
 }
 
 fn finish(terminal: &Terminal, global: &Global, setting: Setting, figures: Figures) -> Outcome {
@@ -156,6 +162,10 @@ fn describe(arguments: &BenchArguments) -> String {
     match arguments.load {
         BenchLoad::Direct => format!("direct: {} pairs, {pace}, {seconds} s", arguments.pairs),
         BenchLoad::Relay => format!("relay: {} pairs, {pace}, {seconds} s", arguments.pairs),
+        BenchLoad::Rooms => {
+            let (rooms, members, absent) = (arguments.rooms, arguments.members, arguments.absent);
+            format!("rooms: {rooms} with {members} members online, {absent} not; {pace}, {seconds} s")
+        }
         BenchLoad::Idle => format!("idle: {} sessions, {seconds} s", arguments.sessions),
         BenchLoad::Logins => format!("logins: {} accounts, {pace}, {seconds} s", arguments.sessions),
     }

@@ -150,6 +150,7 @@ async fn act(terminal: &Terminal, global: &Global, verb: Verb) -> Outcome {
             verbs::split::run(terminal, target.as_ref(), global.timeout, &split).await
         }
         Verb::Chat(chat) => Box::pin(chat::run(terminal, global, &chat)).await,
+        Verb::Url(url) => verbs::url::run(terminal, global, &url).await,
         Verb::Bench(bench) => Box::pin(bench::run(terminal, global, &bench)).await,
         // Those that need no runtime were carried out before.
         Verb::Up(_)

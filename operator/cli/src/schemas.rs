@@ -3,6 +3,7 @@
 use crate::bench::BenchDocument;
 use crate::status::StatusDocument;
 use crate::verbs::explain::ExplainDocument;
+use crate::verbs::url::UrlDocument;
 use crate::verbs::version::VersionDocument;
 use schemars::Schema;
 
@@ -12,6 +13,7 @@ pub fn all() -> Vec<(&'static str, Schema)> {
         ("bench.schema.json", schemars::schema_for!(BenchDocument)),
         ("explain.schema.json", schemars::schema_for!(ExplainDocument)),
         ("status.schema.json", schemars::schema_for!(StatusDocument)),
+        ("url.schema.json", schemars::schema_for!(UrlDocument)),
         ("version.schema.json", schemars::schema_for!(VersionDocument)),
     ]
 }

@@ -10,4 +10,5 @@ pub mod scale;
 pub mod split;
 pub mod status;
 pub mod up;
+pub mod url;
 pub mod version;

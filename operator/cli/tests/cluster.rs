@@ -130,7 +130,7 @@ fn every_printed_address_answers(block: &str) {
 
 /// What people look for first: how large, how far, and nothing that looks like trouble.
 fn figures_are_told(place: &Place, progress: &str) {
-    assert!(progress.contains("databases migrated (schema 2)"), "{progress}");
+    assert!(progress.contains("databases migrated (schema 3)"), "{progress}");
     let status = place.await_status("sizes and lags", |status| {
         let all = |list: &str, field: &str, wanted: fn(u64) -> bool| {
             let rows = status[list].as_array().unwrap();

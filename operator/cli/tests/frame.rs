@@ -36,7 +36,7 @@ fn text(output: &Output) -> String {
 }
 
 /// Every verb, and more ways to call it than one.
-const CALLS: [&[&str]; 30] = [
+const CALLS: [&[&str]; 31] = [
     &[],
     &["--help"],
     &["--version"],
@@ -65,6 +65,7 @@ const CALLS: [&[&str]; 30] = [
     &["scale", "chat", "--replicas", "2", "--dry-run"],
     &["split", "chat", "--at", "100"],
     &["chat", "--as", "alice", "bob"],
+    &["url"],
     &["bench", "--duration", "1s"],
     &["logs"],
 ];

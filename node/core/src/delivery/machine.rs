@@ -109,7 +109,7 @@ impl Delivery {
                 self.erase(&committed);
             }
             let committed = Arc::new(committed);
-            for account in committed.accounts.iter().chain(&committed.others) {
+            for account in committed.members.iter().chain(&committed.others) {
                 if self.pending < self.config.max_pending && !self.believed_absent(now, account) {
                     self.pending += 1;
                     let committed = committed.clone();

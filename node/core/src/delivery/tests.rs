@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use imbl::OrdSet;
 
 use super::*;
 use crate::conversation::EntryKind;
@@ -21,8 +22,8 @@ fn committed() -> Committed {
     };
     Committed {
         conversation: ConversationId([1; 16]),
-        accounts: Arc::new(vec![account("b")]),
-        others: Vec::new(),
+        members: OrdSet::new(),
+        others: vec![account("b")],
         entries: vec![(Arc::new(entry), SessionId(1))],
         erased: Vec::new(),
         cursors: vec![MemberCursor {
@@ -213,7 +214,7 @@ fn a_room_of_many_is_asked_for_in_questions_of_bounded_size_and_each_node_gets_o
     let config = Config::default();
     let mut delivery = Delivery::new(config, view(&["n0", "n1", "n2"]));
     let room = Committed {
-        accounts: Arc::new(members),
+        members: members.into_iter().collect(),
         others: vec![account("removed")],
         cursors: Vec::new(),
         ..committed()

@@ -1,5 +1,6 @@
 //! The home's conversations and the events that move them.
 
+mod forget;
 mod outcome;
 mod pump;
 mod tell;
@@ -32,6 +33,10 @@ pub struct Home {
     loads: BTreeMap<RequestId, Running>,
     /// Submissions in all queues.
     queued: usize,
+    /// Members of all rooms in memory are no more than this.
+    members_at_most: usize,
+    /// Too many conversations are looked for again then: all were at work when it was looked last.
+    crowded_until: Moment,
     last_request: u64,
     scan_at: Option<Moment>,
     /// When another transaction may start beside those under way; no scan is needed for that.
@@ -52,6 +57,8 @@ impl Home {
             batches: BTreeMap::new(),
             loads: BTreeMap::new(),
             queued: 0,
+            members_at_most: 0,
+            crowded_until: Moment(0),
             last_request: 0,
             scan_at: None,
             pump_at: None,
@@ -164,6 +171,7 @@ impl Home {
         hosted.waiting.push(waiting);
         if !known {
             self.list_load(conversation);
+            self.hold_conversations(now);
         }
     }
 
@@ -231,12 +239,8 @@ impl Home {
         if self.scan_at.is_none_or(|at| at > now) {
             return;
         }
-        let idle_ms = self.config.idle_ms;
-        self.hosted
-            .retain(|_, hosted| !hosted.is_idle() || now.since_ms(hosted.last_used) < idle_ms);
+        self.scan_at = self.forget_idle(now);
         self.relist_all();
-        let idle_at = |hosted: &Hosted| hosted.last_used.plus_ms(idle_ms).max(now.plus_ms(IDLE_SCAN_MS));
-        self.scan_at = self.hosted.values().map(idle_at).min();
     }
 
     /// Lists every conversation that has work at the database that its range names now.

@@ -2,7 +2,8 @@
 //! lasts nobody else can have changed it, so that no message reads the rows of all members.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+
+use imbl::OrdSet;
 
 use crate::conversation::RoomMove;
 use crate::id::{AccountId, Seq};
@@ -12,8 +13,8 @@ const MAX_MOVES: usize = 256;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Members {
-    /// In order; deliveries under way share it.
-    accounts: Arc<Vec<AccountId>>,
+    /// Deliveries under way share what has not changed since.
+    accounts: OrdSet<AccountId>,
     /// Behind this place it is known who was in the room.
     known_since: Seq,
     /// Who came and went since then, in order.
@@ -22,11 +23,9 @@ pub(super) struct Members {
 
 impl Members {
     /// Everybody in a room in which somebody came or went with the entry `since` last.
-    pub(super) fn new(mut accounts: Vec<AccountId>, since: Seq) -> Self {
-        accounts.sort_unstable();
-        accounts.dedup();
+    pub(super) fn new(accounts: Vec<AccountId>, since: Seq) -> Self {
         Self {
-            accounts: Arc::new(accounts),
+            accounts: accounts.into_iter().collect(),
             known_since: since,
             moves: VecDeque::new(),
         }
@@ -34,7 +33,7 @@ impl Members {
 
     /// Somebody comes or goes with the entry in a place.
     pub(super) fn apply(&mut self, at: Seq, moves: RoomMove) {
-        change(Arc::make_mut(&mut self.accounts), &moves);
+        change(&mut self.accounts, &moves);
         self.moves.push_back((at, moves));
         if self.moves.len() > MAX_MOVES
             && let Some((oldest, _)) = self.moves.pop_front()
@@ -43,35 +42,36 @@ impl Members {
         }
     }
 
+    /// How many accounts are held in memory.
+    pub(super) fn len(&self) -> usize {
+        self.accounts.len()
+    }
+
     /// Who was in the room with the entry in a place; nothing where that is not known any more.
-    pub(super) fn at(&self, seq: Seq) -> Option<Arc<Vec<AccountId>>> {
+    pub(super) fn at(&self, seq: Seq) -> Option<OrdSet<AccountId>> {
         if seq < self.known_since {
             return None;
         }
         let later = self.moves.iter().rev().take_while(|(at, _)| *at > seq);
-        let mut accounts = Arc::clone(&self.accounts);
+        let mut accounts = self.accounts.clone();
         for (_, moves) in later {
             let undone = match moves {
                 RoomMove::Joined(account) => RoomMove::Left(account.clone()),
                 RoomMove::Left(account) => RoomMove::Joined(account.clone()),
             };
-            change(Arc::make_mut(&mut accounts), &undone);
+            change(&mut accounts, &undone);
         }
         Some(accounts)
     }
 }
 
-fn change(accounts: &mut Vec<AccountId>, moves: &RoomMove) {
+fn change(accounts: &mut OrdSet<AccountId>, moves: &RoomMove) {
     match moves {
         RoomMove::Joined(account) => {
-            if let Err(place) = accounts.binary_search(account) {
-                accounts.insert(place, account.clone());
-            }
+            accounts.insert(account.clone());
         }
         RoomMove::Left(account) => {
-            if let Ok(place) = accounts.binary_search(account) {
-                accounts.remove(place);
-            }
+            accounts.remove(account);
         }
     }
 }

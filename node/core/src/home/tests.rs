@@ -1,3 +1,5 @@
+mod forgetting;
+
 use bytes::Bytes;
 
 use super::*;
@@ -457,7 +459,7 @@ fn delivered(effects: &[Effect]) -> Vec<(Vec<u64>, Vec<String>)> {
     committed
         .map(|committed| {
             let seqs = committed.entries.iter().map(|(entry, _)| entry.seq.0);
-            let to = committed.accounts.iter().chain(&committed.others);
+            let to = committed.members.iter().chain(&committed.others);
             (seqs.collect(), to.map(ToString::to_string).collect())
         })
         .collect()

@@ -9,6 +9,8 @@ mod accounts;
 mod blocks;
 mod body;
 #[allow(unused_qualifications, reason = "utoipa's macros name types by their path")]
+mod deletions;
+#[allow(unused_qualifications, reason = "utoipa's macros name types by their path")]
 mod history;
 #[allow(unused_qualifications, reason = "utoipa's macros name types by their path")]
 mod messages;
@@ -47,6 +49,8 @@ use utoipa::{Modify, OpenApi};
         accounts::profile,
         accounts::change_profile,
         accounts::make_token,
+        deletions::delete,
+        deletions::list,
         blocks::block,
         blocks::unblock,
         blocks::list,
@@ -110,6 +114,8 @@ pub(super) fn router(state: AdminState) -> Router<AdminState> {
     Router::new()
         .route("/openapi.json", get(described))
         .route("/accounts", post(accounts::register).get(accounts::find))
+        .route("/accounts/{account}", delete(deletions::delete))
+        .route("/deletions", get(deletions::list))
         .route("/accounts/{account}/password", put(accounts::set_password))
         .route(
             "/accounts/{account}/profile",

@@ -17,9 +17,9 @@ pub(super) const MAX_PIECE_BYTES: i64 = 4 << 20;
 
 /// Slots `[from, until)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SlotRange {
-    pub(super) from: Slot,
-    pub(super) until: Slot,
+pub(crate) struct SlotRange {
+    pub(crate) from: Slot,
+    pub(crate) until: Slot,
 }
 
 impl SlotRange {
@@ -30,7 +30,7 @@ impl SlotRange {
 
 /// A place in the key order of a table: behind the row with this key. The slot comes first, as in the table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Behind(pub(super) Option<Row>);
+pub(crate) struct Behind(pub(crate) Option<Row>);
 
 /// Rows in key order.
 #[derive(Debug, Default)]
@@ -125,7 +125,7 @@ impl Transaction {
 
 /// The condition "in the range and behind the place", in the form whose index the engine uses: MySQL does not search
 /// by comparing tuples, so there it is spelt out.
-fn condition(
+pub(crate) fn condition(
     engine: Engine,
     table: &'static Table,
     range: SlotRange,

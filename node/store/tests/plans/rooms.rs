@@ -16,8 +16,8 @@ const MEMBERS: usize = 60;
 
 /// A room, and how often it has changed.
 pub(crate) struct Room {
-    id: RoomId,
-    conversation: ConversationId,
+    pub(crate) id: RoomId,
+    pub(crate) conversation: ConversationId,
     version: u64,
 }
 

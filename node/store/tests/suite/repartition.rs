@@ -21,6 +21,7 @@ use tim_store::{FenceState, StoreError, step_result};
 use crate::support::{EPOCH, Engine, database_name, within_limit};
 
 use fixture::*;
+pub(crate) use fixture::{HALF, Split};
 
 macro_rules! between {
     ($($name:ident: $source:ident -> $target:ident),+ $(,)?) => {$(

@@ -63,6 +63,16 @@ pub static ADMIN_REQUESTS: Metric = Metric {
     stability: Stability::Development,
 };
 
+/// `tim.account.deleted`
+pub static ACCOUNT_DELETED: Metric = Metric {
+    name: "tim.account.deleted",
+    unit: "{account}",
+    kind: MetricKind::Counter,
+    description: "accounts of which nothing is left, by the node that took the last of it away",
+    attributes: &[],
+    stability: Stability::Development,
+};
+
 /// `tim.webhook.events`
 pub static WEBHOOK_EVENTS: Metric = Metric {
     name: "tim.webhook.events",
@@ -353,6 +363,26 @@ pub static PARTITION_FENCE_REFUSED: Metric = Metric {
     stability: Stability::Development,
 };
 
+/// `tim.retention.removed`
+pub static RETENTION_REMOVED: Metric = Metric {
+    name: "tim.retention.removed",
+    unit: "{entry}",
+    kind: MetricKind::Counter,
+    description: "entries of conversations that were too old, or too many, and are gone",
+    attributes: &[&DATABASE_NAME],
+    stability: Stability::Development,
+};
+
+/// `tim.retention.ended`
+pub static RETENTION_ENDED: Metric = Metric {
+    name: "tim.retention.ended",
+    unit: "s",
+    kind: MetricKind::Gauge,
+    description: "Unix time at which the last whole look for what is too old has ended, on the node whose turn it was",
+    attributes: &[&DATABASE_NAME],
+    stability: Stability::Development,
+};
+
 /// `tim.storage.commit.duration`
 pub static STORAGE_COMMIT_DURATION: Metric = Metric {
     name: "tim.storage.commit.duration",
@@ -521,6 +551,7 @@ pub static METRICS: &[&Metric] = &[
     &LOGIN_DURATION,
     &LIMIT_REFUSED,
     &ADMIN_REQUESTS,
+    &ACCOUNT_DELETED,
     &WEBHOOK_EVENTS,
     &WEBHOOK_DURATION,
     &WEBHOOK_LAG,
@@ -550,6 +581,8 @@ pub static METRICS: &[&Metric] = &[
     &CONTROL_TERM,
     &PARTITION_EPOCH_METRIC,
     &PARTITION_FENCE_REFUSED,
+    &RETENTION_REMOVED,
+    &RETENTION_ENDED,
     &STORAGE_COMMIT_DURATION,
     &STORAGE_COMMIT_BATCH_SIZE,
     &DATABASE_REACHABLE,

@@ -62,6 +62,13 @@ Examples
   tim chat --as alice bob --url ws://127.0.0.1:5080/tim
 Lines you type are sent; Ctrl-D ends it.")]
     Chat(ChatArguments),
+    /// Show where clients connect, and how to run the examples against it
+    #[command(before_help = "\
+Examples
+  tim url                              the addresses of every node
+  tim url --for go                     what to paste to run the example in Go
+  tim url --output json                for scripts")]
+    Url(UrlArguments),
     /// Measure a server, and check that nothing is lost, doubled or reordered
     #[command(before_help = "\
 Examples
@@ -230,6 +237,30 @@ pub struct ChatArguments {
     pub cluster: Option<String>,
 }
 
+/// `tim url`.
+#[derive(Debug, Clone, Args)]
+pub struct UrlArguments {
+    /// What to paste into a terminal to run the example client in a language
+    #[arg(long = "for", value_enum, value_name = "LANGUAGE")]
+    pub language: Option<ClientLanguage>,
+    /// Name of the local cluster; needed where there are several
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
+}
+
+/// Languages that there is an example client in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClientLanguage {
+    /// Node
+    Javascript,
+    /// Python
+    Python,
+    /// Go
+    Go,
+    /// Rust
+    Rust,
+}
+
 /// Kinds of load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum BenchLoad {
@@ -237,6 +268,8 @@ pub enum BenchLoad {
     Direct,
     /// One-to-one messages that are not stored (odType 5)
     Relay,
+    /// Messages to rooms: stored once, delivered to every member
+    Rooms,
     /// Clients that are connected and do nothing
     Idle,
     /// Logins
@@ -252,10 +285,22 @@ pub struct BenchArguments {
     /// Pairs of accounts, one of which writes to the other
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub pairs: u32,
+    /// Rooms, in each of which one member writes
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub rooms: u32,
+    /// Members of each room who are online
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=60_000))]
+    pub members: u32,
+    /// Further members of each room who are not; made once, which takes a password hash each
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub absent: u32,
     /// Sessions, for idle and logins
     #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60_000))]
     pub sessions: u32,
-    /// Messages (or logins) per second over all pairs, whether answered or not; without it as fast as answers come
+    /// Connections that never log in, held open beside the load
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=60_000))]
+    pub strangers: u32,
+    /// Messages (or logins) per second over all senders, whether answered or not; without it as fast as answers come
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub rate: Option<u32>,
     /// Messages of one sender under way at once, without --rate

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use tim_catalogue::command_line;
 use tim_client::wire::{Encoding, ErrorCode};
@@ -25,6 +26,9 @@ struct Known {
     seed: u64,
     /// Accounts with lower numbers have been registered.
     registered: usize,
+    /// Rooms that earlier runs have made and filled, by what they were made for.
+    #[serde(default)]
+    rooms: BTreeMap<String, String>,
 }
 
 /// The accounts of one server.
@@ -48,6 +52,7 @@ impl BenchAccounts {
         let known = all.get(key).cloned().unwrap_or_else(|| Known {
             seed: rand::random(),
             registered: 0,
+            rooms: BTreeMap::new(),
         });
         Ok(Self {
             path: path.to_owned(),
@@ -79,11 +84,66 @@ impl BenchAccounts {
         self.save(&known)
     }
 
-    async fn register(&self, number: usize, server: &Server) -> Outcome<()> {
+    /// The ids of accounts, in the order of their numbers; those that are not there yet are made.
+    ///
+    /// # Errors
+    /// As [`Self::log_in`].
+    pub(super) async fn ids(
+        &self,
+        numbers: Range<usize>,
+        server: &(impl Fn(usize) -> Server + Sync),
+        done: impl Fn(),
+    ) -> Outcome<Vec<String>> {
+        let end = numbers.end;
+        let mut asking = stream::iter(numbers)
+            .map(|number| async move { self.id(number, server(number)).await })
+            .buffered(UNDER_WAY_MAX);
+        let mut ids = Vec::new();
+        while let Some(id) = asking.next().await {
+            ids.push(id?);
+            done();
+        }
+        let mut known = self.known.lock();
+        known.registered = known.registered.max(end);
+        self.save(&known)?;
+        Ok(ids)
+    }
+
+    async fn id(&self, number: usize, server: Server) -> Outcome<String> {
+        if let Some(id) = self.register(number, &server).await? {
+            return Ok(id);
+        }
+        // Only a login tells the id of an account that was made earlier.
+        let LoggedIn { client, node, .. } = self
+            .log_in(number, server, |options| options.reconnect = None)
+            .await?;
+        client.close().await;
+        Ok(node)
+    }
+
+    /// The room that an earlier run has made for something.
+    pub(super) fn room(&self, made_for: &str) -> Option<String> {
+        self.known.lock().rooms.get(made_for).cloned()
+    }
+
+    /// Remembers a room for later runs.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(super) fn remember_room(&self, made_for: String, room: String) -> Outcome<()> {
+        let mut known = self.known.lock();
+        known.rooms.insert(made_for, room);
+        self.save(&known)
+    }
+
+    /// The id of a new account; none if there has been one of that number.
+    async fn register(&self, number: usize, server: &Server) -> Outcome<Option<String>> {
         match register(server, &self.credentials(number), Encoding::Thrift).await {
-            Ok(_) => Ok(()),
+            Ok(id) => Ok(Some(id)),
             // Made by a run that did not get as far as noting it.
-            Err(AccountError::Refused(rejection)) if rejection.code() == Some(ErrorCode::HasExist) => Ok(()),
+            Err(AccountError::Refused(rejection)) if rejection.code() == Some(ErrorCode::HasExist) => {
+                Ok(None)
+            }
             Err(AccountError::Refused(rejection)) => Err(Failure::new(
                 &command_line::ACCOUNT_REFUSED,
                 format!("{}: {rejection}", self.name(number)),

@@ -25,11 +25,11 @@ const FRIENDS_MAX: Duration = Duration::from_secs(30);
 /// How often they are asked to.
 const FRIENDS_INTERVAL: Duration = Duration::from_millis(500);
 /// How long what is under way at the end may take to be answered.
-const ANSWERS_MAX: Duration = Duration::from_secs(60);
+pub(super) const ANSWERS_MAX: Duration = Duration::from_secs(60);
 /// Once nothing has arrived for this long, nothing more is expected.
-const SILENCE_MAX: Duration = Duration::from_secs(15);
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(15);
 /// How often it is looked whether everything has arrived.
-const ARRIVAL_INTERVAL: Duration = Duration::from_millis(50);
+pub(super) const ARRIVAL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What both sides of a pair know.
 pub(super) struct Shared {
@@ -99,9 +99,12 @@ fn figures(
         operations: found.stored,
         echo: echo.percentiles(),
         delivery: delivery.percentiles(),
+        last_delivery: None,
         checks: Checks::of(found, &bench.live),
         server,
         bytes_per_session: None,
+        first_logins: None,
+        strangers: 0,
     }
 }
 
@@ -326,7 +329,7 @@ impl Sender {
     }
 }
 
-async fn sleep_until(due: Option<Instant>) {
+pub(super) async fn sleep_until(due: Option<Instant>) {
     match due {
         // Less than a timer can tell: go on at once.
         Some(due) if due <= Instant::now() => {}
@@ -413,7 +416,7 @@ async fn deliver(message: &TimMessage, receiver: &LoggedIn, shared: &Shared) {
 }
 
 /// Clocks of server and tool may differ by a little.
-fn is_of_earlier_run(unix_nanoseconds: i64, elapsed: Duration) -> bool {
+pub(super) fn is_of_earlier_run(unix_nanoseconds: i64, elapsed: Duration) -> bool {
     const CLOCK_SKEW: Duration = Duration::from_secs(5);
     let now = jiff::Timestamp::now().as_nanosecond();
     let age = now - i128::from(unix_nanoseconds);

@@ -48,11 +48,14 @@ pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figur
         operations: kept,
         echo: None,
         delivery: None,
+        last_delivery: None,
         checks: Checks {
             lost,
             ..Checks::of(Found::default(), live)
         },
         bytes_per_session: grown.map(|grown| grown.resident_bytes_grown / sessions),
+        first_logins: None,
+        strangers: 0,
         server: taken,
     })
 }

@@ -1,20 +1,26 @@
 //! Logins: connections that come, log in, and go.
+//!
+//! Every account logs in once before the measurement: those are told apart, since a server may remember for a while what it
+//! has verified.
 
 use super::Bench;
 use super::checker::Found;
 use super::measured::{Live, Times};
-use super::report::{Checks, Figures};
+use super::report::{Checks, Figures, FirstLogins};
 use super::server_load::ServerLoad;
 use crate::failure::Outcome;
-use futures::stream::{FuturesUnordered, StreamExt};
+use futures::stream::{self, FuturesUnordered, StreamExt};
 use std::time::{Duration, Instant};
 
 /// How long logins under way at the end may take.
 const FINISH_MAX: Duration = Duration::from_secs(30);
+/// First logins under way at once.
+const AT_ONCE: usize = 32;
 
 pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figures> {
     let count = bench.ensure_sessions().await?;
     let live = &bench.live;
+    let first = first_logins(bench, count).await?;
     let before = server.look();
     let start = Instant::now();
     let end = start + bench.arguments.duration;
@@ -54,9 +60,29 @@ pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figur
         operations: percentiles.map_or(0, |percentiles| percentiles.count),
         echo: percentiles,
         delivery: None,
+        last_delivery: None,
         checks: Checks::of(Found::default(), live),
         server: server.since(&before),
         bytes_per_session: None,
+        first_logins: Some(first),
+        strangers: 0,
+    })
+}
+
+/// Logs every account in once, a few at a time.
+async fn first_logins(bench: &Bench<'_>, count: usize) -> Outcome<FirstLogins> {
+    let start = Instant::now();
+    let mut times = Times::new();
+    let mut logging_in = stream::iter(0..count)
+        .map(|account| log_in_and_out(bench, account, Instant::now()))
+        .buffer_unordered(AT_ONCE);
+    while let Some(outcome) = logging_in.next().await {
+        note(&bench.live, &mut times, outcome);
+    }
+    Ok(FirstLogins {
+        logins: times.percentiles().map_or(0, |percentiles| percentiles.count),
+        seconds: start.elapsed().as_secs_f64(),
+        times: times.percentiles(),
     })
 }
 

@@ -81,6 +81,7 @@ pub(super) struct Live {
     pub(super) delivered: AtomicU64,
     pub(super) refused: AtomicU64,
     pub(super) reconnects: AtomicU64,
+    pub(super) strangers: AtomicU64,
     pub(super) last_refusal: Mutex<Option<String>>,
 }
 
@@ -94,6 +95,7 @@ pub(super) struct Numbers {
     delivered: u64,
     refused: u64,
     reconnects: u64,
+    strangers: u64,
 }
 
 impl Live {
@@ -116,6 +118,7 @@ impl Live {
             delivered: read(&self.delivered),
             refused: read(&self.refused),
             reconnects: read(&self.reconnects),
+            strangers: read(&self.strangers),
         }
     }
 }
@@ -134,6 +137,9 @@ impl Numbers {
         }
         if self.sessions != before.sessions {
             parts.push(format!("{} logged in", count(self.sessions)));
+        }
+        if self.strangers != before.strangers {
+            parts.push(format!("{} strangers have come", count(self.strangers)));
         }
         if self.sent != before.sent || self.answered != before.answered || self.delivered != before.delivered
         {

@@ -64,9 +64,12 @@ pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figur
         operations: found.delivered,
         echo: None,
         delivery: delivery.percentiles(),
+        last_delivery: None,
         checks: Checks::of(found, &bench.live),
         server: taken,
         bytes_per_session: None,
+        first_logins: None,
+        strangers: 0,
     })
 }
 

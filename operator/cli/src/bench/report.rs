@@ -40,8 +40,16 @@ pub struct Setting {
     pub addresses: Vec<String>,
     /// Pairs of accounts (direct, relay).
     pub pairs: u32,
+    /// Rooms, in each of which one member writes (rooms).
+    pub rooms: u32,
+    /// Members of each room who are online (rooms).
+    pub members: u32,
+    /// Members of each room who are not (rooms).
+    pub absent: u32,
     /// Sessions or accounts (idle, logins).
     pub sessions: u32,
+    /// Connections that never log in, held open meanwhile.
+    pub strangers: u32,
     /// Operations per second that were offered; absent: as fast as answers came.
     pub rate: Option<u32>,
     /// Operations of one sender under way at once, without a rate.
@@ -58,18 +66,36 @@ pub struct Setting {
 pub struct Figures {
     /// How long it took, in seconds.
     pub seconds: f64,
-    /// Messages stored (direct), delivered (relay), sessions kept (idle), logins done.
+    /// Messages stored (direct, rooms), delivered (relay), sessions kept (idle), logins done.
     pub operations: u64,
     /// From sending to the echo (direct), or from connecting to logged in (logins).
     pub echo: Option<Percentiles>,
     /// From sending to the arrival at the other side.
     pub delivery: Option<Percentiles>,
+    /// From sending to the arrival at the last member who is online (rooms).
+    pub last_delivery: Option<Percentiles>,
     /// What the checker found.
     pub checks: Checks,
     /// What the server's processes took.
     pub server: Option<ServerFigures>,
     /// By how much the server's memory grew per session, in bytes.
     pub bytes_per_session: Option<i64>,
+    /// What came before the measurement (logins).
+    pub first_logins: Option<FirstLogins>,
+    /// Strangers that were connected at the end.
+    pub strangers: u64,
+}
+
+/// The first login of each account in a run.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FirstLogins {
+    /// How many.
+    pub logins: u64,
+    /// How long all of them took, in seconds.
+    pub seconds: f64,
+    /// From connecting to logged in.
+    pub times: Option<Percentiles>,
 }
 
 /// What the checker found.
@@ -135,7 +161,11 @@ impl Setting {
             load: name(arguments.load),
             addresses: addresses.iter().map(ToString::to_string).collect(),
             pairs: arguments.pairs,
+            rooms: arguments.rooms,
+            members: arguments.members,
+            absent: arguments.absent,
             sessions: arguments.sessions,
+            strangers: arguments.strangers,
             rate: arguments.rate,
             window: arguments.window,
             payload_bytes: arguments.payload,
@@ -170,7 +200,12 @@ impl BenchDocument {
         } else {
             "echo"
         };
-        for (what, times) in [(first, &figures.echo), ("delivery", &figures.delivery)] {
+        let rows = [
+            (first, &figures.echo),
+            ("delivery", &figures.delivery),
+            ("last", &figures.last_delivery),
+        ];
+        for (what, times) in rows {
             if let Some(times) = times {
                 lines.push(format!(
                     "{what:9} p50 {:.2} ms   p90 {:.2} ms   p99 {:.2} ms   p99.9 {:.2} ms   max {:.1} ms",
@@ -195,6 +230,22 @@ impl BenchDocument {
                 memory.join(", ")
             ));
         }
+        if self.setting.strangers > 0 {
+            let (asked, open) = (self.setting.strangers.into(), figures.strangers);
+            lines.push(format!(
+                "strangers {} of {} connected at the end",
+                count(open),
+                count(asked)
+            ));
+        }
+        if let Some(first) = &figures.first_logins {
+            let rate = first.logins as f64 / first.seconds.max(f64::MIN_POSITIVE);
+            let p50 = first.times.map_or(0.0, |times| times.p50_milliseconds);
+            lines.push(format!(
+                "before    {} first logins: {rate:.0} per second, p50 {p50:.1} ms",
+                count(first.logins)
+            ));
+        }
         if let Some(each) = figures.bytes_per_session {
             lines.push(format!("session   {each} bytes of the server's memory each"));
         }
@@ -216,11 +267,16 @@ impl BenchDocument {
             "relay" => "relayed",
             _ => "stored",
         };
-        format!(
+        let mut text = format!(
             "{what:9} {} in {:.1} s: {rate:.0} per second",
             count(figures.operations),
             figures.seconds
-        )
+        );
+        if self.setting.load == "rooms" {
+            let rate = figures.checks.delivered as f64 / figures.seconds.max(f64::MIN_POSITIVE);
+            text.push_str(&format!(", {rate:.0} deliveries per second"));
+        }
+        text
     }
 
     fn checked(&self) -> String {

@@ -68,6 +68,7 @@ impl Home {
                     _ => return,
                 };
                 let tenure = *tenure;
+                let loaded = members.as_ref().map_or(0, Members::len);
                 hosted.members = members;
                 hosted.stage = Stage::Active { tenure, version };
                 hosted.last_used = now;
@@ -78,6 +79,7 @@ impl Home {
                 }
                 self.list_ready(conversation);
                 self.schedule(now.plus_ms(self.config.idle_ms));
+                self.hold_members(loaded, conversation);
             }
             Some(Load::Fenced(refusal)) => {
                 *request = None;
@@ -155,6 +157,7 @@ impl Home {
                 }
                 let decided = take_in_flight(hosted).into_iter().zip(verdicts).collect();
                 let mutations = self.config.mutations;
+                let before = hosted.members.as_ref().map_or(0, Members::len);
                 tell(
                     conversation,
                     &mut hosted.members,
@@ -163,7 +166,9 @@ impl Home {
                     mutations,
                     effects,
                 );
+                let after = hosted.members.as_ref().map_or(0, Members::len);
                 self.ended_or_ready(now, conversation);
+                self.hold_members(after.saturating_sub(before), conversation);
             }
             ConversationOutcome::Conflict { known } => self.conflict(now, conversation, known, effects),
             ConversationOutcome::Fenced(refusal) => {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use imbl::OrdSet;
+
 use crate::conversation::{Entry, MemberCursor, Operation, RoomMove, Verdict, starting_cursor};
 use crate::delivery::Committed;
 use crate::home::Effect;
@@ -41,8 +43,8 @@ pub(super) fn tell(
     }
     effects.push(Effect::Committed(Committed {
         conversation,
-        accounts: Arc::new(accounts),
-        others: Vec::new(),
+        members: OrdSet::new(),
+        others: accounts,
         entries: entries
             .into_iter()
             .map(|told| (told.entry, told.session))
@@ -126,16 +128,16 @@ fn tell_room(
         let Some(accounts) = members.at(entry.seq) else {
             continue;
         };
-        let is_outside = |account: &&AccountId| accounts.binary_search(account).is_err();
+        let is_outside = |account: &&AccountId| !accounts.contains(*account);
         let others: Vec<AccountId> = entry.audience.iter().filter(is_outside).cloned().collect();
         let fits = |group: &&mut Committed| {
-            Arc::ptr_eq(&group.accounts, &accounts) && group.others.is_empty() && others.is_empty()
+            group.members.ptr_eq(&accounts) && group.others.is_empty() && others.is_empty()
         };
         match groups.last_mut().filter(fits) {
             Some(group) => group.entries.push((entry, session)),
             None => groups.push(Committed {
                 conversation,
-                accounts,
+                members: accounts,
                 others,
                 entries: vec![(entry, session)],
                 erased: erased.to_vec(),

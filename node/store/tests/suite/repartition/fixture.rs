@@ -20,10 +20,10 @@ use crate::room::Room;
 use crate::support::{EPOCH, Engine, Fresh, NOW_NS, Pair, database_name, node_with, whole};
 
 /// Where the slots are split.
-pub(super) const HALF: Slot = Slot(SLOT_COUNT / 2);
+pub(crate) const HALF: Slot = Slot(SLOT_COUNT / 2);
 
 /// The tables whose rows move.
-pub(super) const MOVED_TABLES: [&str; 10] = [
+pub(super) const MOVED_TABLES: [&str; 12] = [
     "account",
     "token",
     "account_conversation",
@@ -31,13 +31,15 @@ pub(super) const MOVED_TABLES: [&str; 10] = [
     "member",
     "message",
     "account_block",
+    "account_deletion",
+    "trimmed",
     "room",
     "room_member",
     "outbox",
 ];
 
 /// Two databases, of which d1 is empty, and the plan to move the upper half of d0 there.
-pub(super) struct Split {
+pub(crate) struct Split {
     pub(super) source: Fresh,
     pub(super) target: Fresh,
     pub(super) plan: Plan,
@@ -45,14 +47,14 @@ pub(super) struct Split {
 
 impl Split {
     /// What a comparison of source and target finds.
-    pub(super) async fn is_equal(&self, store: &Store) -> bool {
+    pub(crate) async fn is_equal(&self, store: &Store) -> bool {
         match self.step(store, Step::Verify).await {
             Done::Verified { equal } => equal,
             other => panic!("a comparison ended as {other:?}"),
         }
     }
 
-    pub(super) async fn new(source: Engine, target: Engine) -> Self {
+    pub(crate) async fn new(source: Engine, target: Engine) -> Self {
         let plan = Plan {
             operation: OperationId("split-1".to_owned()),
             from: HALF,
@@ -71,7 +73,7 @@ impl Split {
     }
 
     /// A node that knows both databases.
-    pub(super) async fn node(&self) -> Store {
+    pub(crate) async fn node(&self) -> Store {
         let (store, source) = node_with(
             crate::support::CLUSTER,
             crate::support::KEY,
@@ -86,7 +88,7 @@ impl Split {
         store
     }
 
-    pub(super) async fn step(&self, store: &Store, step: Step) -> Done {
+    pub(crate) async fn step(&self, store: &Store, step: Step) -> Done {
         store.run_step(&self.plan, Term(1), &step).await.unwrap()
     }
 
@@ -112,7 +114,7 @@ impl Split {
         ) {}
     }
 
-    pub(super) async fn drain_all(&self, store: &Store) {
+    pub(crate) async fn drain_all(&self, store: &Store) {
         while !matches!(
             self.step(store, Step::DrainChanges).await,
             Done::Drained { left: 0 }
@@ -120,7 +122,7 @@ impl Split {
     }
 
     /// From preparing to a copy that is equal as long as nobody writes.
-    pub(super) async fn copied(&self, store: &Store) {
+    pub(crate) async fn copied(&self, store: &Store) {
         assert_eq!(self.step(store, Step::PrepareTarget).await, Done::Ok);
         assert_eq!(self.step(store, Step::MarkSource).await, Done::Ok);
         self.copy_all(store).await;
@@ -128,7 +130,7 @@ impl Split {
     }
 
     /// The cut-over and everything behind it.
-    pub(super) async fn finish(&self, store: &Store) {
+    pub(crate) async fn finish(&self, store: &Store) {
         assert_eq!(self.step(store, Step::Close { attempt: 1 }).await, Done::Ok);
         self.drain_all(store).await;
         assert_eq!(
