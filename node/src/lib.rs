@@ -32,6 +32,7 @@ mod mailbox;
 mod metrics;
 mod node;
 mod node_control;
+mod online_news;
 mod outgoing;
 mod pages;
 mod peers;

@@ -8,6 +8,7 @@ use crate::databases::Databases;
 use crate::drain::DrainControl;
 use crate::engine::{self, Engine};
 use crate::metrics::Metrics;
+use crate::online_news::OnlineNews;
 use crate::peers::Peers;
 use crate::session::{Input, LocalAccounts, Relayed, SessionTable};
 use crate::streams::Streams;
@@ -64,6 +65,7 @@ pub(crate) struct Node {
     pub(crate) accounts: Accounts,
     pub(crate) absences: Absences,
     pub(crate) webhooks: Webhooks,
+    pub(crate) online_news: OnlineNews,
     pub(crate) membership: Membership,
     pub(crate) members: watch::Receiver<Arc<Members>>,
     pub(crate) view: ArcSwap<View>,

@@ -259,6 +259,65 @@ async fn messages_and_presence_reach_accounts_on_other_nodes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_is_read_and_confirmed_as_by_a_device() {
+    let served = Served::start(1, "").await;
+    let mut client = served.client(0);
+    let alice = register(&mut client, "alice");
+    let told = |id: i64, text: &str| {
+        let message = vec![
+            (1, Value::I8(1)),
+            (2, Value::I8(1)),
+            (3, Value::I64(id)),
+            (11, text.into()),
+        ];
+        let nodes = Value::List(vec![(&alice).into()]);
+        only(vec![(1, nodes), (2, Value::Struct(message))])
+    };
+    for (id, text) in [(11, "one"), (12, "two"), (13, "three")] {
+        client.done("TimMessageBroadcast", told(id, text));
+    }
+    let waiting = |client: &mut ThriftClient, limit: i64| {
+        let asked = Value::Struct(vec![
+            (1, (&alice).into()),
+            (2, DOMAIN.into()),
+            (3, Value::I64(limit)),
+        ]);
+        let listed = client.call("OfflineMsg", asked).unwrap();
+        let Some(Value::List(messages)) = listed.field(3).cloned() else {
+            panic!("no list: {listed:?}");
+        };
+        let texts = messages
+            .iter()
+            .map(|message| message.text(11).unwrap().to_owned());
+        texts.collect::<Vec<_>>()
+    };
+    assert_eq!(waiting(&mut client, 0), ["one", "two", "three"]);
+    assert_eq!(waiting(&mut client, 2), ["one", "two"]);
+    let confirmed = |ids: &[i64]| {
+        let ids = ids.iter().map(|id| Value::I64(*id)).collect();
+        Value::Struct(vec![
+            (1, (&alice).into()),
+            (2, DOMAIN.into()),
+            (3, Value::List(ids)),
+        ])
+    };
+    client.done("DelOfflineMsg", confirmed(&[11, 13]));
+    // The third waits for the second, as with every device.
+    assert_eq!(waiting(&mut client, 0), ["two", "three"]);
+    client.done("DelOfflineMsg", confirmed(&[12, 13]));
+    assert_eq!(waiting(&mut client, 0), [""; 0]);
+    // A class of devices that comes for the first time begins where the account is.
+    let mut phone = Raw::connect(served.it.cluster.nodes[0].client_port).await;
+    let auth = TimAuth {
+        termtyp: Some(1),
+        ..support::raw::auth("alice", "secret")
+    };
+    phone.send_struct(Command::Auth, &auth).await;
+    assert!(phone.ack(Command::Auth).await.ok);
+    assert_eq!(phone.offline().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rosters_are_kept() {
     let served = Served::start(1, "").await;
     let mut client = served.client(0);

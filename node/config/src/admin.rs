@@ -80,6 +80,11 @@ pub struct Admin {
     pub tokens_file: PathBuf,
     /// Whether the HTTP admin API of tim 2.0 (`/timToken` and so on) is offered as well.
     pub tim_2_0_api: bool,
+    /// Whether the WebSocket `/tim` of tim 2.1 is offered: console users subscribe to who comes and goes, and push into
+    /// virtual rooms.
+    pub tim_2_1_websocket: bool,
+    /// Connections of it at once; more are told to come back.
+    pub websockets_max: u32,
     /// Wrong tokens and passwords from one address per minute; then passwords from there are not looked at for a while, and
     /// only right tokens get in. 0: no limit.
     pub failed_authentications_per_address_per_minute: u32,
@@ -102,6 +107,8 @@ impl Default for Admin {
         Self {
             tokens_file: PathBuf::new(),
             tim_2_0_api: false,
+            tim_2_1_websocket: false,
+            websockets_max: 64,
             failed_authentications_per_address_per_minute: 20,
             body_bytes_max: 128 << 10,
             requests_max: 64,
@@ -126,6 +133,7 @@ impl Admin {
             0..=1_000_000,
         )?;
         range("admin.body_bytes_max", self.body_bytes_max, 1_024..=(8 << 20))?;
+        range("admin.websockets_max", self.websockets_max, 1..=100_000)?;
         range("admin.requests_max", self.requests_max, 1..=10_000)?;
         LoadError::in_range(
             "admin.request_timeout_millis",

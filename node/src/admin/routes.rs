@@ -2,6 +2,7 @@
 
 use super::access::Access;
 use super::api;
+use super::socket;
 use super::status::{Status, causes};
 use super::tim_2_0;
 use crate::board::Board;
@@ -60,6 +61,7 @@ pub(crate) fn router(state: AdminState) -> Router {
         .route("/status", get(status))
         .route("/metrics", get(metrics))
         .route("/drain", post(drain))
+        .route("/tim", get(socket::upgrade))
         .nest("/api/v1", api::router(state.clone()))
         .merge(tim_2_0::router(state.clone()))
         .fallback(|| async {

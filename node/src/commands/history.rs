@@ -119,6 +119,13 @@ pub(super) fn message(entry: &Entry, account: &AccountId) -> Option<TimMessage> 
     body.message(stamp).ok()
 }
 
+/// A message or a notice as it stands in a batch of what waited.
+pub(super) fn waiting_message(entry: &Entry, account: &AccountId) -> Option<TimMessage> {
+    let envelope = Envelope::open(&entry.body).ok()?;
+    let (body, stamp) = envelope.listed(entry, account, true).ok()?;
+    body.message(stamp).ok()
+}
+
 /// The entries asked for; of a room only for its members.
 pub(super) async fn page(
     node: &Node,

@@ -3,11 +3,12 @@
 
 use super::message::Draft;
 use super::{Actor, Refusal, business, history, lists, message, room_info, room_lists, rooms};
-use crate::databases::Acquaintance;
+use crate::databases::{Acquaintance, Waiting};
 use crate::node::Node;
 use crate::session::Relayed;
+use std::collections::HashSet;
 use std::sync::Arc;
-use tim_core::conversation::{Operation, Standing};
+use tim_core::conversation::{Entry, Operation, Standing};
 use tim_core::id::{AccountId, RoomId, SessionId, VirtualRoomId};
 use tim_core::stream::Outcome as StreamOutcome;
 use tim_core::submit::Outcome;
@@ -15,6 +16,9 @@ use tim_wire::structs::{business as rtype, node_kind};
 use tim_wire::{Encoding, ErrorCode, Tid, TimMessage, TimPresence, TimReq, TimRoomBean, WireStruct};
 
 pub(crate) use history::{Asked as HistoryAsked, Of as HistoryOf};
+
+/// Messages of one conversation that are looked through for what waits.
+const WAITING_MAX: u32 = 1_000;
 
 /// A list of accounts or rooms that an account can ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +132,44 @@ pub(crate) async fn messages(
         .iter()
         .filter_map(|entry| history::message(entry, account));
     Ok(messages.collect())
+}
+
+/// What waits for the class of devices that an administrator stands for, oldest first, at most so many.
+pub(crate) async fn waiting(node: &Node, actor: &Actor, limit: usize) -> Result<Vec<TimMessage>, Refusal> {
+    let waiting = of_all_conversations(node, actor).await?;
+    let entries = waiting.iter().flat_map(|waiting| &waiting.entries);
+    let mut entries: Vec<&Arc<Entry>> = entries.filter(|entry| entry.shown_to(&actor.account)).collect();
+    // Stable, and timestamps never decrease within a conversation: its order stays.
+    entries.sort_by_key(|entry| entry.timestamp_ns);
+    let messages = entries
+        .into_iter()
+        .filter_map(|entry| history::waiting_message(entry, &actor.account));
+    Ok(messages.take(limit).collect())
+}
+
+/// What of that waits no longer, by the ids of the messages. As with every device, a message waits as long as one before it
+/// in its conversation does.
+pub(crate) async fn confirm(node: &Node, actor: &Actor, ids: &HashSet<i64>) -> Result<(), Refusal> {
+    for waiting in of_all_conversations(node, actor).await? {
+        let confirmed = waiting
+            .entries
+            .iter()
+            .take_while(|entry| !entry.shown_to(&actor.account) || ids.contains(&entry.wire_id()));
+        if let Some(last) = confirmed.last() {
+            let moved = (waiting.cursor, last.seq);
+            let done = node
+                .databases
+                .confirm(&actor.account, actor.class, &waiting.conversation, moved);
+            done.await.map_err(|report| Refusal::database(&report))?;
+        }
+    }
+    Ok(())
+}
+
+async fn of_all_conversations(node: &Node, actor: &Actor) -> Result<Vec<Waiting>, Refusal> {
+    exists(node, actor).await?;
+    let waiting = node.databases.waiting(&actor.account, actor.class, WAITING_MAX);
+    waiting.await.map_err(|report| Refusal::database(&report))
 }
 
 /// Whether two accounts are friends.

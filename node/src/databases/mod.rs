@@ -21,9 +21,11 @@ mod rooms;
 mod roster;
 mod tokens;
 mod troubles;
+mod waiting;
 
 pub(crate) use map::{follow, founding_map};
 pub(crate) use roster::Acquaintance;
+pub(crate) use waiting::Waiting;
 
 use crate::board::Board;
 use arc_swap::ArcSwap;

@@ -47,16 +47,16 @@ pub(super) struct FetchJob {
 }
 
 /// The next run of entries that an account sees.
-struct Shown {
+pub(super) struct Shown {
     /// It begins behind this place.
-    after: Seq,
+    pub(super) after: Seq,
     /// Its last place.
-    until: Seq,
+    pub(super) until: Seq,
 }
 
 impl Shown {
     /// In a chat of two all of it; in a room what the account's windows show.
-    fn behind(from: Seq, position: &tim_store::Position) -> Self {
+    pub(super) fn behind(from: Seq, position: &tim_store::Position) -> Self {
         let Some(windows) = &position.windows else {
             return Self {
                 after: from,

@@ -2,6 +2,7 @@
 
 use super::ToPeer;
 use crate::engine::Input;
+use crate::online_news::News;
 use crate::session::{OnlineAccount, Relayed, Traces};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use tim_proto::peer::v1 as peer;
 use tim_telemetry::TraceContext;
 use tim_wire::Command;
 use tim_wire::frame::BigData;
+use tokio::sync::{broadcast, mpsc};
+use tonic::Status;
 
 fn to_trace(trace: TraceContext) -> peer::TraceContext {
     peer::TraceContext {
@@ -174,6 +177,32 @@ pub(super) fn online_account(online: peer::OnlineAccount) -> Option<OnlineAccoun
         account: AccountId::new(online.account).ok()?,
         classes: classes.collect::<Result<_, _>>().ok()?,
     })
+}
+
+/// What may wait for a peer that watches.
+const NEWS_WAITING_MAX: usize = 1_024;
+
+/// What this node finds out of who comes and goes, for a peer that listens; it ends when the peer does not keep up.
+pub(super) fn online_news(
+    mut news: broadcast::Receiver<News>,
+) -> mpsc::Receiver<Result<peer::OnlineNews, Status>> {
+    let (told, heard) = mpsc::channel(NEWS_WAITING_MAX);
+    tokio::spawn(async move {
+        loop {
+            let news = tokio::select! {
+                () = told.closed() => return,
+                news = news.recv() => news,
+            };
+            let Ok(News { account, online }) = news else {
+                return;
+            };
+            let account = account.as_str().to_owned();
+            if told.try_send(Ok(peer::OnlineNews { account, online })).is_err() {
+                return;
+            }
+        }
+    });
+    heard
 }
 
 #[cfg(test)]

@@ -312,6 +312,17 @@ impl Peers {
         accounts.map(convert::online_account).collect()
     }
 
+    /// Who comes and goes at another node, from now on; nothing when it does not answer.
+    pub(crate) async fn watch_online(&self, to: &NodeName) -> Option<tonic::Streaming<peer::OnlineNews>> {
+        let link = self.links.link(to).await.ok()?;
+        let news = link
+            .delivery()
+            .watch_online(peer::WatchOnlineRequest {})
+            .await
+            .ok()?;
+        Some(news.into_inner())
+    }
+
     fn opened_stream(&self, from: &NodeName) -> mpsc::Receiver<ToPeer> {
         let (answers, queue) = mpsc::channel(QUEUE_MAX);
         self.answers.lock().insert(from.clone(), answers);

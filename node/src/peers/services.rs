@@ -272,6 +272,17 @@ impl Delivery for Services {
         Ok(Response::new(peer::SendAsReply { found }))
     }
 
+    type WatchOnlineStream = ReceiverStream<Result<peer::OnlineNews, Status>>;
+
+    async fn watch_online(
+        &self,
+        request: Request<peer::WatchOnlineRequest>,
+    ) -> Result<Response<Self::WatchOnlineStream>, Status> {
+        caller(&request)?;
+        let news = self.node.online_news.of_this_node();
+        Ok(Response::new(ReceiverStream::new(convert::online_news(news))))
+    }
+
     async fn list_online(
         &self,
         request: Request<peer::ListOnlineRequest>,

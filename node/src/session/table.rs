@@ -16,6 +16,8 @@ const PARTS: usize = 64;
 pub(crate) struct SessionTable {
     parts: Vec<RwLock<HashMap<SessionId, Arc<Mailbox>>>>,
     count: AtomicUsize,
+    /// Those that are no sessions of clients, and count as none: connections of administrators that push into streams.
+    guests: RwLock<HashMap<SessionId, Arc<Mailbox>>>,
 }
 
 impl Default for SessionTable {
@@ -23,6 +25,7 @@ impl Default for SessionTable {
         Self {
             parts: (0..PARTS).map(|_| RwLock::default()).collect(),
             count: AtomicUsize::new(0),
+            guests: RwLock::default(),
         }
     }
 }
@@ -47,10 +50,20 @@ impl SessionTable {
         }
     }
 
+    /// Adds somebody who is posted to as a session is, and is none.
+    pub(crate) fn insert_guest(&self, guest: SessionId, mailbox: Arc<Mailbox>) {
+        self.guests.write().insert(guest, mailbox);
+    }
+
+    /// Removes a guest.
+    pub(crate) fn remove_guest(&self, guest: SessionId) {
+        self.guests.write().remove(&guest);
+    }
+
     /// Posts to a session; gives the input back when it is not here (any more).
     pub(crate) fn post(&self, session: SessionId, input: Input) -> Result<(), Input> {
         let mailbox = self.part(session).read().get(&session).cloned();
-        match mailbox {
+        match mailbox.or_else(|| self.guests.read().get(&session).cloned()) {
             Some(mailbox) => mailbox.post(input),
             None => Err(input),
         }
@@ -105,5 +118,17 @@ mod tests {
         table.remove(SessionId(5));
         table.remove(SessionId(5));
         assert_eq!(table.count(), 0);
+    }
+
+    #[test]
+    fn guests_are_posted_to_and_not_counted() {
+        let table = SessionTable::default();
+        let mailbox = Arc::new(Mailbox::default());
+        table.insert_guest(SessionId(7), Arc::clone(&mailbox));
+        assert!(table.post(SessionId(7), Input::Resume).is_ok());
+        assert_eq!((mailbox.length(), table.count(), table.ids().len()), (1, 0, 0));
+        assert!(!table.contains(SessionId(7)));
+        table.remove_guest(SessionId(7));
+        assert!(table.post(SessionId(7), Input::Resume).is_err());
     }
 }

@@ -12,6 +12,7 @@ use crate::engine;
 use crate::founder::DatabaseFounder;
 use crate::metrics::Metrics;
 use crate::node::{Addresses, Node};
+use crate::online_news::{self, OnlineNews};
 use crate::peers::{Peers, Services};
 use crate::repartition::{self, Driver};
 use crate::retention;
@@ -132,6 +133,7 @@ pub(super) async fn build(
         accounts: Accounts::new(&config, &board)?,
         absences: Absences::default(),
         webhooks: Webhooks::new(&config.webhooks),
+        online_news: OnlineNews::default(),
         view: ArcSwap::from_pointee(View::new(Vec::new())),
         repartition: repartition::Figures::default(),
         walks: retention::Walks::default(),
@@ -237,6 +239,7 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
     supervisor.run("environment", watchers::environment(Arc::clone(node)));
     supervisor.run("tokens", watchers::sweep(Arc::clone(node)));
     supervisor.run("webhooks", webhooks::run(Arc::clone(node)));
+    supervisor.run("online news", online_news::follow(Arc::clone(node)));
     supervisor.run("blocks", blocks::follow(Arc::clone(node)));
     supervisor.run("retention", retention::run(Arc::clone(node)));
     supervisor.run("deletions", deletion::run(Arc::clone(node)));

@@ -1,4 +1,4 @@
-//! Accounts that come and go, written into the outbox of the account's partition.
+//! Accounts that come and go: written into the outbox of the account's partition, and told to those who watch.
 
 use super::Webhooks;
 use crate::node::Node;
@@ -63,7 +63,7 @@ impl Webhooks {
         online: bool,
     ) -> Option<(Arc<Node>, AccountId, OwnedSemaphorePermit)> {
         let told = self.told_of_presence(online).len();
-        if told == 0 {
+        if told == 0 && !node.online_news.is_watched() {
             return None;
         }
         let place = Arc::clone(&self.waiting).try_acquire_owned();
@@ -78,7 +78,11 @@ impl Webhooks {
 }
 
 async fn record(node: &Node, account: &AccountId, online: bool) {
+    node.online_news.tell(account, online);
     let to = node.webhooks.told_of_presence(online);
+    if to.is_empty() {
+        return;
+    }
     let to: Vec<(Recipient, [u8; 16])> = to.into_iter().map(|to| (to, crate::random::bytes())).collect();
     let at_ns = crate::clock::wall_ns();
     let mut wait = RETRY_MIN;

@@ -64,6 +64,15 @@ impl Delivery for Sessions {
     async fn send_as(&self, _: Request<peer::SendAsRequest>) -> Result<Response<peer::SendAsReply>, Status> {
         Ok(Response::new(peer::SendAsReply::default()))
     }
+
+    type WatchOnlineStream = tokio_stream::Empty<Result<peer::OnlineNews, Status>>;
+
+    async fn watch_online(
+        &self,
+        _: Request<peer::WatchOnlineRequest>,
+    ) -> Result<Response<Self::WatchOnlineStream>, Status> {
+        Ok(Response::new(tokio_stream::empty()))
+    }
 }
 
 fn name(name: &str) -> NodeName {

@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use axum::http::StatusCode;
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
+use std::sync::Arc;
 use tim_catalogue::{Report, administration as causes};
 use tim_config::{Administrators, Role};
 use tokio::sync::Semaphore;
@@ -46,6 +47,8 @@ pub(crate) struct Access {
     failures: AddressRate,
     /// Places for requests that are served at once.
     pub(super) places: Semaphore,
+    /// Places for WebSockets.
+    pub(super) sockets: Arc<Semaphore>,
 }
 
 /// A new token and the lines for the file.
@@ -135,6 +138,7 @@ impl Access {
             known: ArcSwap::from_pointee(file::known(config)),
             failures: AddressRate::per_minute(key, per_minute),
             places: Semaphore::new(config.requests_max as usize),
+            sockets: Arc::new(Semaphore::new(config.websockets_max as usize)),
             config: config.clone(),
         }
     }

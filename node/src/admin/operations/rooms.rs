@@ -5,6 +5,7 @@ use crate::admin::problem::Problem;
 use crate::commands::Actor;
 use crate::commands::in_name_of::{self, HistoryAsked, HistoryOf, List};
 use crate::node::Node;
+use std::collections::HashSet;
 use std::sync::Arc;
 use tim_core::conversation::{Room, Standing};
 use tim_core::id::{AccountId, RoomId, VirtualRoomId};
@@ -154,6 +155,24 @@ pub(in crate::admin) async fn room_history(
     let founder = find(&node, &room).await?.founder.clone();
     let of = HistoryOf::AnyRoom(room);
     Ok(Box::pin(in_name_of::messages(&node, &founder, &of, asked)).await?)
+}
+
+/// What waits for an account.
+pub(in crate::admin) async fn waiting(
+    node: &Node,
+    actor: &Actor,
+    limit: usize,
+) -> Result<Vec<TimMessage>, Problem> {
+    Ok(Box::pin(in_name_of::waiting(node, actor, limit)).await?)
+}
+
+/// What of that waits no longer.
+pub(in crate::admin) async fn confirm(
+    node: Arc<Node>,
+    actor: Actor,
+    ids: HashSet<i64>,
+) -> Result<(), Problem> {
+    Ok(Box::pin(in_name_of::confirm(&node, &actor, &ids)).await?)
 }
 
 /// Whether two accounts are friends.

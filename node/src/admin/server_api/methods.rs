@@ -10,10 +10,8 @@ use crate::admin::problem::Problem;
 use crate::commands::in_name_of;
 use crate::node::Node;
 use crate::system_messages;
-use axum::http::StatusCode;
 use bytes::Bytes;
 use std::sync::Arc;
-use tim_catalogue::protocol::NOT_SUPPORTED;
 use tim_core::id::{AccountId, SessionId};
 use tim_wire::frame::client_frame;
 use tim_wire::server_api::{
@@ -132,16 +130,9 @@ async fn result(caller: &Caller<Admin>, message: &Message, call: Call) -> Result
             let work = operations::create_virtual_room(Arc::clone(&caller.node), owner.clone());
             named(&caller.change("create_virtual_room", Some(&owner), work).await?)
         }
-        Call::OfflineMsg(_) | Call::DelOfflineMsg(_) => return Err(not_offered()),
         call => return Box::pin(people::result(caller, message, call)).await,
     };
     Ok(Answer::Ack(ack))
-}
-
-fn not_offered() -> Problem {
-    let observed = "what waits for an account waits for each class of its devices and goes when that has confirmed it; \
-        PullUserMessage and PullRoomMessage read what was said";
-    Problem::new(StatusCode::NOT_IMPLEMENTED, &NOT_SUPPORTED, observed)
 }
 
 async fn token(caller: &Caller<Admin>, given: AdmToken) -> Result<AdmAck, Problem> {

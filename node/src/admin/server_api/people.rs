@@ -11,11 +11,14 @@ use crate::commands::in_name_of::{HistoryAsked, HistoryOf, List};
 use std::sync::Arc;
 use tim_wire::frame::client_frame;
 use tim_wire::server_api::{
-    AdmAck, AdmMessageList, AdmNodeList, ByNode, Call, CreateRoom, Message, Pull, ToNode, VirtualRoomSub,
-    WithRoom,
+    AdmAck, AdmMessageList, AdmNodeList, ByNode, Call, CreateRoom, Message, OfflineMsg, Pull, ToNode,
+    VirtualRoomSub, WithRoom,
 };
 use tim_wire::structs::virtual_room;
-use tim_wire::{Command, Encoding, ErrorCode, TimReq, WireStruct};
+use tim_wire::{Command, Encoding, ErrorCode, TimMessage, TimReq, WireStruct};
+
+/// Messages in one answer of what waits.
+const WAITING_MAX: usize = 1_000;
 
 /// What the audit calls an operation, and tim's number of it.
 type What = (&'static str, i32);
@@ -41,6 +44,7 @@ pub(super) async fn result(caller: &Caller<Admin>, message: &Message, call: Call
         Call::BlockRoomMemberlist(given) => Box::pin(banned(caller, given)).await,
         Call::PullUserMessage(given) => return Box::pin(history(caller, message, given, false)).await,
         Call::PullRoomMessage(given) => return Box::pin(history(caller, message, given, true)).await,
+        Call::OfflineMsg(given) => return Box::pin(waiting(caller, message, given)).await,
         call => return Ok(Answer::Ack(Box::pin(ack(caller, call)).await?)),
     };
     // Empty where there is nothing: what the reference answers, no result at all, is an error to every client.
@@ -81,6 +85,16 @@ async fn ack(caller: &Caller<Admin>, call: Call) -> Result<AdmAck, Problem> {
         Call::RejectRoom(given) => with_room(caller, given, ("reject_from_room", request::REFUSE_ROOM)).await,
         Call::BlockRoomMember(given) => {
             with_room(caller, given, ("ban_from_room", request::BLOCK_ROOM_MEMBER)).await
+        }
+        Call::DelOfflineMsg(given) => {
+            let actor = actor(given.node, given.domain)?;
+            let account = actor.account.clone();
+            let ids = given.ids.unwrap_or_default().into_iter().collect();
+            let work = rooms::confirm(Arc::clone(&caller.node), actor, ids);
+            caller
+                .change("confirm_waiting_messages", Some(&account), work)
+                .await?;
+            Ok(done())
         }
         call => Box::pin(virtual_rooms(caller, call)).await,
     }
@@ -140,12 +154,32 @@ async fn history(
     let work = rooms::history(Arc::clone(&caller.node), whose.clone(), of, asked);
     // It changes nothing, but it has to be known who read what others have said.
     let messages = caller.change("read_history", Some(&whose), work).await?;
-    let list = AdmMessageList {
+    Ok(Answer::Bytes(message.reply(&message_list(messages)).to_bytes()))
+}
+
+async fn waiting(caller: &Caller<Admin>, message: &Message, given: OfflineMsg) -> Result<Answer, Problem> {
+    let actor = actor(given.node, given.domain)?;
+    let (node, account) = (Arc::clone(&caller.node), actor.account.clone());
+    let wanted = usize::try_from(given.limit.unwrap_or_default()).unwrap_or_default();
+    let wanted = if wanted == 0 {
+        WAITING_MAX
+    } else {
+        wanted.min(WAITING_MAX)
+    };
+    let work = async move { rooms::waiting(&node, &actor, wanted).await };
+    // It changes nothing, but it has to be known who read what others have said.
+    let messages = caller
+        .change("read_waiting_messages", Some(&account), work)
+        .await?;
+    Ok(Answer::Bytes(message.reply(&message_list(messages)).to_bytes()))
+}
+
+fn message_list(messages: Vec<TimMessage>) -> AdmMessageList {
+    AdmMessageList {
         status: Some(0),
         totalcount: i64::try_from(messages.len()).ok(),
         msglist: Some(messages.into_iter().map(convert::listed).collect()),
-    };
-    Ok(Answer::Bytes(message.reply(&list).to_bytes()))
+    }
 }
 
 async fn with_peer(

@@ -11,6 +11,7 @@ mod beans;
 mod call;
 mod envelope;
 mod scanner;
+mod socket;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ pub use call::{
 };
 pub use envelope::{ApplicationError, ApplicationErrorKind, Message, MessageKind, NAME_BYTES_MAX};
 pub use scanner::Scanner;
+pub use socket::{SocketFrame, socket_answer, socket_command};
 
 use crate::DecodeError;
 
