@@ -84,13 +84,7 @@ async fn serve(config: NodeConfig, source: ConfigSource, telemetry: &Telemetry) 
     );
     supervisor.run("start", warn_of_a_long_start(Arc::clone(&board)));
     let sockets = sockets::bind(&config).await?;
-    tracing::info!(
-        client = %sockets.client.address,
-        admin = %sockets.admin.address,
-        peer = %sockets.peer_address,
-        version = env!("CARGO_PKG_VERSION"),
-        "listening"
-    );
+    sockets.tell();
     let shown: Arc<OnceLock<Arc<Node>>> = Arc::default();
     let scrape = telemetry.scrape();
     let access = Arc::new(Access::new(&config.admin));
@@ -99,15 +93,11 @@ async fn serve(config: NodeConfig, source: ConfigSource, telemetry: &Telemetry) 
     supervisor.run("administrators", following);
     let server_api_access = Arc::clone(&access);
     let tls = Arc::new(build::PublicTls::default());
-    let of = |speaks_tls: bool| speaks_tls.then(|| Arc::clone(&tls) as Arc<dyn edge::TlsSource>);
-    let (client_tls, server_api_tls) = (
-        of(config.listeners.client.tls),
-        of(config.listeners.server_api.tls),
-    );
-    let admin_door = edge::Door {
-        tls: of(config.listeners.admin.tls),
-        limited_by: None,
-    };
+    let Doors {
+        admin: admin_door,
+        client_tls,
+        server_api_tls,
+    } = doors(&config, &tls);
     let admin = admin_router(AdminState {
         access,
         board: Arc::clone(&board),
@@ -149,6 +139,26 @@ async fn serve(config: NodeConfig, source: ConfigSource, telemetry: &Telemetry) 
     node.databases.store().close().await;
     tracing::info!("ended");
     outcome
+}
+
+/// What stands before each listener.
+struct Doors {
+    admin: edge::Door,
+    client_tls: Option<Arc<dyn edge::TlsSource>>,
+    server_api_tls: Option<Arc<dyn edge::TlsSource>>,
+}
+
+fn doors(config: &NodeConfig, tls: &Arc<build::PublicTls>) -> Doors {
+    let of = |speaks_tls: bool| speaks_tls.then(|| Arc::clone(tls) as Arc<dyn edge::TlsSource>);
+    let listeners = &config.listeners;
+    Doors {
+        admin: edge::Door {
+            tls: of(listeners.admin.tls),
+            limited_by: None,
+        },
+        client_tls: of(listeners.client.tls),
+        server_api_tls: of(listeners.server_api.tls),
+    }
 }
 
 async fn warn_of_a_long_start(board: Arc<Board>) {

@@ -1,7 +1,7 @@
 //! The server API of tim 2.1 over real sockets, called by the `thrift` crate: an implementation of the protocol that is
 //! not ours.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::unimplemented, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
 

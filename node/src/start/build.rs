@@ -91,11 +91,7 @@ pub(super) async fn build(
     (tls, supervisor): (&PublicTls, &mut Supervisor),
 ) -> anyhow::Result<Arc<Node>> {
     let name = NodeName::new(&config.node.name).context("node.name")?;
-    let reloader = wait_for(&board, Place::Trust, || trust(&config, &name)).await;
-    let keys = wait_for(&board, Place::Trust, || {
-        storage_keys(&config.trust.storage_key_file)
-    })
-    .await;
+    let (reloader, keys) = secrets(&config, &name, &board).await;
     let (trust, ring) = (reloader.trust(), reloader.keys());
     // Filled once: its content follows the files.
     let _ = tls.0.set(trust.clone());
@@ -273,6 +269,13 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
         }
     });
     gauges::register(node);
+}
+
+/// Certificates and the key of what is stored, once they are there.
+async fn secrets(config: &NodeConfig, name: &NodeName, board: &Board) -> (TrustReloader, StorageKeys) {
+    let reloader = wait_for(board, Place::Trust, || trust(config, name)).await;
+    let read = || storage_keys(&config.trust.storage_key_file);
+    (reloader, wait_for(board, Place::Trust, read).await)
 }
 
 /// Opens the databases, reads or founds the map, joins the others; returns when this node is in its own view.

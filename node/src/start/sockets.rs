@@ -20,6 +20,20 @@ pub(super) struct Sockets {
     pub(super) gossip: UdpSocket,
 }
 
+impl Sockets {
+    /// Says in the log where the node listens.
+    pub(super) fn tell(&self) {
+        tracing::info!(
+            client = %self.client.address,
+            admin = %self.admin.address,
+            peer = %self.peer_address,
+            server_api = self.server_api.as_ref().map(|bound| bound.address.to_string()),
+            version = env!("CARGO_PKG_VERSION"),
+            "listening"
+        );
+    }
+}
+
 /// Binds everything.
 pub(super) async fn bind(config: &NodeConfig) -> anyhow::Result<Sockets> {
     let listeners = &config.listeners;
