@@ -2,6 +2,8 @@
 //! acknowledged arrives once and in order. `e2e/test-all.sh examples` brings Node, Python and Go and runs these; without
 //! them they would fail, so `cargo test` leaves them out.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 mod support;
 
 use std::path::{Path, PathBuf};
