@@ -76,21 +76,10 @@ async fn run(config: NodeConfig, source: ConfigSource) -> anyhow::Result<()> {
 async fn serve(config: NodeConfig, source: ConfigSource, telemetry: &Telemetry) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let mut supervisor = Supervisor::default();
-    let board = Arc::new(Board::default());
-    board.raise(
-        Place::Start,
-        Effect::NotReady,
-        Report::new(&causes::STARTING, "just started"),
-    );
+    let board = starting();
     supervisor.run("start", warn_of_a_long_start(Arc::clone(&board)));
     let sockets = sockets::bind(&config).await?;
-    tracing::info!(
-        client = %sockets.client.address,
-        admin = %sockets.admin.address,
-        peer = %sockets.peer_address,
-        version = env!("CARGO_PKG_VERSION"),
-        "listening"
-    );
+    sockets.tell();
     let shown: Arc<OnceLock<Arc<Node>>> = Arc::default();
     let scrape = telemetry.scrape();
     let access = Arc::new(Access::new(&config.admin));
@@ -149,6 +138,14 @@ async fn serve(config: NodeConfig, source: ConfigSource, telemetry: &Telemetry) 
     node.databases.store().close().await;
     tracing::info!("ended");
     outcome
+}
+
+/// A board that says that the node has just started.
+fn starting() -> Arc<Board> {
+    let board = Board::default();
+    let report = Report::new(&causes::STARTING, "just started");
+    board.raise(Place::Start, Effect::NotReady, report);
+    Arc::new(board)
 }
 
 async fn warn_of_a_long_start(board: Arc<Board>) {

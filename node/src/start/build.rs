@@ -93,11 +93,7 @@ pub(super) async fn build(
     (tls, supervisor): (&PublicTls, &mut Supervisor),
 ) -> anyhow::Result<Arc<Node>> {
     let name = NodeName::new(&config.node.name).context("node.name")?;
-    let reloader = wait_for(&board, Place::Trust, || trust(&config, &name)).await;
-    let keys = wait_for(&board, Place::Trust, || {
-        storage_keys(&config.trust.storage_key_file)
-    })
-    .await;
+    let (reloader, keys) = secrets(&config, &name, &board).await;
     let (trust, ring) = (reloader.trust(), reloader.keys());
     // Filled once: its content follows the files.
     let _ = tls.0.set(trust.clone());
@@ -164,6 +160,14 @@ pub(super) async fn build(
     };
     run_tasks(&node, running, supervisor);
     Ok(node)
+}
+
+/// Certificates and keys, once they are there.
+async fn secrets(config: &NodeConfig, name: &NodeName, board: &Board) -> (TrustReloader, StorageKeys) {
+    let reloader = wait_for(board, Place::Trust, || trust(config, name)).await;
+    let file = &config.trust.storage_key_file;
+    let keys = wait_for(board, Place::Trust, || storage_keys(file)).await;
+    (reloader, keys)
 }
 
 /// What this life of the node is told from earlier ones by.

@@ -20,6 +20,19 @@ pub(super) struct Sockets {
     pub(super) gossip: UdpSocket,
 }
 
+impl Sockets {
+    /// Says in the log what was bound.
+    pub(super) fn tell(&self) {
+        tracing::info!(
+            client = %self.client.address,
+            admin = %self.admin.address,
+            peer = %self.peer_address,
+            version = env!("CARGO_PKG_VERSION"),
+            "listening"
+        );
+    }
+}
+
 /// Binds everything.
 pub(super) async fn bind(config: &NodeConfig) -> anyhow::Result<Sockets> {
     let listeners = &config.listeners;
