@@ -24,6 +24,7 @@ use tim_cluster::control::ControlGroup;
 use tim_cluster::membership::{MemberState, Members, Membership};
 use tim_cluster::tls::Trust;
 use tim_config::NodeConfig;
+use tim_core::cursor_sets::CursorSets;
 use tim_core::id::{AccountId, NodeName};
 use tim_core::placement;
 use tim_core::presence::{Lookup, OwnerEvent, Registration, SessionEntry};
@@ -51,6 +52,8 @@ pub(crate) struct Node {
     /// A number for `TimAck.t` of a login; clients only print it.
     pub(crate) server_mark: i32,
     pub(crate) session_config: session::Config,
+    /// Which classes of devices share a cursor.
+    pub(crate) session_cursors: CursorSets,
     pub(crate) board: Arc<Board>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) wheel: Arc<Wheel>,

@@ -76,21 +76,13 @@ async fn run(config: NodeConfig, source: ConfigSource) -> anyhow::Result<()> {
 async fn serve(config: NodeConfig, source: ConfigSource, telemetry: &Telemetry) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let mut supervisor = Supervisor::default();
-    let board = Arc::new(Board::default());
-    board.raise(
-        Place::Start,
-        Effect::NotReady,
-        Report::new(&causes::STARTING, "just started"),
-    );
+    let board = starting();
     supervisor.run("start", warn_of_a_long_start(Arc::clone(&board)));
     let sockets = sockets::bind(&config).await?;
     sockets.tell();
     let shown: Arc<OnceLock<Arc<Node>>> = Arc::default();
     let scrape = telemetry.scrape();
-    let access = Arc::new(Access::new(&config.admin));
-    let reload_interval = Duration::from_millis(config.trust.reload_interval_millis);
-    let following = Arc::clone(&access).follow(reload_interval, Arc::clone(&board));
-    supervisor.run("administrators", following);
+    let access = administrators(&config, &board, &mut supervisor);
     let server_api_access = Arc::clone(&access);
     let tls = Arc::new(build::PublicTls::default());
     let Doors {
@@ -141,6 +133,15 @@ async fn serve(config: NodeConfig, source: ConfigSource, telemetry: &Telemetry) 
     outcome
 }
 
+/// Who may administer, as the files say from now on.
+fn administrators(config: &NodeConfig, board: &Arc<Board>, supervisor: &mut Supervisor) -> Arc<Access> {
+    let access = Arc::new(Access::new(&config.admin));
+    let reload_interval = Duration::from_millis(config.trust.reload_interval_millis);
+    let following = Arc::clone(&access).follow(reload_interval, Arc::clone(board));
+    supervisor.run("administrators", following);
+    access
+}
+
 /// What stands before each listener.
 struct Doors {
     admin: edge::Door,
@@ -159,6 +160,14 @@ fn doors(config: &NodeConfig, tls: &Arc<build::PublicTls>) -> Doors {
         client_tls: of(listeners.client.tls),
         server_api_tls: of(listeners.server_api.tls),
     }
+}
+
+/// A board that says that the node has just started.
+fn starting() -> Arc<Board> {
+    let board = Board::default();
+    let report = Report::new(&causes::STARTING, "just started");
+    board.raise(Place::Start, Effect::NotReady, report);
+    Arc::new(board)
 }
 
 async fn warn_of_a_long_start(board: Arc<Board>) {

@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p tim-client --example client -- ws://127.0.0.1:5080/tim,ws://… NAME PASSWORD [FRIEND'S-ADDRESS MESSAGES]`
 
+#![allow(clippy::print_stdout, reason = "a program that people look at")]
+
 use anyhow::Context as _;
 use std::collections::HashMap;
 use tim_client::wire::structs::{business, operation};

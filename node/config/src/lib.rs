@@ -37,7 +37,7 @@ pub use login_callback::LoginCallback;
 pub use membership::Membership;
 pub use partitioning::{Partitioning, RangeStart, SLOT_COUNT};
 pub use retention::Retention;
-pub use sessions::Sessions;
+pub use sessions::{Cursors, Sessions};
 pub use storage::Storage;
 pub use telemetry::Telemetry;
 pub use trust::Trust;

@@ -33,10 +33,28 @@ pub struct Sessions {
     /// So soon after an account's login before, in seconds, nobody's place is taken: a login beyond the limits is answered
     /// 4111. 0: a place is always taken.
     pub login_interval_seconds: u64,
+    /// How far an account's devices have got is kept `per_device_class` (`termtyp`), so that each gets everything, or
+    /// `per_account`: what one device has confirmed, none is given again, as with the reference engine.
+    pub cursors: Cursors,
+    /// Sets of device classes that share one cursor, such as `[[1, 2], [3, 4]]`; the others have their own. All nodes need the
+    /// same.
+    pub shared_cursors: Vec<Vec<i8>>,
     /// Commands that are switched off, by number: 14, 15, 17, 19, 21, 22, 41, 42, 90 to 97. They are answered 4107.
     pub commands_off: Vec<u8>,
     /// A virtual room into which nobody has pushed for this long is removed, in seconds.
     pub virtual_room_idle_seconds: u64,
+}
+
+/// For whom it is kept what was delivered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Cursors {
+    /// Each class of devices.
+    #[default]
+    PerDeviceClass,
+    /// The account as a whole.
+    PerAccount,
 }
 
 /// All but those without which there is no session: confirmation, ping and login.
@@ -57,6 +75,8 @@ impl Default for Sessions {
             per_account_max: 1,
             per_device_class_max: 1,
             login_interval_seconds: 10,
+            cursors: Cursors::default(),
+            shared_cursors: Vec::new(),
             commands_off: Vec::new(),
             virtual_room_idle_seconds: 300,
         }
@@ -64,7 +84,26 @@ impl Default for Sessions {
 }
 
 impl Sessions {
+    fn validate_cursors(&self) -> Result<(), LoadError> {
+        let invalid = |valid| {
+            let sets = format!("{:?}", self.shared_cursors);
+            Err(LoadError::invalid("sessions.shared_cursors", &sets, valid))
+        };
+        if self.cursors == Cursors::PerAccount && !self.shared_cursors.is_empty() {
+            return invalid("[] while sessions.cursors is \"per_account\"");
+        }
+        let mut classes: Vec<i8> = self.shared_cursors.iter().flatten().copied().collect();
+        let count = classes.len();
+        classes.sort_unstable();
+        classes.dedup();
+        if classes.len() != count || self.shared_cursors.iter().any(|set| set.len() < 2) {
+            return invalid("sets of two or more device classes, each class in one of them at most");
+        }
+        Ok(())
+    }
+
     pub(crate) fn validate(&self) -> Result<(), LoadError> {
+        self.validate_cursors()?;
         LoadError::in_range(
             "sessions.login_timeout_millis",
             self.login_timeout_millis,

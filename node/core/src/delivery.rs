@@ -14,6 +14,7 @@ use imbl::OrdSet;
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::{Entry, MemberCursor};
+use crate::cursor_sets::CursorSets;
 use crate::id::{AccountId, ConversationId, NodeName, Seq, SessionId, ViewHash};
 use crate::mutation::Mutations;
 use crate::presence::Lookup;
@@ -112,6 +113,8 @@ pub struct Config {
     pub retry_max_ms: u64,
     /// How often an account is asked for at most.
     pub max_asks: u32,
+    /// Which classes of devices share a cursor.
+    pub cursor_sets: CursorSets,
     /// Planted bugs; none outside the simulator.
     pub mutations: Mutations,
 }
@@ -125,6 +128,7 @@ impl Default for Config {
             retry_min_ms: 100,
             retry_max_ms: 2_000,
             max_asks: 12,
+            cursor_sets: CursorSets::default(),
             mutations: Mutations::default(),
         }
     }

@@ -16,6 +16,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::conversation::{BatchResult, ConversationBatch, Submission};
+use crate::cursor_sets::CursorSets;
 use crate::delivery::Committed;
 use crate::id::{AccountId, ConversationId, DatabaseName, Epoch, NodeName, Seq, Tenure, Version};
 use crate::map::PartitionMap;
@@ -190,6 +191,8 @@ pub struct Config {
     pub max_room_members_held: usize,
     /// A conversation that was not used for this long is forgotten, in milliseconds.
     pub idle_ms: u64,
+    /// Which classes of devices share a cursor.
+    pub cursor_sets: CursorSets,
     /// Planted bugs; none outside the simulator.
     pub mutations: Mutations,
 }
@@ -211,6 +214,7 @@ impl Default for Config {
             max_conversations: 200_000,
             max_room_members_held: 2_000_000,
             idle_ms: 300_000,
+            cursor_sets: CursorSets::default(),
             mutations: Mutations::default(),
         }
     }

@@ -25,6 +25,7 @@
 
 pub mod control;
 pub mod conversation;
+pub mod cursor_sets;
 pub mod delivery;
 pub mod drain;
 #[cfg(test)]

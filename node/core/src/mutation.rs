@@ -27,6 +27,9 @@ pub struct Mutations {
     /// A home goes on delivering to whoever was in a room when it began.
     #[cfg(feature = "mutations")]
     pub keep_members: bool,
+    /// A home looks for the cursor of a device's own class where several classes share one.
+    #[cfg(feature = "mutations")]
+    pub ignore_cursor_sets: bool,
 }
 
 macro_rules! switches {
@@ -54,5 +57,6 @@ switches!(
     live_before_backlog,
     hear_any_number,
     keep_to_relay,
-    keep_members
+    keep_members,
+    ignore_cursor_sets
 );

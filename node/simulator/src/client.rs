@@ -7,13 +7,24 @@ use std::collections::{BTreeMap, VecDeque};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use tim_core::conversation::{Operation, RoomOperation};
-use tim_core::id::{ConversationId, Seq, SessionId};
+use tim_core::cursor_sets::CursorSets;
+use tim_core::id::{ConversationId, DeviceClass, Seq, SessionId};
 use tim_core::placement;
 
 use crate::event::{ClientAction, ClientFrame, ClientIndex, Event, Member, NodeIndex, Said};
 use crate::node::Status;
 use crate::options::{MILLISECOND, SECOND};
 use crate::world::World;
+
+/// Classes of devices.
+const TELEPHONE: i8 = 1;
+const LAPTOP: i8 = 2;
+const TABLET: i8 = 3;
+
+/// Which of them share a cursor.
+pub(crate) fn cursor_sets() -> CursorSets {
+    CursorSets::shared(&[vec![LAPTOP, TABLET]])
+}
 
 /// So many messages a client keeps in mind, to erase one of them.
 const SEEN_MAX: usize = 8;
@@ -45,7 +56,10 @@ pub(crate) enum Line {
 }
 
 pub(crate) struct Client {
+    /// Its account, and the class under which it is kept what was delivered to it.
     pub(crate) member: Member,
+    /// Its own class.
+    pub(crate) device: DeviceClass,
     pub(crate) line: Line,
     pub(crate) session: SessionId,
     pub(crate) node: NodeIndex,
@@ -63,21 +77,27 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Every account has a telephone, every third one a second device.
-    pub(crate) fn of_accounts(count: usize, random: &mut ChaCha8Rng) -> Vec<Self> {
+    /// Every account has a telephone, every third one a laptop, and every sixth one a tablet, which shares the laptop's
+    /// cursor: what one of the two has confirmed the other is not given again.
+    pub(crate) fn of_accounts(count: usize, with_tablets: bool, random: &mut ChaCha8Rng) -> Vec<Self> {
         let mut clients = Vec::new();
         for account in 0..count {
-            clients.push(Self::new(Member { account, class: 1 }, random));
+            clients.push(Self::new(account, TELEPHONE, random));
             if account % 3 == 0 {
-                clients.push(Self::new(Member { account, class: 2 }, random));
+                clients.push(Self::new(account, LAPTOP, random));
+            }
+            if with_tablets && account % 6 == 0 {
+                clients.push(Self::new(account, TABLET, random));
             }
         }
         clients
     }
 
-    fn new(member: Member, random: &mut ChaCha8Rng) -> Self {
+    fn new(account: usize, device: i8, random: &mut ChaCha8Rng) -> Self {
+        let class = cursor_sets().of(DeviceClass(device)).0;
         Self {
-            member,
+            member: Member { account, class },
+            device: DeviceClass(device),
             line: Line::Offline,
             session: SessionId(0),
             node: 0,

@@ -17,6 +17,7 @@ use tim_core::submit::{self, Submitter};
 use tim_core::time::Moment;
 use tim_core::view::View;
 
+use crate::client;
 use crate::event::{ClientFrame, ClientIndex, Event, Machine, Member, NodeIndex, PeerMessage, Said};
 use crate::world::World;
 
@@ -88,10 +89,12 @@ impl World {
         let home = home::Config {
             mutations,
             ready_for_another,
+            cursor_sets: client::cursor_sets(),
             ..usual
         };
         let delivery = delivery::Config {
             mutations,
+            cursor_sets: client::cursor_sets(),
             ..delivery::Config::default()
         };
         let presence = presence::Config::default();

@@ -37,6 +37,8 @@ pub enum Mutation {
     KeepToRelay,
     /// A home goes on delivering to whoever was in a room when it began.
     KeepMembers,
+    /// A home looks for the cursor of a device's own class where several share one.
+    IgnoreCursorSets,
 }
 
 /// What a run can be about.
@@ -52,7 +54,7 @@ pub enum Part {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::AcknowledgeBeforeCommit,
         Self::RetryInHome,
         Self::RefuseWithoutVersion,
@@ -66,6 +68,7 @@ impl Mutation {
         Self::HearAnyNumber,
         Self::KeepToRelay,
         Self::KeepMembers,
+        Self::IgnoreCursorSets,
     ];
 
     /// Its name on the command line.
@@ -85,6 +88,7 @@ impl Mutation {
             Self::HearAnyNumber => "hear-any-number",
             Self::KeepToRelay => "keep-to-relay",
             Self::KeepMembers => "keep-members",
+            Self::IgnoreCursorSets => "ignore-cursor-sets",
         }
     }
 
@@ -142,6 +146,7 @@ impl Options {
             hear_any_number: self.mutation == Some(Mutation::HearAnyNumber),
             keep_members: self.mutation == Some(Mutation::KeepMembers),
             keep_to_relay: self.mutation == Some(Mutation::KeepToRelay),
+            ignore_cursor_sets: self.mutation == Some(Mutation::IgnoreCursorSets),
         }
     }
 
@@ -151,6 +156,14 @@ impl Options {
     pub(crate) fn has_rooms(&self) -> bool {
         self.mutation
             .is_none_or(|mutation| mutation == Mutation::KeepMembers)
+    }
+
+    /// Whether some devices share a cursor; a bug that shows without them is looked for without them, at the seeds that are
+    /// known to find it.
+    #[must_use]
+    pub(crate) fn has_shared_cursors(&self) -> bool {
+        self.mutation
+            .is_none_or(|mutation| mutation == Mutation::IgnoreCursorSets)
     }
 
     /// When the run ends.

@@ -122,7 +122,7 @@ impl World {
             views,
             databases,
             map: Arc::new(map),
-            clients: Client::of_accounts(accounts.len(), &mut random),
+            clients: Client::of_accounts(accounts.len(), options.has_shared_cursors(), &mut random),
             pairs: HashMap::new(),
             rooms: Vec::new(),
             checker: Checker::new(),

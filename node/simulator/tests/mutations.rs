@@ -60,3 +60,8 @@ fn a_session_that_begins_without_its_cursor_is_found() {
 fn live_messages_that_overtake_the_backlog_are_found() {
     is_found(Mutation::LiveBeforeBacklog, &["I1"]);
 }
+
+#[test]
+fn a_home_that_does_not_know_of_shared_cursors_is_found() {
+    is_found(Mutation::IgnoreCursorSets, &["I1", "I2"]);
+}

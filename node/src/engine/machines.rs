@@ -59,15 +59,22 @@ impl Machines {
             devices: Some(parts.devices),
             ..presence::Config::default()
         };
+        let delivery = delivery::Config {
+            cursor_sets: parts.cursor_sets,
+            ..delivery::Config::default()
+        };
         Self {
             lanes: Submitter::new(super::submit::config(&parts.limits), view.clone(), map.clone()),
             home: Home::new(
-                super::home::config(&parts.limits),
+                home::Config {
+                    cursor_sets: parts.cursor_sets,
+                    ..super::home::config(&parts.limits)
+                },
                 name.clone(),
                 view.clone(),
                 map,
             ),
-            delivery: delivery::Delivery::new(delivery::Config::default(), view.clone()),
+            delivery: delivery::Delivery::new(delivery, view.clone()),
             owner: Owner::new(presence, name.clone(), view.clone(), now),
             registrar: Registrar::new(presence, name, view, now),
             traced: Traced::default(),

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tim_core::conversation::Submission;
+use tim_core::cursor_sets::CursorSets;
 use tim_core::home::RequestId;
 use tim_core::id::{AccountId, Generation, NodeName, SessionId};
 use tim_core::map::PartitionMap;
@@ -136,6 +137,8 @@ pub(crate) struct Parts {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: tim_config::Limits,
     pub(crate) devices: DeviceLimits,
+    /// Which classes of devices share a cursor.
+    pub(crate) cursor_sets: CursorSets,
     pub(crate) need_map: Arc<tokio::sync::Notify>,
 }
 

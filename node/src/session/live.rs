@@ -38,6 +38,8 @@ pub(crate) struct Live {
     pub(crate) id: SessionId,
     pub(crate) account: AccountId,
     pub(crate) class: DeviceClass,
+    /// The class under which it is kept what was delivered.
+    cursor_class: DeviceClass,
     pub(crate) sender: Sender,
     pub(crate) encoding: Encoding,
     pub(crate) pending: PendingQueue,
@@ -62,11 +64,13 @@ impl Live {
         encoding: Encoding,
     ) -> Self {
         let class = DeviceClass(sender.tid.termtyp.unwrap_or(0));
+        let cursor_class = node.session_cursors.of(class);
         let now = crate::clock::now();
         Self {
             id,
             core: Session::new(node.session_config, account.clone(), now),
             class,
+            cursor_class,
             sender,
             encoding,
             pending: PendingQueue::default(),
@@ -213,7 +217,7 @@ impl Live {
             } => node.databases.fetch_entries(
                 mailbox,
                 self.account.clone(),
-                self.class,
+                self.cursor_class,
                 conversation,
                 after,
                 limit,
@@ -225,14 +229,14 @@ impl Live {
             } => node.databases.move_cursor(
                 mailbox,
                 self.account.clone(),
-                self.class,
+                self.cursor_class,
                 conversation,
                 (from, to),
                 false,
             ),
             Effect::FetchUndelivered { all } => {
                 node.databases
-                    .fetch_undelivered(mailbox, self.account.clone(), self.class, all);
+                    .fetch_undelivered(mailbox, self.account.clone(), self.cursor_class, all);
             }
         }
     }
@@ -301,7 +305,7 @@ impl Live {
             node.databases.move_cursor(
                 mailbox,
                 self.account.clone(),
-                self.class,
+                self.cursor_class,
                 conversation,
                 (from, to),
                 true,

@@ -33,9 +33,10 @@ use tim_catalogue::{Report, configuration, node as causes};
 use tim_cluster::control::{ControlGroup, ControlSettings};
 use tim_cluster::keyring::KeyRing;
 use tim_cluster::links::{Handshaker, Links, PeerServer};
-use tim_cluster::membership::{self, Gossip, MemberState, SystemResolver};
+use tim_cluster::membership::{self, Gossip, MemberState, Members, SystemResolver};
 use tim_cluster::tls::{PeerIdentity, Trust, TrustFiles, TrustReloader, watch_files};
-use tim_config::{AccountIds, NodeConfig};
+use tim_config::{AccountIds, Cursors, NodeConfig};
+use tim_core::cursor_sets::CursorSets;
 use tim_core::id::{DatabaseName, Epoch, NodeName, Slot};
 use tim_core::map::{HomePlacement, PartitionMap, Range};
 use tim_core::session;
@@ -43,6 +44,7 @@ use tim_core::view::View;
 use tim_store::{StorageKeys, Store, StoreConfig};
 use tim_wire::IdScheme;
 use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 /// Wait before something that is missing at the start is looked for again.
@@ -102,8 +104,7 @@ pub(super) async fn build(
     let handshaker = Handshaker::new(&config.node.cluster_id, name.clone(), Arc::clone(&ring));
     let (membership, events) = membership::start(gossip(&config, &name, advertise, sockets.gossip, ring));
     let members = membership.members();
-    let own = members.borrow().get(&name).map(|own| own.generation);
-    handshaker.set_generation(own.unwrap_or_default());
+    own_generation(&handshaker, &members, &name);
     let links = Links::new(trust.clone(), handshaker.clone(), members.clone());
     let control = open_control(&config, &name, &links, &membership).await?;
     let map = Arc::new(guessed_map(&config)?);
@@ -119,6 +120,7 @@ pub(super) async fn build(
         ids: id_scheme(&config),
         server_mark: server_mark(&name),
         session_config: session_config(&config),
+        session_cursors: cursor_sets(&config.sessions),
         board: Arc::clone(&board),
         metrics: Arc::new(Metrics::new()),
         wheel: Arc::default(),
@@ -158,6 +160,20 @@ pub(super) async fn build(
     };
     run_tasks(&node, running, supervisor);
     Ok(node)
+}
+
+/// Certificates and keys, once they are there.
+async fn secrets(config: &NodeConfig, name: &NodeName, board: &Board) -> (TrustReloader, StorageKeys) {
+    let reloader = wait_for(board, Place::Trust, || trust(config, name)).await;
+    let file = &config.trust.storage_key_file;
+    let keys = wait_for(board, Place::Trust, || storage_keys(file)).await;
+    (reloader, keys)
+}
+
+/// What this life of the node is told from earlier ones by.
+fn own_generation(handshaker: &Handshaker, members: &watch::Receiver<Arc<Members>>, name: &NodeName) {
+    let own = members.borrow().get(name).map(|own| own.generation);
+    handshaker.set_generation(own.unwrap_or_default());
 }
 
 fn store(config: &NodeConfig, keys: StorageKeys) -> Store {
@@ -210,6 +226,7 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
         metrics: Arc::clone(&node.metrics),
         limits: node.config.limits.clone(),
         devices: device_limits(&node.config.sessions),
+        cursor_sets: node.session_cursors,
         need_map: Arc::clone(&node.databases.need_map),
     };
     supervisor.run("engine", engine::run(node.engine.clone(), parts, running.inputs));
@@ -269,13 +286,6 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
         }
     });
     gauges::register(node);
-}
-
-/// Certificates and the key of what is stored, once they are there.
-async fn secrets(config: &NodeConfig, name: &NodeName, board: &Board) -> (TrustReloader, StorageKeys) {
-    let reloader = wait_for(board, Place::Trust, || trust(config, name)).await;
-    let read = || storage_keys(&config.trust.storage_key_file);
-    (reloader, wait_for(board, Place::Trust, read).await)
 }
 
 /// Opens the databases, reads or founds the map, joins the others; returns when this node is in its own view.
@@ -484,6 +494,13 @@ fn session_config(config: &NodeConfig) -> session::Config {
         offline_wait_ms: sessions.offline_grace_millis,
         check_ms: sessions.undelivered_check_seconds * 1_000,
         ..session::Config::default()
+    }
+}
+
+fn cursor_sets(sessions: &tim_config::Sessions) -> CursorSets {
+    match sessions.cursors {
+        Cursors::PerAccount => CursorSets::one_for_all(),
+        Cursors::PerDeviceClass => CursorSets::shared(&sessions.shared_cursors),
     }
 }
 

@@ -271,8 +271,12 @@ impl Delivery {
                 continue;
             }
             item.served.push(entry.session);
+            let class = match self.config.mutations.ignore_cursor_sets() {
+                true => entry.class,
+                false => self.config.cursor_sets.of(entry.class),
+            };
             let cursor = (!committed.cursors.is_empty())
-                .then(|| starting_cursor(&committed.cursors, &item.account, entry.class));
+                .then(|| starting_cursor(&committed.cursors, &item.account, class));
             sends.entry(entry.node.clone()).or_default().push(Push {
                 session: entry.session,
                 conversation: committed.conversation,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use rand::Rng;
 use tim_core::conversation::{Operation, Submission};
 use tim_core::delivery::Push;
-use tim_core::id::{AccountId, ContentHash, ConversationId, DeviceClass, Generation, MessageKey, SessionId};
+use tim_core::id::{AccountId, ContentHash, ConversationId, Generation, MessageKey, SessionId};
 use tim_core::placement;
 use tim_core::presence::{RegistrarEvent, Registration, SessionEntry};
 use tim_core::session::{self, Effect, Session};
@@ -76,7 +76,7 @@ impl World {
 
     fn log_in(&mut self, node: NodeIndex, session: SessionId, client: ClientIndex) {
         let now = self.moment();
-        let member = self.clients[client].member;
+        let (member, class) = (self.clients[client].member, self.clients[client].device);
         let account = self.accounts[member.account].clone();
         let mutations = self.options.core_mutations();
         let config = session::Config {
@@ -101,7 +101,7 @@ impl World {
         let entry = SessionEntry {
             session,
             node: self.names[node].clone(),
-            class: DeviceClass(member.class),
+            class,
             generation: Generation(1),
             logged_in_ms: self.now,
         };
@@ -132,7 +132,7 @@ impl World {
             return;
         };
         let (sender, peer) = (held.account.clone(), self.accounts[said.peer].clone());
-        let (class, held_account) = (held.member.class, held.member.account);
+        let (class, held_account) = (self.clients[held.client].device, held.member.account);
         let conversation = self.conversation_said(held_account, &said);
         // Clients stand in for administrators: whoever has the system speak is no party to it.
         let sender = match said.operation {
@@ -147,7 +147,7 @@ impl World {
             conversation,
             sender,
             peer,
-            sender_class: DeviceClass(class),
+            sender_class: class,
             operation: said.operation,
             client_id: said.client_id,
             content_hash: ContentHash(content),

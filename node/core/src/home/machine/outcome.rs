@@ -156,14 +156,13 @@ impl Home {
                     *version = after;
                 }
                 let decided = take_in_flight(hosted).into_iter().zip(verdicts).collect();
-                let mutations = self.config.mutations;
                 let before = hosted.members.as_ref().map_or(0, Members::len);
                 tell(
                     conversation,
                     &mut hosted.members,
                     decided,
                     &cursors,
-                    mutations,
+                    &self.config,
                     effects,
                 );
                 let after = hosted.members.as_ref().map_or(0, Members::len);
@@ -221,7 +220,7 @@ impl Home {
                 _ => untold.push(answer(queued, Answer::Conflict)),
             }
         }
-        tell(conversation, &mut None, told, &[], self.config.mutations, effects);
+        tell(conversation, &mut None, told, &[], &self.config, effects);
         effects.append(&mut untold);
         // Lanes that wait already for the next tenure are served by the next load.
         let waiting = std::mem::take(&mut hosted.waiting);

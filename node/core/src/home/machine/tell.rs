@@ -5,11 +5,12 @@ use std::sync::Arc;
 use imbl::OrdSet;
 
 use crate::conversation::{Entry, MemberCursor, Operation, RoomMove, Verdict, starting_cursor};
+use crate::cursor_sets::CursorSets;
 use crate::delivery::Committed;
-use crate::home::Effect;
 use crate::home::hosted::Queued;
 use crate::home::machine::answer;
 use crate::home::members::Members;
+use crate::home::{Config, Effect};
 use crate::id::{AccountId, ConversationId, Seq, SessionId};
 use crate::mutation::Mutations;
 use crate::submit::{Answer, rebuild};
@@ -27,13 +28,14 @@ pub(super) fn tell(
     members: &mut Option<Members>,
     decided: Vec<(Queued, Verdict)>,
     cursors: &[MemberCursor],
-    mutations: Mutations,
+    config: &Config,
     effects: &mut Vec<Effect>,
 ) {
+    let mutations = config.mutations;
     let Some((first, _)) = decided.first() else { return };
     let is_room = matches!(first.submission.operation, Operation::Room(_));
     let accounts = first.submission.recipients();
-    let (entries, erased) = answer_all(decided, cursors, effects);
+    let (entries, erased) = answer_all(decided, (cursors, &config.cursor_sets), effects);
     if entries.is_empty() {
         return;
     }
@@ -57,7 +59,7 @@ pub(super) fn tell(
 /// Answers the senders; what is stored, in order, and the places that it erased.
 fn answer_all(
     decided: Vec<(Queued, Verdict)>,
-    cursors: &[MemberCursor],
+    (cursors, sets): (&[MemberCursor], &CursorSets),
     effects: &mut Vec<Effect>,
 ) -> (Vec<Told>, Vec<Seq>) {
     let mut entries: Vec<Told> = Vec::new();
@@ -65,7 +67,7 @@ fn answer_all(
     for (queued, verdict) in decided {
         let submission = &queued.submission;
         let cursor = (!cursors.is_empty())
-            .then(|| starting_cursor(cursors, &submission.sender, submission.sender_class));
+            .then(|| starting_cursor(cursors, &submission.sender, sets.of(submission.sender_class)));
         let session = queued.stamp.lane.session;
         let said = match verdict {
             Verdict::Store {
