@@ -1,6 +1,6 @@
 //! The administrators' WebSocket of tim 2.1, on one node and on three.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod support;
 

@@ -2,6 +2,7 @@
 //! own clients would have done, with the same notices, rights and order.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::too_many_lines, reason = "each is one story of a room, told in order")]
 
 mod support;
 
