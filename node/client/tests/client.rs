@@ -542,6 +542,24 @@ async fn the_number_of_messages_in_flight_is_bounded() {
 }
 
 #[tokio::test]
+async fn of_many_requests_that_wait_at_once_none_is_lost() {
+    const REQUESTS: usize = 500;
+    let server = FakeServer::start().await;
+    let mut options = options(&[&server]);
+    options.limits.commands_max = REQUESTS;
+    let (client, _events, mut session) = connect(&server, options).await;
+    for number in 0..REQUESTS {
+        client.add_friend(&number.to_string(), "hi").await.unwrap();
+    }
+    for number in 0..REQUESTS {
+        let ClientRequest::Business(request) = session.request().await else {
+            panic!()
+        };
+        assert_eq!(request.node, Some(number.to_string()));
+    }
+}
+
+#[tokio::test]
 async fn closing_writes_what_is_left_and_says_goodbye() {
     let server = FakeServer::start().await;
     let (client, mut events, mut session) = connect(&server, options(&[&server])).await;

@@ -163,7 +163,7 @@ impl Driver {
             return true;
         };
         let now = Instant::now();
-        for _ in 0..ORDERS_PER_TURN {
+        for further in (0..ORDERS_PER_TURN).rev() {
             match order {
                 Order::Send(outgoing) => self.session.send(outgoing, true, now),
                 Order::Frame(frame) => self.session.output.frames.push_back(frame),
@@ -177,9 +177,10 @@ impl Driver {
                     return true;
                 }
             }
-            match self.orders.try_recv() {
-                Ok(next) => order = next,
-                Err(_) => break,
+            // An order that is taken out of the queue is carried out: none is taken for after the last turn.
+            match (further > 0).then(|| self.orders.try_recv()) {
+                Some(Ok(next)) => order = next,
+                _ => break,
             }
         }
         false

@@ -5,6 +5,7 @@
 
 use super::Bench;
 use super::checker::Found;
+use super::direct::sleep_until;
 use super::measured::{Live, Times};
 use super::report::{Checks, Figures, FirstLogins};
 use super::server_load::ServerLoad;
@@ -33,7 +34,7 @@ pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figur
             Some(due) => {
                 tokio::select! {
                     Some(outcome) = under_way.next() => note(live, &mut times, outcome),
-                    () = tokio::time::sleep_until(due.into()) => {
+                    () = sleep_until(Some(due)) => {
                         let account = usize::try_from(number).unwrap_or(0) % count.max(1);
                         Live::raise(&live.sent);
                         under_way.push(log_in_and_out(bench, account, due));
