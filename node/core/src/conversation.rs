@@ -44,8 +44,9 @@ pub use erasure::SentMessages;
 pub use judge::{Decision, Found, decide, may_send, may_send_between};
 pub use relation::{Relation, Relations, Side};
 pub use room::{
-    MAX_MANAGERS, MAX_WINDOWS, Rank, Room, RoomBody, RoomChange, RoomCreation, RoomMember, RoomMove,
-    RoomOperation, RoomProfile, Standing, Window, Windows, concerned,
+    MAX_MANAGERS, MAX_QUIET_RUNS, MAX_WINDOWS, QuietRun, QuietRuns, Rank, Room, RoomBody, RoomChange,
+    RoomCreation, RoomMember, RoomMove, RoomOperation, RoomProfile, Shown, Standing, Window, Windows,
+    concerned,
 };
 
 /// What a session asks of a conversation.
@@ -223,6 +224,16 @@ impl EntryKind {
     #[must_use]
     pub fn is_message(self) -> bool {
         matches!(self, Self::Message | Self::RoomMessage)
+    }
+
+    /// Whether nobody in a room is shown it but the account that came or went with it, see [`QuietRuns`]. An
+    /// application is told to others: to those who may let in.
+    #[must_use]
+    pub fn is_quiet_in_room(self) -> bool {
+        matches!(
+            self,
+            Self::RoomPassed | Self::RoomPulled | Self::RoomRefused | Self::RoomKicked | Self::Unannounced
+        )
     }
 
     /// Whether it is shown to its sender like to everybody else, and confirmed by it: so it is in rooms.

@@ -2,7 +2,7 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use tim_core::conversation::{Relations, Room, RoomMember, RoomProfile, Standing};
+use tim_core::conversation::{QuietRuns, Relations, Room, RoomMember, RoomProfile, Standing};
 use tim_core::id::{AccountId, ConversationId, DatabaseName, NodeName, RoomId, Seq};
 use tim_core::map::{HomePlacement, PartitionMap};
 use tim_core::placement;
@@ -196,6 +196,7 @@ impl World {
                 managers: Vec::new(),
                 members: members as u32,
                 members_since: Seq(0),
+                quiet: QuietRuns::default(),
                 cancelled: false,
                 created_ns: 0,
                 profile: RoomProfile::default(),

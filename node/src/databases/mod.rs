@@ -19,6 +19,7 @@ mod map;
 mod reads;
 mod rooms;
 mod roster;
+mod shown;
 mod tokens;
 mod troubles;
 mod waiting;

@@ -1,5 +1,6 @@
 //! What sessions ask: which messages they miss, and those messages. Many sessions per query.
 
+use super::shown::shown_behind;
 use super::{Databases, SESSIONS_PER_QUERY_MAX};
 use crate::mailbox::Mailbox;
 use crate::session::Input;
@@ -44,36 +45,6 @@ pub(super) struct FetchJob {
     epoch: Epoch,
     after: Option<Seq>,
     limit: u32,
-}
-
-/// The next run of entries that an account sees.
-pub(super) struct Shown {
-    /// It begins behind this place.
-    pub(super) after: Seq,
-    /// Its last place.
-    pub(super) until: Seq,
-}
-
-impl Shown {
-    /// In a chat of two all of it; in a room what the account's windows show.
-    pub(super) fn behind(from: Seq, position: &tim_store::Position) -> Self {
-        let Some(windows) = &position.windows else {
-            return Self {
-                after: from,
-                until: Seq(u64::MAX),
-            };
-        };
-        match windows.next_behind(from) {
-            Some(window) => Self {
-                after: from.max(window.after),
-                until: window.until.unwrap_or(Seq(u64::MAX)),
-            },
-            None => Self {
-                after: from,
-                until: from,
-            },
-        }
-    }
 }
 
 /// Tells a session; it may have ended.
@@ -265,7 +236,9 @@ impl Databases {
         };
         let cursor = position.cursor(&job.account, job.class);
         let from = job.after.unwrap_or(cursor);
-        let shown = Shown::behind(from, &position);
+        let result = shown_behind(&database, (&job.conversation, job.epoch), from, &position).await;
+        self.note(name, &result, false);
+        let shown = result.ok()?;
         let mut entries: Vec<Arc<Entry>> = Vec::new();
         if shown.until > shown.after {
             let result = database

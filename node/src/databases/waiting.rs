@@ -1,7 +1,7 @@
 //! What an account's class of devices has not confirmed, for whoever asks without a session: an administrator's program.
 
 use super::Databases;
-use super::reads::Shown;
+use super::shown::shown_behind;
 use std::sync::Arc;
 use tim_catalogue::Report;
 use tim_core::conversation::Entry;
@@ -72,12 +72,12 @@ impl Databases {
         position: &Position,
         (cursor, limit): (Seq, u32),
     ) -> Result<Vec<Arc<Entry>>, Report> {
-        let shown = Shown::behind(cursor, position);
-        if shown.until <= shown.after {
-            return Ok(Vec::new());
-        }
-        let entries = self
+        let (shown, entries) = self
             .at(&conversation.0, false, |database, epoch| async move {
+                let shown = shown_behind(&database, (conversation, epoch), cursor, position).await?;
+                if shown.until <= shown.after {
+                    return Ok((shown, Vec::new()));
+                }
                 let asked = EntriesAfter {
                     conversation: *conversation,
                     epoch,
@@ -85,7 +85,7 @@ impl Databases {
                     limit,
                     max_bytes: BYTES_MAX,
                 };
-                database.entries_after(asked).await
+                Ok((shown, database.entries_after(asked).await?))
             })
             .await?;
         let visible = entries.into_iter().filter(|entry| entry.seq <= shown.until);

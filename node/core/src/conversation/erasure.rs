@@ -127,7 +127,7 @@ impl Room {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversation::RoomProfile;
+    use crate::conversation::{QuietRuns, RoomProfile};
     use crate::fixture::account;
     use crate::id::{DeviceClass, MessageKey, RoomId};
 
@@ -201,6 +201,7 @@ mod tests {
             managers: managers.iter().map(|name| account(name)).collect(),
             members: 3,
             members_since: Seq(2),
+            quiet: QuietRuns::default(),
             cancelled: false,
             created_ns: 0,
             profile: RoomProfile::default(),

@@ -277,6 +277,9 @@ impl Judge<'_> {
                 self.members.insert(account.clone(), member.clone());
                 self.changed_members.insert(account, member);
             }
+            if let Some(room) = self.state.room.as_mut().filter(|_| kind.is_quiet_in_room()) {
+                Arc::make_mut(room).quiet.add(self.state.head.next());
+            }
         }
         let entry = Entry {
             seq: self.state.head.next(),

@@ -4,6 +4,8 @@
 //! sees the entries of its [`Windows`]: those stored while it took part, and notices that are meant for it alone.
 
 mod judge;
+mod quiet;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod windows;
@@ -17,6 +19,8 @@ use crate::conversation::{Operation, Relation, Submission};
 use crate::id::{AccountId, RoomId, Seq};
 
 pub(crate) use judge::{Found, Step, judge};
+pub use quiet::{MAX_QUIET_RUNS, QuietRun, QuietRuns};
+pub use shown::Shown;
 pub use windows::{MAX_WINDOWS, Window, Windows};
 
 /// Most managers of a room, the founder not counted: each of them is told of every application.
@@ -99,6 +103,8 @@ pub struct Room {
     pub members: u32,
     /// Place of the entry with which somebody came or went last: entries behind it concern the present members.
     pub members_since: Seq,
+    /// Where entries are news to nobody but the account that they concern.
+    pub quiet: QuietRuns,
     /// It has ended.
     pub cancelled: bool,
     /// When it was made, in Unix nanoseconds.

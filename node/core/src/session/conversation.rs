@@ -7,12 +7,18 @@ use crate::conversation::Entry;
 use crate::id::Seq;
 use crate::time::Moment;
 
+/// What the account is not shown moves its durable cursor only by so many places at once: somebody who comes into a room would
+/// cost a write per member who is online otherwise.
+const PASSED_OVER_UNSAVED_MAX: u64 = 256;
+
 #[derive(Debug, Default)]
 pub(super) struct Channel {
     /// The last entry handed on or passed over; `None` while it is not known where to begin.
     pub(super) position: Option<Seq>,
     /// Confirmed by the client without a gap.
     pub(super) confirmed: Seq,
+    /// The newest entry that the client itself confirmed.
+    told: Seq,
     /// The durable cursor, as last seen.
     pub(super) cursor: Seq,
     /// The newest entry known to exist.
@@ -96,6 +102,7 @@ impl Channel {
         let place = self.handed.partition_point(|handed| handed.seq < seq);
         if let Some(handed) = self.handed.get_mut(place).filter(|handed| handed.seq == seq) {
             handed.confirmed = true;
+            self.told = self.told.max(seq);
             self.settle();
         }
     }
@@ -141,8 +148,14 @@ impl Channel {
         count
     }
 
+    /// Whether the durable cursor is to be moved to what is confirmed.
+    pub(super) fn has_unsaved(&self) -> bool {
+        self.told.min(self.confirmed) > self.cursor
+            || self.confirmed.0.saturating_sub(self.cursor.0) >= PASSED_OVER_UNSAVED_MAX
+    }
+
     /// The client's confirmations are durable, and nothing is on its way.
     pub(super) fn is_durable(&self) -> bool {
-        self.moving_until.is_none() && self.confirmed <= self.cursor
+        self.moving_until.is_none() && !self.has_unsaved()
     }
 }

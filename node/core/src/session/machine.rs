@@ -255,8 +255,7 @@ impl Session {
         let Some(channel) = self.channels.get_mut(&conversation) else {
             return;
         };
-        if channel.moving_until.is_none() && channel.retry_at.is_none() && channel.confirmed > channel.cursor
-        {
+        if channel.moving_until.is_none() && channel.retry_at.is_none() && channel.has_unsaved() {
             channel.moving_until = Some(until);
             effects.push(Effect::MoveCursor {
                 conversation,

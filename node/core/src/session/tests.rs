@@ -394,7 +394,43 @@ fn notices_to_the_other_side_and_tombstones_are_passed_over() {
         cursor: Some(Seq(0)),
     });
     assert_eq!(written(&effects), [(3, Some(1))]);
-    assert!(effects.contains(&moved(0, 1)));
+    assert_eq!(rig.confirm(1), [moved(0, 3)]);
+}
+
+#[test]
+fn what_is_only_passed_over_is_rarely_written_down() {
+    let (mut rig, _) = Rig::ready(Config::default(), &[(CHAT, 0, 0)]);
+    let mut written_down = Vec::new();
+    for seq in 1..=1_000 {
+        let coming = Arc::new(Entry {
+            kind: EntryKind::RoomPassed,
+            audience: vec![account("somebody")],
+            ..(*entry(seq)).clone()
+        });
+        let effects = rig.event(Event::Pushed {
+            conversation: CHAT,
+            entries: vec![coming],
+            cursor: Some(Seq(0)),
+        });
+        for effect in effects {
+            let Effect::MoveCursor { to, .. } = effect else {
+                panic!("{effect:?}");
+            };
+            written_down.push(to.0);
+            rig.event(Event::CursorMoved {
+                conversation: CHAT,
+                cursor: to,
+            });
+        }
+    }
+    assert_eq!(written_down, [256, 512, 768]);
+    assert!(rig.session.is_settled(), "a drain does not wait for it");
+    let unsaved: Vec<_> = rig.session.unsaved().collect();
+    assert_eq!(
+        unsaved,
+        [(CHAT, Seq(768), Seq(1_000))],
+        "the end of the session saves it"
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Single statements: reads, cursors, lists.
 
+use tim_core::conversation::Shown;
 use tim_core::home::Load;
 use tim_core::id::{ConversationId, Epoch, Seq, Version};
 use tim_core::placement;
@@ -145,24 +146,21 @@ impl World {
         let row = self.databases[database].rows.entry(conversation).or_default();
         let from = after.unwrap_or(cursor);
         // In a room, only what the account's windows show.
-        let (behind, until) = match row.windows(account) {
-            None => (from, Seq(u64::MAX)),
-            Some(windows) => match windows.next_behind(from) {
-                None => (from, from),
-                Some(window) => (from.max(window.after), window.until.unwrap_or(Seq(u64::MAX))),
-            },
+        let shown = match (row.windows(account), &row.state.room) {
+            (Some(windows), Some(room)) => Shown::in_room(from, &windows, &room.quiet, row.state.head),
+            _ => Shown::all_behind(from),
         };
         let entries = row
             .entries
             .iter()
-            .skip(behind.0 as usize)
+            .skip(shown.after.0 as usize)
             .take(limit as usize)
-            .filter(|entry| entry.seq <= until)
+            .filter(|entry| entry.seq <= shown.until)
             .cloned()
             .collect();
         Fetched {
             entries,
-            skip: (behind > from).then_some((from, behind)),
+            skip: (shown.after > from).then_some((from, shown.after)),
             cursor,
             head: row.head_for(account),
         }

@@ -1,6 +1,6 @@
 //! Reading rooms: who is in them, what an account is to them.
 
-use tim_core::conversation::{Room, RoomMember, Standing};
+use tim_core::conversation::{QuietRuns, Room, RoomMember, Standing};
 use tim_core::id::{AccountId, ConversationId, Epoch};
 use tim_core::placement;
 
@@ -69,6 +69,24 @@ impl Database {
         }
     }
 
+    /// Where the entries of a room are news to few; nothing is known of a conversation that is no room.
+    ///
+    /// # Errors
+    /// [`StoreError::FenceRefused`], or any of the database.
+    pub async fn quiet_runs(
+        &self,
+        conversation: &ConversationId,
+        epoch: Epoch,
+    ) -> Result<QuietRuns, StoreError> {
+        self.transact(Access::Read, &move |mut transaction| {
+            Box::pin(async move {
+                let runs = transaction.quiet_runs(conversation, epoch).await?;
+                Ok((transaction, runs))
+            })
+        })
+        .await
+    }
+
     /// What accounts are to rooms, for many at once; nothing where they have nothing to do with each other.
     ///
     /// # Errors
@@ -122,6 +140,20 @@ impl Transaction {
                 Ok((key, member.account))
             })
             .collect()
+    }
+
+    async fn quiet_runs(&mut self, id: &ConversationId, epoch: Epoch) -> Result<QuietRuns, StoreError> {
+        self.admit_one(&id.0, epoch, Access::Read).await?;
+        let conversation = self.database.keys().conversation(id);
+        let mut keys = KeyRows::new();
+        let slot = i64::from(placement::slot(&id.0).0);
+        keys.row().number(0).number(slot).bytes(&conversation);
+        let rooms = self.rooms_by(keys, |_| conversation).await?;
+        Ok(rooms
+            .into_iter()
+            .next()
+            .map(|(_, room)| room.quiet)
+            .unwrap_or_default())
     }
 
     async fn standings(

@@ -188,6 +188,14 @@ async fn a_room_is_made_filled_and_talked_in(engine: Engine) {
         ]
     );
     assert_eq!(entries[4].audience, [account("f")]);
+    let quiet = database.quiet_runs(&room.conversation, EPOCH).await.unwrap();
+    let founder = room.position(&database, "f").await.windows.unwrap();
+    assert_eq!(
+        quiet.pass(&founder, Seq(1)),
+        Seq(3),
+        "who came is no news to the founder"
+    );
+    assert_eq!(quiet.pass(&founder, Seq(3)), Seq(3));
     let query = HistoryQuery {
         conversation: room.conversation,
         epoch: EPOCH,

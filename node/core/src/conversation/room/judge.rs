@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    MAX_MANAGERS, Rank, Room, RoomBody, RoomChange, RoomCreation, RoomMember, RoomMove, RoomOperation,
-    Standing,
+    MAX_MANAGERS, QuietRuns, Rank, Room, RoomBody, RoomChange, RoomCreation, RoomMember, RoomMove,
+    RoomOperation, Standing,
 };
 use crate::conversation::{EntryKind, Refusal, Relation, Submission};
 use crate::id::{AccountId, Seq};
@@ -98,6 +98,7 @@ fn create(found: &Found<'_>, submission: &Submission) -> Result<Step, Refusal> {
             managers: Vec::new(),
             members: 1,
             members_since: found.seq,
+            quiet: QuietRuns::default(),
             cancelled: false,
             created_ns: found.now_ns,
             profile: made.profile,

@@ -411,6 +411,48 @@ fn any_operation() -> impl Strategy<Value = (usize, usize, RoomOperation)> {
 }
 
 proptest! {
+    /// What is passed over is news to others: whoever reads on from any place, with windows as they were at any moment,
+    /// is given each entry of its windows that is meant for it.
+    #[test]
+    fn nothing_of_ones_own_is_passed_over(
+        private: bool,
+        steps in prop::collection::vec(any_operation(), 1..80),
+        read_every in 1..6usize,
+    ) {
+        const NAMES: [&str; 7] = ["f", "m", "p", "q", "a", "b", "c"];
+        let mut world = World::default();
+        world.create("f", private);
+        let mut read: BTreeMap<&str, (Seq, Vec<u64>)> = BTreeMap::new();
+        for (turn, (by, target, operation)) in steps.iter().enumerate() {
+            let windows_before = world.members.clone();
+            let head_before = world.state.head;
+            let _ = world.ask(NAMES[*by], NAMES[*target], *operation);
+            if turn % read_every != 0 {
+                continue;
+            }
+            for name in NAMES {
+                let (place, heard) = read.entry(name).or_default();
+                let Some(row) = windows_before.get(&account(name)) else { continue };
+                // The room's row is read later than the windows.
+                let shown = Shown::in_room(*place, &row.windows, &world.room().quiet, head_before);
+                for number in shown.after.0 + 1..=shown.until.0.min(head_before.0) {
+                    let entry = &world.entries[usize::try_from(number).unwrap() - 1].0;
+                    if entry.shown_to(&account(name)) {
+                        heard.push(number);
+                    }
+                    *place = Seq(number);
+                }
+                *place = (*place).max(shown.after);
+            }
+        }
+        for name in NAMES {
+            let (place, heard) = read.get(name).cloned().unwrap_or_default();
+            let mut missing = world.shown(name);
+            missing.retain(|seq| *seq <= place.0 && !heard.contains(seq));
+            prop_assert!(missing.is_empty(), "{name} was not told {missing:?}");
+        }
+    }
+
     /// Whatever happens: the founder is a member of a room that has not ended, managers are members, the number of
     /// members is right and bounded, and everybody sees exactly the messages said while it was in the room.
     #[test]

@@ -22,7 +22,8 @@ impl Window {
     }
 }
 
-/// All windows of an account, in order, none touching the next.
+/// All windows of an account, in order. Each begins with the notice that opened it and ends with the one that closed it,
+/// where the account is told at all; so two may touch, and are not made one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Windows(Vec<Window>);
 
@@ -41,10 +42,13 @@ impl Windows {
 
     /// The account takes part from the entry behind `after` on.
     pub fn open(&mut self, after: Seq) {
-        match self.0.last_mut() {
-            Some(last) if last.reaches(after) => last.until = None,
-            _ => self.push(Window { after, until: None }),
+        if !self.is_open() {
+            self.push(Window { after, until: None });
         }
+    }
+
+    fn is_open(&self) -> bool {
+        self.0.last().is_some_and(|last| last.until.is_none())
     }
 
     /// The account takes part no more; `until` is the last entry that it sees.
@@ -56,14 +60,11 @@ impl Windows {
 
     /// The account sees this one entry, whether it takes part or not.
     pub fn show(&mut self, seq: Seq) {
-        let before = Seq(seq.0.saturating_sub(1));
-        match self.0.last_mut() {
-            Some(last) if last.until.is_none() => {}
-            Some(last) if last.reaches(before) => last.until = Some(seq),
-            _ => self.push(Window {
-                after: before,
+        if !self.is_open() {
+            self.push(Window {
+                after: Seq(seq.0.saturating_sub(1)),
                 until: Some(seq),
-            }),
+            });
         }
     }
 
@@ -86,6 +87,16 @@ impl Windows {
         self.0.last().map_or(Seq(0), |window| {
             window.until.map_or(head, |until| until.min(head))
         })
+    }
+
+    /// The first entry behind a place with which a window begins or ends.
+    #[must_use]
+    pub fn edge_behind(&self, place: Seq) -> Option<Seq> {
+        let edges = self
+            .0
+            .iter()
+            .flat_map(|window| [Some(window.after.next()), window.until]);
+        edges.flatten().filter(|edge| *edge > place).min()
     }
 
     /// The window that holds the first entry behind a place that the account sees.
@@ -123,8 +134,23 @@ mod tests {
         windows.close(Seq(10));
         assert_eq!(windows.last_shown(Seq(11)), Seq(10));
         assert_eq!(windows.next_behind(Seq(10)), None);
-        windows.open(Seq(10));
-        assert_eq!(windows.as_slice().len(), 3, "what touches is one window");
+    }
+
+    #[test]
+    fn every_notice_of_its_own_is_an_edge() {
+        let mut windows = Windows::default();
+        windows.open(Seq(2));
+        windows.close(Seq(5));
+        windows.show(Seq(6));
+        windows.open(Seq(6));
+        assert_eq!(shown(&windows, 8), [3, 4, 5, 6, 7, 8]);
+        let mut edges = Vec::new();
+        let mut place = Seq(0);
+        while let Some(edge) = windows.edge_behind(place) {
+            edges.push(edge.0);
+            place = edge;
+        }
+        assert_eq!(edges, [3, 5, 6, 7]);
     }
 
     #[test]
