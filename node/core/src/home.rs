@@ -7,6 +7,7 @@
 //! So a home that was stopped for an hour and wakes can only meet conflicts.
 
 mod batch;
+mod held_back;
 mod hosted;
 mod machine;
 mod members;

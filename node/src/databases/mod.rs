@@ -9,6 +9,7 @@ mod accounts;
 mod append;
 mod batcher;
 mod blocks;
+mod checkpoints;
 mod cursors;
 mod declared;
 mod deletion;

@@ -97,8 +97,9 @@ impl Connection {
         }
     }
 
-    /// Runs until the connection ends.
-    pub(crate) async fn run(mut self, mut socket: WebSocket) {
+    /// Runs until the connection ends. Boxes, since a future keeps room for what it was given beside what it makes of it:
+    /// that was a third of an idle session.
+    pub(crate) async fn run(mut self: Box<Self>, mut socket: Box<WebSocket>) {
         self.arm();
         loop {
             match poll_fn(|context| self.poll_wake(&mut socket, context)).await {

@@ -80,17 +80,20 @@ fn websocket(node: Arc<Node>, arrival: &Arrival, upgrade: WebSocketUpgrade) -> R
         return (StatusCode::SERVICE_UNAVAILABLE, told).into_response();
     };
     let frame_bytes_max = node.config.limits.frame_bytes_max as usize;
-    let connection = Connection::new(node, arrival.remote.ip(), arrival.take_place());
+    let connection = Box::new(Connection::new(node, arrival.remote.ip(), arrival.take_place()));
     upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_frame_size(frame_bytes_max)
         .max_message_size(frame_bytes_max)
         .on_upgrade(move |socket| {
-            Box::pin(async move {
-                connection.run(socket).await;
+            let session = connection.run(Box::new(socket));
+            // A task of its own: the one that upgraded is several times as large, and ends here.
+            tokio::spawn(async move {
+                session.await;
                 drop(place);
-            })
+            });
+            std::future::ready(())
         })
 }
 

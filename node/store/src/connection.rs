@@ -21,7 +21,7 @@ use crate::dsn::Target;
 /// Most connections of one node to one database server.
 pub const MAX_SERVER_CONNECTIONS: u32 = 8;
 
-/// Connections that read a SQLite file; one more writes. Each is a thread.
+/// Connections that read a SQLite file; one more writes, and one copies its log into it. Each is a thread.
 pub const MAX_SQLITE_READERS: u32 = 4;
 
 /// Longest wait for a connection, making one included.
@@ -61,15 +61,25 @@ const SQLITE_WRITER_CACHE: &str = "-16384";
 /// Page cache of each connection that reads.
 const SQLITE_READER_CACHE: &str = "-2048";
 
-/// Pages of the write-ahead log after which SQLite copies them into the file. Larger than its default of 1,000: a
-/// checkpoint under load costs syncs of its own.
-const SQLITE_CHECKPOINT_PAGES: &str = "4000";
+/// Pages of the write-ahead log after which a commit itself copies them into the file, which everybody behind it waits for.
+/// Rarely: [`crate::Database::checkpoint`] has copied most of them by then, beside the commits.
+const SQLITE_CHECKPOINT_PAGES: &str = "16000";
 
 /// Connections for writing and for reading; the same pool where the engine makes no difference.
 #[derive(Clone, Debug)]
 pub(crate) struct Pools {
     pub(crate) writer: DatabaseConnection,
     pub(crate) reader: DatabaseConnection,
+    /// Copies SQLite's write-ahead log into the file.
+    pub(crate) checkpointer: Option<DatabaseConnection>,
+}
+
+/// What a connection to a SQLite file is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Write,
+    Read,
+    Checkpoint,
 }
 
 impl Pools {
@@ -88,8 +98,9 @@ impl Pools {
 pub(crate) fn open(target: &Target) -> Pools {
     match target {
         Target::Sqlite(path) => Pools {
-            writer: sqlite(path, true),
-            reader: sqlite(path, false),
+            writer: sqlite(path, Use::Write),
+            reader: sqlite(path, Use::Read),
+            checkpointer: Some(sqlite(path, Use::Checkpoint)),
         },
         Target::Postgres(options) => {
             let options = options
@@ -112,6 +123,7 @@ pub(crate) fn open(target: &Target) -> Pools {
             Pools {
                 writer: pool.clone(),
                 reader: pool,
+                checkpointer: None,
             }
         }
         Target::MySql(options) => {
@@ -127,6 +139,7 @@ pub(crate) fn open(target: &Target) -> Pools {
             Pools {
                 writer: pool.clone(),
                 reader: pool,
+                checkpointer: None,
             }
         }
     }
@@ -155,10 +168,10 @@ fn limits<D: Database>(options: PoolOptions<D>, connections: u32) -> PoolOptions
         })
 }
 
-fn sqlite(path: &Path, writes: bool) -> DatabaseConnection {
+fn sqlite(path: &Path, used: Use) -> DatabaseConnection {
     let options = SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(writes)
+        .create_if_missing(used == Use::Write)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(SQLITE_BUSY_WAIT)
@@ -167,15 +180,15 @@ fn sqlite(path: &Path, writes: bool) -> DatabaseConnection {
         .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES)
         .pragma(
             "cache_size",
-            if writes {
+            if used == Use::Write {
                 SQLITE_WRITER_CACHE
             } else {
                 SQLITE_READER_CACHE
             },
         )
-        .pragma("query_only", if writes { "OFF" } else { "ON" })
+        .pragma("query_only", if used == Use::Read { "ON" } else { "OFF" })
         .disable_statement_logging();
-    let connections = if writes { 1 } else { MAX_SQLITE_READERS };
+    let connections = if used == Use::Read { MAX_SQLITE_READERS } else { 1 };
     let pool = limits::<sqlx::Sqlite>(SqlitePoolOptions::new(), connections)
         .acquire_timeout(SQLITE_TURN_LIMIT)
         .after_release(|connection, _| Box::pin(is_out_of_transactions(connection)))

@@ -57,6 +57,8 @@ pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
     layout: RwLock<Layout>,
     statements: Arc<AtomicU64>,
+    /// Commits since the write-ahead log was last copied.
+    pub(crate) commits: AtomicU64,
     #[cfg(feature = "explain")]
     plans: crate::explain::Plans,
 }
@@ -131,6 +133,7 @@ impl Store {
                 shared: self.shared.clone(),
                 layout: RwLock::default(),
                 statements: Arc::default(),
+                commits: AtomicU64::new(0),
                 #[cfg(feature = "explain")]
                 plans: crate::explain::Plans::default(),
             }),
@@ -314,6 +317,10 @@ impl Database {
         count(&self.inner.statements);
     }
 
+    pub(crate) fn count_commit(&self) {
+        count(&self.inner.commits);
+    }
+
     /// The span of one statement, named as the OpenTelemetry conventions ask; never with values.
     pub(crate) fn statement_span(&self, summary: Summary) -> Span {
         tracing::debug_span!(
@@ -380,7 +387,8 @@ impl Database {
 }
 
 async fn close(name: &DatabaseName, pools: Pools) {
-    for pool in [pools.reader, pools.writer] {
+    let pools = [pools.checkpointer, Some(pools.reader), Some(pools.writer)];
+    for pool in pools.into_iter().flatten() {
         if let Err(error) = pool.close().await {
             tracing::debug!(database = %name, %error, "closing connections");
         }

@@ -202,6 +202,7 @@ impl Transaction {
         let Self { inner, database, .. } = self;
         let span = database.statement_span(summary("COMMIT", ""));
         database.count_statement();
+        database.count_commit();
         match timeout(STATEMENT_LIMIT + ANSWER_MARGIN, inner.commit().instrument(span)).await {
             Err(_) => Err(StoreError::CommitInDoubt {
                 database: database.name().clone(),
@@ -365,6 +366,6 @@ impl Backoff {
 }
 
 /// Shared by the handles of one database.
-pub(crate) fn count(counter: &Arc<std::sync::atomic::AtomicU64>) {
+pub(crate) fn count(counter: &std::sync::atomic::AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }

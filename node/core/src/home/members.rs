@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use imbl::OrdSet;
 
 use crate::conversation::RoomMove;
+use crate::home::held_back::HeldBack;
 use crate::id::{AccountId, Seq};
 
 /// Moves that are kept, to know who was in the room when an entry was stored that is found again later.
@@ -19,6 +20,8 @@ pub(super) struct Members {
     known_since: Seq,
     /// Who came and went since then, in order.
     moves: VecDeque<(Seq, RoomMove)>,
+    /// What most of them have not been told.
+    pub(super) held_back: HeldBack,
 }
 
 impl Members {
@@ -28,6 +31,7 @@ impl Members {
             accounts: accounts.into_iter().collect(),
             known_since: since,
             moves: VecDeque::new(),
+            held_back: HeldBack::default(),
         }
     }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use imbl::OrdSet;
 
-use crate::conversation::{Entry, MemberCursor, Operation, RoomMove, Verdict, starting_cursor};
+use crate::conversation::{Entry, EntryKind, MemberCursor, Operation, RoomMove, Verdict, starting_cursor};
 use crate::cursor_sets::CursorSets;
 use crate::delivery::Committed;
+use crate::home::held_back::Held;
 use crate::home::hosted::Queued;
 use crate::home::machine::answer;
 use crate::home::members::Members;
@@ -107,7 +108,8 @@ fn answer_all(
     (entries, erased)
 }
 
-/// Each entry goes to those who were in the room when it was stored: entries between two changes go together.
+/// Each entry goes to those who were in the room when it was stored: entries between two changes go together. Who came or
+/// went is told it at once, the others with what is next said to everybody.
 fn tell_room(
     conversation: ConversationId,
     members: &mut Members,
@@ -126,26 +128,53 @@ fn tell_room(
         if let Some(moves) = moves.filter(|_| !mutations.keep_members()) {
             members.apply(entry.seq, moves);
         }
+        if entry.kind.is_quiet_in_room() {
+            groups.extend(tell_concerned(conversation, members, &entry, session));
+            members.held_back.keep((entry, session));
+            continue;
+        }
         // Of long ago: those of then find it by their own search.
         let Some(accounts) = members.at(entry.seq) else {
             continue;
         };
+        let quiet: Vec<Held> = members.held_back.before(entry.seq).collect();
+        members.held_back.told_up_to(entry.seq);
         let is_outside = |account: &&AccountId| !accounts.contains(*account);
         let others: Vec<AccountId> = entry.audience.iter().filter(is_outside).cloned().collect();
         let fits = |group: &&mut Committed| {
             group.members.ptr_eq(&accounts) && group.others.is_empty() && others.is_empty()
         };
         match groups.last_mut().filter(fits) {
-            Some(group) => group.entries.push((entry, session)),
+            Some(group) => group.entries.extend(quiet.into_iter().chain([(entry, session)])),
             None => groups.push(Committed {
                 conversation,
                 members: accounts,
                 others,
-                entries: vec![(entry, session)],
+                entries: quiet.into_iter().chain([(entry, session)]).collect(),
                 erased: erased.to_vec(),
                 cursors: Vec::new(),
             }),
         }
     }
     effects.extend(groups.into_iter().map(Effect::Committed));
+}
+
+/// Tells who came or went with an entry, if anybody is told it.
+fn tell_concerned(
+    conversation: ConversationId,
+    members: &Members,
+    entry: &Arc<Entry>,
+    session: SessionId,
+) -> Option<Committed> {
+    // Who comes sees nothing of before; who goes is owed it.
+    let comes = matches!(entry.kind, EntryKind::RoomPassed | EntryKind::RoomPulled);
+    let owed = members.held_back.before(entry.seq).filter(|_| !comes);
+    (!entry.audience.is_empty()).then(|| Committed {
+        conversation,
+        members: OrdSet::new(),
+        others: entry.audience.clone(),
+        entries: owed.chain([(entry.clone(), session)]).collect(),
+        erased: Vec::new(),
+        cursors: Vec::new(),
+    })
 }
