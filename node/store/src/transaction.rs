@@ -1,7 +1,6 @@
 //! One transaction at one database: statements with limits and spans, fences, change notes, and an end whose outcome
 //! is known or honestly unknown.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
