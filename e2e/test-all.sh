@@ -98,6 +98,19 @@ examples_tier() {
         cargo test --quiet -p tim-node --test client_examples -- --ignored --test-threads=1
 }
 
+# npm_packages FOLDER TO: the packages that FOLDER/package-lock.json names, each checked by its hash, into TO/node_modules.
+npm_packages() {
+    if ! npm --version >/dev/null 2>&1; then
+        command -v apt-get >/dev/null || {
+            echo "no npm, and no apt-get to install it" >&2
+            return 1
+        }
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm >/dev/null || return
+    fi
+    mkdir -p "$2" && cp "$1/package.json" "$1/package-lock.json" "$2" &&
+        npm ci --prefix "$2" --ignore-scripts --no-audit --no-fund
+}
+
 install_chromium() {
     "$CHROMIUM" --version && return
     command -v apt-get >/dev/null || {
@@ -113,7 +126,11 @@ browser_tier() {
         echo "THE CHAT PAGE WAS NOT TESTED: there is no browser to test it in" >&2
         return 1
     fi
-    TIM_TEST_CHROMIUM=$CHROMIUM step "chat page in a browser" \
+    if ! step "install axe-core" npm_packages e2e/browser "$TOOLS/browser"; then
+        echo "THE CHAT PAGE WAS NOT TESTED: without axe-core nobody looks at its accessibility" >&2
+        return 1
+    fi
+    TIM_TEST_CHROMIUM=$CHROMIUM TIM_TEST_AXE=$TOOLS/browser/node_modules/axe-core/axe.min.js step "chat page in a browser" \
         cargo test --quiet -p tim-node --test browser -- --ignored
 }
 

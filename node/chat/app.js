@@ -6,6 +6,7 @@ import { contactsView } from "./contacts_view.js";
 import { conversationView } from "./conversation_view.js";
 import { announce, byId, onSubmit, setText } from "./dom.js";
 import { loginView } from "./login_view.js";
+import { finder } from "./names.js";
 import { roomsView } from "./rooms_view.js";
 import { Session } from "./session.js";
 import { streamView } from "./stream_view.js";
@@ -48,8 +49,9 @@ function showChat(session, chat, name) {
   main.replaceWith(pristine.cloneNode(true));
   byId("main").hidden = false;
   const conversation = conversationView(chat);
-  const drawContacts = contactsView(chat, open, () => conversation.address);
-  const drawRoom = roomsView(chat, () => conversation.address);
+  const find = finderOfPeople(name, session.me);
+  const drawContacts = contactsView(chat, open, () => conversation.address, find);
+  const drawRoom = roomsView(chat, () => conversation.address, find);
   streamView(session);
   showMe(session, chat, name);
 
@@ -84,6 +86,14 @@ function showChat(session, chat, name) {
     draw();
   };
   draw();
+}
+
+/** From what is written in a form to an address; the forms say whether names can be written. */
+function finderOfPeople(name, me) {
+  const find = finder(name, me);
+  if (find) return find;
+  for (const label of document.querySelectorAll(".whom")) setText(label, "Address of somebody");
+  return (address) => address;
 }
 
 function showMe(session, chat, name) {

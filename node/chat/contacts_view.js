@@ -9,8 +9,8 @@ const RELATIONS = {
   room: "room",
 };
 
-/** Shows what `chat` knows; `open(address)` is called when somebody is chosen. */
-export function contactsView(chat, open, current) {
+/** Shows what `chat` knows; `open(address)` is called when somebody is chosen, `find(text)` makes an address of a name. */
+export function contactsView(chat, open, current, find) {
   const list = byId("contacts");
 
   function create({ address }) {
@@ -45,9 +45,9 @@ export function contactsView(chat, open, current) {
   }
 
   onSubmit(byId("add-form"), (filled) => {
-    const address = String(filled.get("address")).trim();
-    if (!address) return;
-    chat.befriend(address, String(filled.get("text")).trim());
+    const whom = String(filled.get("address")).trim();
+    if (!whom) return;
+    chat.befriend(find(whom), String(filled.get("text")).trim());
     byId("add-form").reset();
   });
 

@@ -15,7 +15,7 @@ const SENTENCES = new Map([
   [4102, "Name or password is wrong."],
   [4104, "The server could not make sense of the request."],
   [4105, "That is not allowed."],
-  [4106, "There is no account with this address."],
+  [4106, "There is no account with this name or address."],
   [4107, "The operator of this server has switched this off."],
   [4108, "This room has ended."],
   [4109, "There is no such room, or nobody asked."],

@@ -2,8 +2,8 @@
 
 import { button, byId, element, follow, onSubmit, setText } from "./dom.js";
 
-/** Shows the room that `current()` is, if it is one. */
-export function roomsView(chat, current) {
+/** Shows the room that `current()` is, if it is one. `find(text)` makes an address of a name. */
+export function roomsView(chat, current, find) {
   const { rooms, contacts } = chat;
 
   onSubmit(byId("room-new-form"), (filled) => {
@@ -19,9 +19,9 @@ export function roomsView(chat, current) {
     byId("room-join-form").reset();
   });
   onSubmit(byId("room-take-in-form"), (filled) => {
-    const address = String(filled.get("address")).trim();
-    if (!address) return;
-    rooms.takeIn(current(), address);
+    const whom = String(filled.get("address")).trim();
+    if (!whom) return;
+    rooms.takeIn(current(), find(whom));
     byId("room-take-in-form").reset();
   });
   byId("room-look").addEventListener("click", () => rooms.look(current()));

@@ -66,6 +66,7 @@ const FILES: &[File] = files![
     "/chat/errors.js" SCRIPT "errors.js",
     "/chat/login_view.js" SCRIPT "login_view.js",
     "/chat/memory.js" SCRIPT "memory.js",
+    "/chat/names.js" SCRIPT "names.js",
     "/chat/rooms.js" SCRIPT "rooms.js",
     "/chat/rooms_view.js" SCRIPT "rooms_view.js",
     "/chat/session.js" SCRIPT "session.js",

@@ -7,6 +7,7 @@ mod support;
 use serde_json::json;
 use support::Cluster;
 use support::browser::{Browser, Page};
+use tim_wire::IdScheme;
 
 /// Names and messages that would do something if they ever became markup.
 const HOSTILE: &str = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>";
@@ -14,7 +15,8 @@ const ENTER: u32 = 13;
 const TAB: u32 = 9;
 
 fn address(cluster: &Cluster) -> String {
-    format!("http://127.0.0.1:{}/chat", cluster.nodes[0].client_port)
+    let scheme = if cluster.client_tls { "https" } else { "http" };
+    format!("{scheme}://127.0.0.1:{}/chat", cluster.nodes[0].client_port)
 }
 
 async fn register(page: &Page, name: &str) -> String {
@@ -70,10 +72,8 @@ fn nothing_is_wrong(cluster: &Cluster, page: &Page) {
     let authority = format!("://127.0.0.1:{}/", cluster.nodes[0].client_port);
     let requests = page.requests();
     assert!(requests.len() > 10, "{requests:?}");
-    assert!(
-        requests.iter().any(|url| url.starts_with("ws://")),
-        "{requests:?}"
-    );
+    let scheme = if cluster.client_tls { "wss://" } else { "ws://" };
+    assert!(requests.iter().any(|url| url.starts_with(scheme)), "{requests:?}");
     for url in requests {
         assert!(url.contains(&authority), "{url} is another origin");
     }
@@ -82,9 +82,21 @@ fn nothing_is_wrong(cluster: &Cluster, page: &Page) {
 #[tokio::test]
 #[ignore = "needs Chromium: e2e/test-all.sh browser"]
 async fn two_people_meet_chat_take_back_burn_and_leave() {
-    let cluster = Cluster::start(1, &["d0"]).await;
+    meet_chat_take_back_burn_and_leave(&Cluster::start(1, &["d0"]).await).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: e2e/test-all.sh browser"]
+async fn the_same_over_tls() {
+    let mut cluster = Cluster::prepare(1, &["d0"]);
+    cluster.client_tls = true;
+    cluster.run_all().await;
+    meet_chat_take_back_burn_and_leave(&cluster).await;
+}
+
+async fn meet_chat_take_back_burn_and_leave(cluster: &Cluster) {
     let browser = Browser::start().await;
-    let (alice, bob) = friends(&cluster, &browser, ["alice", "bob"]).await;
+    let (alice, bob) = friends(cluster, &browser, ["alice", "bob"]).await;
 
     say(&alice, "hello bob 哈").await;
     bob.shows("#messages .theirs .text", "hello bob 哈").await;
@@ -133,8 +145,8 @@ async fn two_people_meet_chat_take_back_burn_and_leave() {
             "you are not in this room. (4105",
         )
         .await;
-    nothing_is_wrong(&cluster, &alice);
-    nothing_is_wrong(&cluster, &bob);
+    nothing_is_wrong(cluster, &alice);
+    nothing_is_wrong(cluster, &bob);
 }
 
 #[tokio::test]
@@ -306,8 +318,11 @@ async fn everything_works_by_keyboard_and_errors_are_sentences() {
     page.until("document.activeElement.id === 'address'").await;
     page.write("nonsense").await;
     page.press("Enter", ENTER).await;
-    page.shows("#announcements", "There is no account with this address. (4106")
-        .await;
+    page.shows(
+        "#announcements",
+        "There is no account with this name or address. (4106",
+    )
+    .await;
     // Each thing that can be used is reached, has a name, and shows that it has the focus.
     let names = "[...document.querySelectorAll('a, button, input, textarea, canvas, ol[tabindex], summary')]\
         .filter((each) => each.checkVisibility())";
@@ -491,4 +506,121 @@ async fn every_theme_is_readable_nothing_moves_and_a_narrow_window_is_enough() {
     let wide = "document.documentElement.scrollWidth";
     assert!(alice.evaluate(wide).await.as_u64().unwrap() <= 320);
     nothing_is_wrong(&cluster, &alice);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: e2e/test-all.sh browser"]
+async fn people_are_found_by_their_names() {
+    let cluster = Cluster::start(1, &["d0"]).await;
+    let browser = Browser::start().await;
+    let url = address(&cluster);
+    let (alice, bob) = tokio::join!(browser.page(&url), browser.page(&url));
+    register(&alice, "alice").await;
+    register(&bob, "bob 哈").await;
+    // What the page makes of a name is what servers make of it.
+    let ids = IdScheme::default();
+    for name in [
+        "alice",
+        "bob 哈",
+        "",
+        "a much longer name than anybody has, with spaces",
+    ] {
+        let made = format!(
+            "import('./chat/names.js').then((names) => names.addressOf({}))",
+            json!(name)
+        );
+        assert_eq!(
+            alice.evaluate(&made).await,
+            json!(ids.account_id(name, "")),
+            "{name}"
+        );
+    }
+    alice.fill("#address", "bob 哈").await;
+    alice.click("#add-form button", "Ask to be friends").await;
+    bob.shows("#contacts .about", "asks to be your friend").await;
+    bob.click("#contacts button", "Accept").await;
+    alice.shows("#contacts .about", "online").await;
+    alice.shows("#contacts .name", "bob 哈").await;
+    alice.fill("#address", "nobody").await;
+    alice.click("#add-form button", "Ask to be friends").await;
+    alice
+        .shows(
+            "#announcements",
+            "There is no account with this name or address. (4106",
+        )
+        .await;
+    nothing_is_wrong(&cluster, &alice);
+    nothing_is_wrong(&cluster, &bob);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: e2e/test-all.sh browser"]
+async fn where_names_tell_no_addresses_the_page_asks_for_addresses() {
+    let mut cluster = Cluster::prepare(1, &["d0"]);
+    cluster.extra = "[accounts]\nsalt = \"another\"\n".to_owned();
+    cluster.run_all().await;
+    let browser = Browser::start().await;
+    let (alice, bob) = friends(&cluster, &browser, ["alice", "bob"]).await;
+    alice.shows(".whom", "Address of somebody").await;
+    let others =
+        "[...document.querySelectorAll('.whom')].filter((each) => each.textContent.includes('Name')).length";
+    assert_eq!(alice.evaluate(others).await, json!(0));
+    nothing_is_wrong(&cluster, &alice);
+    nothing_is_wrong(&cluster, &bob);
+}
+
+/// What axe finds wrong with the page as it is now: the rule, and where it is broken.
+async fn accessibility_violations(page: &Page, axe: &str) -> Vec<String> {
+    page.evaluate(&format!("{axe}; undefined")).await;
+    let found = "axe.run(document, { resultTypes: ['violations'] }).then(({ violations, passes }) => ({ passes: passes.length, \
+        violations: violations.map((each) => `${each.id}: ${each.help}: ${each.nodes.map((node) => node.html).join(' ')}`) }))";
+    let told = page.evaluate(found).await;
+    assert!(
+        told["passes"].as_u64().is_some_and(|passes| passes > 10),
+        "{told}"
+    );
+    let found = told["violations"].as_array().into_iter().flatten();
+    found.map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and axe-core: e2e/test-all.sh browser"]
+async fn no_state_of_the_page_breaks_a_rule_of_accessibility() {
+    let file = std::env::var("TIM_TEST_AXE")
+        .expect("TIM_TEST_AXE names axe.min.js: e2e/test-all.sh browser brings it");
+    let axe = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let cluster = Cluster::start(1, &["d0"]).await;
+    let browser = Browser::start().await;
+    let fresh = browser.page(&address(&cluster)).await;
+    let (alice, bob) = friends(&cluster, &browser, ["alice", "bob"]).await;
+    say(&alice, "hello").await;
+    bob.shows("#messages .theirs .text", "hello").await;
+    alice.click("#messages .mine button", "Take back").await;
+    bob.shows("#messages li", "This message was taken back").await;
+    say(&bob, "hello as well").await;
+    alice.shows("#messages .theirs .text", "hello as well").await;
+    alice.click("#rooms summary", "Rooms").await;
+    alice.fill("#topic", "the team").await;
+    alice.click("#room-new-form button", "Make the room").await;
+    alice.click("#contacts .choose", "the team").await;
+    alice.shows("#room-members li", "alice").await;
+    open_stream(&bob).await;
+    fresh.fill("#name", "alice").await;
+    fresh.fill("#password", "wrong").await;
+    fresh.click("#login-form button", "Log in").await;
+    fresh.shows("#login-error", "Name or password is wrong").await;
+    for colours in ["light", "dark"] {
+        for page in [&fresh, &alice, &bob] {
+            let emulated = json!({"features": [{"name": "prefers-color-scheme", "value": colours}]});
+            page.command("Emulation.setEmulatedMedia", emulated).await;
+            let found = accessibility_violations(page, &axe).await;
+            assert_eq!(found, Vec::<String>::new(), "{colours}");
+        }
+    }
+    // The rules do see what is wrong.
+    alice
+        .evaluate("document.querySelector('label[for=text]').remove()")
+        .await;
+    let found = accessibility_violations(&alice, &axe).await;
+    assert!(found.iter().any(|each| each.starts_with("\"label:")), "{found:?}");
 }

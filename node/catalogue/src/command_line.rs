@@ -182,12 +182,12 @@ pub static ACCOUNT_REFUSED: Cause = Cause {
     severity: Severity::Stays,
 };
 
-/// The load tool found a message lost, doubled or out of order.
+/// The load tool found a message lost, doubled, out of order or without an answer.
 pub static CHECK_FAILED: Cause = Cause {
     code: "TIM-L116",
     name: "check_failed",
     reason: "CheckFailed",
-    what: "The load tool found a message lost, doubled or out of order.",
+    what: "The load tool found a message lost, doubled, out of order or without an answer.",
     why: "The counts say how many of which.",
     meaning: "The server broke a promise, or was not reachable long enough for the tool to see the end.",
     remedy: "run it again; if it repeats, report it with the JSON output",

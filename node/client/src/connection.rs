@@ -30,6 +30,7 @@ pub(crate) async fn open(options: &Options, address: &Address) -> Result<(Socket
                 step: "connection",
                 limit,
             })??;
+    tokio::time::sleep(options.login_wait).await;
     let limit = options.limits.login_timeout;
     let ack = timeout(limit, log_in(options, address, &mut socket))
         .await

@@ -27,6 +27,7 @@ mod session;
 mod streams;
 mod telemetry;
 mod transport;
+mod trust;
 
 pub use account::{IssuedToken, register, token};
 pub use address::Address;
@@ -37,3 +38,4 @@ pub use event::{Confirmation, Event, Events, Sent};
 pub use options::{Confirm, Credentials, Limits, Options, ReconnectPolicy, Server};
 pub use streams::StreamForm;
 pub use tim_wire as wire;
+pub use trust::TrustError;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tim_wire::{Encoding, TimAuth, Token};
 
 use crate::Address;
+use crate::trust::{self, TrustError};
 
 /// A server: any of several addresses of one cluster.
 #[derive(Debug, Clone)]
@@ -30,6 +31,15 @@ impl Server {
     /// How long an answer may take, unless told otherwise. Servers hash passwords, which is slow on purpose, and only a
     /// few at a time: when many register at once the last one waits for all the others.
     pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// The same server, trusted at its `wss` addresses when one of these authorities vouches for it: certificates in PEM.
+    ///
+    /// # Errors
+    /// There is none among them, or one cannot be read.
+    pub fn trusting(self, authorities: &[u8]) -> Result<Self, TrustError> {
+        let tls = Some(trust::trusting(authorities)?);
+        Ok(Self { tls, ..self })
+    }
 
     /// A server at these addresses.
     #[must_use]
@@ -207,6 +217,9 @@ pub struct Options {
     pub ping_interval: Duration,
     /// After how many pings without any frame from the server the connection counts as dead.
     pub silent_pings_max: u32,
+    /// Wait between the upgrade and the login. Servers of the reference drop some sessions that log in within a
+    /// millisecond.
+    pub login_wait: Duration,
     /// When deliveries are confirmed.
     pub confirm: Confirm,
     /// Bounds.
@@ -231,6 +244,7 @@ impl Options {
             reconnect: Some(ReconnectPolicy::default()),
             ping_interval: Self::PING_INTERVAL,
             silent_pings_max: Self::SILENT_PINGS_MAX,
+            login_wait: Duration::ZERO,
             confirm: Confirm::default(),
             limits: Limits::default(),
         }

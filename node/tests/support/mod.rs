@@ -60,6 +60,8 @@ pub struct Cluster {
     pub telemetry: String,
     /// Lines added to the section of listeners.
     pub listeners: String,
+    /// Whether the client port speaks TLS.
+    pub client_tls: bool,
     /// Whether the admin port speaks TLS.
     pub admin_tls: bool,
     /// Lines of the section of the server API; there is none without.
@@ -104,6 +106,7 @@ impl Cluster {
             telemetry: String::new(),
             listeners: String::new(),
             server_api: String::new(),
+            client_tls: false,
             admin_tls: false,
         };
         for index in 0..count {
@@ -217,6 +220,7 @@ data_directory = "{data}"
 peer = "127.0.0.1:{peer}"
 {listeners}[listeners.client]
 address = "127.0.0.1:{client}"
+tls = {client_tls}
 [listeners.admin]
 address = "127.0.0.1:{admin}"
 tls = {admin_tls}
@@ -245,6 +249,7 @@ log_filter = "info,tim_node=debug"
             peer = node.peer_port,
             client = node.client_port,
             admin = node.admin_port,
+            client_tls = self.client_tls,
             admin_tls = self.admin_tls,
             root = root.display(),
             seeds = seeds.join(", "),

@@ -1,11 +1,13 @@
 //! The command line as clap reads it. Help begins with examples; options that every verb has are in [`Global`].
 
+mod bench;
 mod verbs;
 
+pub use bench::{BenchArguments, BenchLoad};
 pub use verbs::{
-    BenchArguments, BenchLoad, ChatArguments, ClientLanguage, CompletionArguments, DownArguments,
-    ExplainArguments, HelpArguments, LogsArguments, ManArguments, ScaleArguments, SplitArguments,
-    StatusArguments, UpArguments, UrlArguments, Verb, WaitFor,
+    ChatArguments, ClientLanguage, CompletionArguments, DownArguments, ExplainArguments, HelpArguments,
+    LogsArguments, ManArguments, ScaleArguments, SplitArguments, StatusArguments, UpArguments, UrlArguments,
+    Verb, WaitFor,
 };
 
 use crate::output::OutputFormat;

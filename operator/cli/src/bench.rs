@@ -1,47 +1,53 @@
 //! `tim bench`: measures any server that speaks tim, and checks that nothing is lost, doubled or reordered.
 //!
 //! ```text
-//!   accounts ──▶ load (direct, relay, rooms, idle, logins) ──▶ measured + checker ──▶ report, exit code
+//!   accounts ──▶ load (direct, relay, rooms, idle, reconnect, logins, storm) ──▶ measured + checker ──▶ report, exit code
 //! ```
 //!
 //! Figures without zero loss, zero duplicates and kept order are no figures: the checker decides the exit code.
 
 mod accounts;
+mod arriving;
 mod checker;
 mod direct;
 mod idle;
 mod logins;
 mod measured;
 mod pace;
+mod pairs;
+mod payload;
+mod place;
+mod reconnect;
 mod relay;
 mod report;
 mod room_lane;
+mod room_setup;
 mod rooms;
+mod sending;
 mod server_load;
+mod sessions;
+mod storm;
 mod strangers;
 
 pub use report::BenchDocument;
 
 use crate::arguments::{BenchArguments, BenchLoad, Global};
-use crate::chat::{local_addresses, parse_addresses};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::output::write_document;
-use crate::target::LocalTarget;
 use crate::terminal::Terminal;
-use accounts::BenchAccounts;
+use accounts::{BenchAccounts, LoggedIn};
 use measured::Live;
 use pace::Pace;
+use place::{LocalNode, Place};
 use report::{Figures, Setting};
 use server_load::ServerLoad;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use strangers::Strangers;
 use tim_catalogue::command_line;
-use tim_client::{Address, Server};
+use tim_client::{Address, Options, Server};
 use tim_local::directory::ClusterDirectory;
-use tim_local::view;
 
 /// How often a running bench says how far it is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -49,11 +55,18 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 /// What every load needs.
 struct Bench<'a> {
     arguments: &'a BenchArguments,
+    terminal: Terminal,
+    /// All nodes, with whom to trust there.
+    everywhere: Server,
     addresses: Vec<Address>,
     accounts: BenchAccounts,
     live: Arc<Live>,
     /// The folder of the local cluster that is measured, if it is one.
     folder: Option<ClusterDirectory>,
+    /// Its nodes.
+    nodes: Vec<LocalNode>,
+    /// Processes whose memory and processor time are measured.
+    pids: Vec<u32>,
 }
 
 /// Measures.
@@ -61,25 +74,11 @@ struct Bench<'a> {
 /// # Errors
 /// No server answers, it refuses the accounts, or the checker has found a loss, a duplicate or a reordering (exit 1).
 pub async fn run(terminal: &Terminal, global: &Global, arguments: &BenchArguments) -> Outcome {
-    let place = place(global, arguments).await?;
+    let arguments = &with_rate(arguments);
+    let place = Place::find(global, arguments).await?;
     terminal.message(format!("{} · {}", place.shown, describe(arguments)));
-    let first = place
-        .addresses
-        .first()
-        .map(|address| format!("{}:{}", address.host(), address.port()));
-    let key = if arguments.url.is_empty() {
-        String::new()
-    } else {
-        first.unwrap_or_default()
-    };
-    let bench = Bench {
-        arguments,
-        accounts: BenchAccounts::open(&place.accounts_file, &key)?,
-        addresses: place.addresses,
-        live: Arc::default(),
-        folder: place.folder,
-    };
-    let server = ServerLoad::new(place.pids);
+    let bench = Bench::of(arguments, terminal, place)?;
+    let server = ServerLoad::new(bench.pids.clone());
     let progress = tokio::spawn(say_progress(terminal.clone(), Arc::clone(&bench.live)));
     let strangers = Strangers::come(arguments.strangers, &bench.addresses, &bench.live).await;
     let measured = match arguments.load {
@@ -87,7 +86,9 @@ pub async fn run(terminal: &Terminal, global: &Global, arguments: &BenchArgument
         BenchLoad::Relay => relay::run(&bench, &server).await,
         BenchLoad::Rooms => rooms::run(&bench, &server).await,
         BenchLoad::Idle => idle::run(&bench, &server).await,
+        BenchLoad::Reconnect => reconnect::run(&bench, &server).await,
         BenchLoad::Logins => logins::run(&bench, &server).await,
+        BenchLoad::Storm => storm::run(&bench, &server).await,
     };
     progress.abort();
     let figures = Figures {
@@ -96,6 +97,15 @@ pub async fn run(terminal: &Terminal, global: &Global, arguments: &BenchArgument
     };
     let setting = Setting::of(arguments, &bench.addresses);
     finish(terminal, global, setting, figures)
+}
+
+/// What was asked for; a storm is compared at a fixed rate, whether or not one was named.
+fn with_rate(arguments: &BenchArguments) -> BenchArguments {
+    let mut arguments = arguments.clone();
+    if arguments.load == BenchLoad::Storm {
+        arguments.rate.get_or_insert(storm::MESSAGES_PER_SECOND);
+    }
+    arguments
 }
 
 fn finish(terminal: &Terminal, global: &Global, setting: Setting, figures: Figures) -> Outcome {
@@ -110,42 +120,6 @@ fn finish(terminal: &Terminal, global: &Global, setting: Setting, figures: Figur
         return Ok(Exit::Done);
     }
     Err(Failure::new(&command_line::CHECK_FAILED, violations.join(", ")))
-}
-
-/// What is measured, and from where.
-struct Place {
-    shown: String,
-    addresses: Vec<Address>,
-    accounts_file: PathBuf,
-    pids: Vec<u32>,
-    folder: Option<ClusterDirectory>,
-}
-
-async fn place(global: &Global, arguments: &BenchArguments) -> Outcome<Place> {
-    let mut pids = arguments.server_pid.clone();
-    if !arguments.url.is_empty() {
-        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-        let data = std::env::var_os("XDG_DATA_HOME").map_or_else(|| home.join(".local/share"), PathBuf::from);
-        return Ok(Place {
-            shown: arguments.url.join(", "),
-            addresses: parse_addresses(&arguments.url)?,
-            accounts_file: data.join("tim").join("bench-accounts.json"),
-            pids,
-            folder: None,
-        });
-    }
-    let (cluster, addresses, chat_accounts) = local_addresses(global, arguments.cluster.as_deref()).await?;
-    let target = LocalTarget::open(global)?;
-    let seen = view::observe(target.directory(), &cluster, Duration::from_secs(2)).await;
-    let seen = seen.map_err(|error| Failure::unexpected(&error))?;
-    pids.extend(seen.nodes.iter().filter_map(view::NodeView::pid));
-    Ok(Place {
-        shown: format!("local cluster {cluster}"),
-        addresses,
-        accounts_file: chat_accounts.with_file_name("bench-accounts.json"),
-        pids,
-        folder: Some(target.directory().cluster(&cluster)),
-    })
 }
 
 fn describe(arguments: &BenchArguments) -> String {
@@ -170,17 +144,54 @@ fn describe(arguments: &BenchArguments) -> String {
             )
         }
         BenchLoad::Idle => format!("idle: {} sessions, {seconds} s", arguments.sessions),
+        BenchLoad::Reconnect => format!("reconnect: {} sessions, one node ends", arguments.sessions),
         BenchLoad::Logins => format!("logins: {} accounts, {pace}, {seconds} s", arguments.sessions),
+        BenchLoad::Storm => {
+            let pairs = arguments.pairs;
+            format!("storm: {pairs} pairs, {pace}, {seconds} s without and {seconds} s with newcomers")
+        }
     }
 }
 
-impl Bench<'_> {
-    /// The server with its addresses turned, so that clients spread over the nodes and yet know all of them.
+impl<'a> Bench<'a> {
+    fn of(arguments: &'a BenchArguments, terminal: &Terminal, place: Place) -> Outcome<Self> {
+        let addresses = place.server.addresses.clone();
+        let first = addresses.first();
+        let first = first.map(|address| format!("{}:{}", address.host(), address.port()));
+        let key = if arguments.url.is_empty() {
+            String::new()
+        } else {
+            first.unwrap_or_default()
+        };
+        Ok(Self {
+            arguments,
+            terminal: terminal.clone(),
+            accounts: BenchAccounts::open(&place.accounts_file, &key, arguments.login_wait)?,
+            addresses,
+            everywhere: place.server,
+            live: Arc::default(),
+            folder: place.folder,
+            nodes: place.nodes,
+            pids: place.pids,
+        })
+    }
+
+    /// The server with its addresses turned, so that clients spread over the nodes and yet know all of them; and when one
+    /// ends, over the others.
     fn server(&self, number: usize) -> Server {
-        let mut addresses = self.addresses.clone();
-        let turn = number % addresses.len().max(1);
-        addresses.rotate_left(turn);
-        Server::at(addresses)
+        let mut server = self.everywhere.clone();
+        let nodes = server.addresses.len().max(1);
+        server.addresses.rotate_left(number % nodes);
+        if let Some((_, others)) = server.addresses.split_first_mut() {
+            let turn = (number / nodes) % others.len().max(1);
+            others.rotate_left(turn);
+        }
+        server
+    }
+
+    /// What every client is told.
+    fn adjust(&self, options: &mut Options) {
+        options.limits.send_timeout = self.arguments.answer_timeout;
     }
 
     /// Registers that many accounts, unless an earlier run did.
@@ -191,11 +202,32 @@ impl Bench<'_> {
             .await
     }
 
-    /// One account per session that was asked for; how many that are.
-    async fn ensure_sessions(&self) -> Outcome<usize> {
-        let count = usize::try_from(self.arguments.sessions).unwrap_or(usize::MAX);
-        self.ensure_accounts(count).await?;
-        Ok(count)
+    /// One account, logged in for what a load needs beforehand.
+    async fn log_in(&self, number: usize) -> Outcome<LoggedIn> {
+        let adjust = |options: &mut Options| {
+            self.adjust(options);
+            options.limits.events_max = 16_384;
+        };
+        self.accounts
+            .log_in_when_free(number, self.server(number), &adjust)
+            .await
+    }
+
+    /// How many sessions were asked for.
+    fn n_sessions(&self) -> usize {
+        usize::try_from(self.arguments.sessions).unwrap_or(usize::MAX)
+    }
+
+    /// How many messages of one sender may be under way: the pace decides, nothing else.
+    fn in_flight_max(&self) -> usize {
+        const WITH_A_RATE: usize = 100_000;
+        let window = usize::try_from(self.arguments.window).unwrap_or(usize::MAX);
+        self.arguments.rate.map_or(window.max(1), |_| WITH_A_RATE)
+    }
+
+    /// Bytes of text in each message.
+    fn payload_bytes(&self) -> usize {
+        usize::try_from(self.arguments.payload).unwrap_or(usize::MAX)
     }
 
     /// The pace of one of several senders that together keep the rate that was asked for.

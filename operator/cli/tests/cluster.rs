@@ -536,6 +536,78 @@ fn a_split_moves_slots_to_a_new_database_while_a_load_runs_and_nothing_is_lost()
     the_split_outlives_a_new_start(&place);
 }
 
+/// The document of a run of the load tool that found nothing wrong.
+fn measured(place: &Place, arguments: &[&str]) -> Value {
+    let arguments: Vec<&str> = ["bench"]
+        .iter()
+        .chain(arguments)
+        .chain(&["--output", "json"])
+        .copied()
+        .collect();
+    let run = place.run(&arguments);
+    let said = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert_eq!(run.status.code(), Some(0), "{said}\n{}", place.logs());
+    let document: Value = serde_json::from_slice(&run.stdout).unwrap();
+    let wrong = schema::violations(&schema::committed("bench.schema.json"), &document);
+    assert!(wrong.is_empty(), "{wrong:?}");
+    document
+}
+
+#[test]
+fn sessions_over_tls_are_measured_and_come_back_from_a_node_that_was_killed() {
+    let place = place();
+    let tls = "  listeners:\n  - {name: client, port: 5080, tls: true}\n  - {name: admin, port: 5082}\n  config:\n    \
+               inline:\n      accounts: {passwords: {memory_kib: 64, iterations: 1}}\n";
+    let file = std::fs::read_to_string(place.file()).unwrap();
+    std::fs::write(place.file(), file + tls).unwrap();
+    let up = place.run(&["up", "chat.yaml", "--detach"]);
+    assert_eq!(up.status.code(), Some(0), "{}", place.logs());
+    place.await_healthy(3);
+    let idle = measured(&place, &["idle", "--sessions", "30", "--duration", "1s"]);
+    let address = idle["setting"]["addresses"][0].as_str().unwrap();
+    assert!(address.starts_with("wss://"), "{address}");
+    assert_eq!(idle["figures"]["operations"].as_u64(), Some(30));
+    let again = measured(&place, &["reconnect", "--sessions", "30"]);
+    let figures = &again["figures"]["reconnects"];
+    assert_eq!(
+        (figures["sessions"].as_u64(), figures["back"].as_u64()),
+        (Some(10), Some(10)),
+        "{again:#}"
+    );
+    let ended = |process: &&Value| process["afterBytes"].is_null();
+    assert_eq!(
+        figures["memory"].as_array().unwrap().iter().filter(ended).count(),
+        1
+    );
+    place.await_healthy(3);
+    let storm = measured(
+        &place,
+        &["storm", "--pairs", "2", "--rate", "20", "--duration", "2s"],
+    );
+    let storm = &storm["figures"]["storm"];
+    assert!(storm["newcomers"].as_u64().unwrap() > 0 && storm["echo"]["count"].as_u64().unwrap() > 0);
+    assert_eq!(place.exit_code(&["down"]), 0);
+}
+
+#[test]
+fn rooms_that_are_gone_are_made_anew() {
+    let place = place();
+    let rooms = ["rooms", "--members", "3", "--rate", "10", "--duration", "1s"];
+    for begin in [
+        &["up", "chat.yaml", "--detach"][..],
+        &["up", "chat.yaml", "--detach", "--fresh", "--yes"],
+    ] {
+        let up = place.run(begin);
+        assert_eq!(up.status.code(), Some(0), "{}", place.logs());
+        let figures = &measured(&place, &rooms)["figures"];
+        assert_eq!(
+            figures["checks"]["delivered"].as_u64().unwrap(),
+            3 * figures["checks"]["stored"].as_u64().unwrap()
+        );
+        assert_eq!(place.exit_code(&["down"]), 0);
+    }
+}
+
 fn the_split_outlives_a_new_start(place: &Place) {
     let again = place.run(&["up", "chat.yaml", "--detach"]);
     assert_eq!(again.status.code(), Some(0), "{}", place.logs());

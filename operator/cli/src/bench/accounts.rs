@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use tim_catalogue::command_line;
 use tim_client::wire::{Encoding, ErrorCode};
 use tim_client::{AccountError, Client, ConnectError, Credentials, Events, Options, Server, register};
@@ -18,6 +20,14 @@ use tim_local::file::{Readers, read_optional, write_atomically};
 
 /// Registrations and logins under way at once: servers compute password hashes one after the other.
 const UNDER_WAY_MAX: usize = 16;
+/// How often a registration is tried that the server's database could not take; some are locked by the next one.
+const REGISTRATIONS_MAX: u32 = 5;
+/// Before the next try.
+const REGISTRATION_PAUSE: Duration = Duration::from_millis(200);
+/// How long a session of an earlier run, or of a moment ago, may keep its account's place.
+const PLACE_MAX: Duration = Duration::from_secs(45);
+/// How often it is looked whether the place is free.
+const PLACE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Accounts at one server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,6 +47,12 @@ pub(super) struct BenchAccounts {
     path: PathBuf,
     key: String,
     known: Mutex<Known>,
+    /// Whether a registration was answered with the account's id in this run.
+    registers: AtomicBool,
+    /// Whether the server was found to keep no accounts: whoever says a name has it.
+    keeps_none: AtomicBool,
+    /// Wait between the opening of a connection and its login.
+    login_wait: Duration,
 }
 
 /// A logged-in account.
@@ -47,7 +63,7 @@ pub(super) struct LoggedIn {
 }
 
 impl BenchAccounts {
-    pub(super) fn open(path: &Path, key: &str) -> Outcome<Self> {
+    pub(super) fn open(path: &Path, key: &str, login_wait: Duration) -> Outcome<Self> {
         let all = read_all(path)?;
         let known = all.get(key).cloned().unwrap_or_else(|| Known {
             seed: rand::random(),
@@ -58,6 +74,9 @@ impl BenchAccounts {
             path: path.to_owned(),
             key: key.to_owned(),
             known: Mutex::new(known),
+            registers: AtomicBool::new(false),
+            keeps_none: AtomicBool::new(false),
+            login_wait,
         })
     }
 
@@ -115,10 +134,25 @@ impl BenchAccounts {
         }
         // Only a login tells the id of an account that was made earlier.
         let LoggedIn { client, node, .. } = self
-            .log_in(number, server, |options| options.reconnect = None)
+            .log_in_when_free(number, server, &|options| options.reconnect = None)
             .await?;
         client.close().await;
         Ok(node)
+    }
+
+    /// The number of the first account that no run has registered.
+    pub(super) fn n_known(&self) -> usize {
+        self.known.lock().registered
+    }
+
+    /// Notes accounts behind those that were known, so that no later run takes them for new.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(super) fn newcomers_are_known(&self, count: usize) -> Outcome<()> {
+        let mut known = self.known.lock();
+        known.registered += count;
+        self.save(&known)
     }
 
     /// The room that an earlier run has made for something.
@@ -136,19 +170,48 @@ impl BenchAccounts {
         self.save(&known)
     }
 
-    /// The id of a new account; none if there has been one of that number.
-    async fn register(&self, number: usize, server: &Server) -> Outcome<Option<String>> {
-        match register(server, &self.credentials(number), Encoding::Thrift).await {
-            Ok(id) => Ok(Some(id)),
-            // Made by a run that did not get as far as noting it.
-            Err(AccountError::Refused(rejection)) if rejection.code() == Some(ErrorCode::HasExist) => {
-                Ok(None)
+    /// The id of a new account; none if there has been one of that number, or if the server keeps none.
+    ///
+    /// # Errors
+    /// The server does not answer, or refuses.
+    pub(super) async fn register(&self, number: usize, server: &Server) -> Outcome<Option<String>> {
+        if self.keeps_none.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let credentials = self.credentials(number);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let error = match register(server, &credentials, Encoding::Thrift).await {
+                Ok(id) => {
+                    self.registers.store(true, Ordering::Relaxed);
+                    return Ok(Some(id));
+                }
+                Err(error) => error,
+            };
+            let AccountError::Refused(rejection) = error else {
+                let observed = format!("registering {}: {error}", self.name(number));
+                return Err(Failure::new(&command_line::SERVER_UNREACHABLE, observed));
+            };
+            let no_accounts = match rejection.code() {
+                // Made by a run that did not get as far as noting it.
+                Some(ErrorCode::HasExist) => return Ok(None),
+                Some(ErrorCode::Database | ErrorCode::Overload) if tries < REGISTRATIONS_MAX => {
+                    tokio::time::sleep(REGISTRATION_PAUSE).await;
+                    continue;
+                }
+                Some(ErrorCode::Database | ErrorCode::Interface) => !self.registers.load(Ordering::Relaxed),
+                _ => false,
+            };
+            if no_accounts {
+                // If that is wrong, the login says so.
+                self.keeps_none.store(true, Ordering::Relaxed);
+                return Ok(None);
             }
-            Err(AccountError::Refused(rejection)) => Err(Failure::new(
+            return Err(Failure::new(
                 &command_line::ACCOUNT_REFUSED,
-                format!("{}: {rejection}", self.name(number)),
-            )),
-            Err(error) => Err(Failure::new(&command_line::SERVER_UNREACHABLE, error.to_string())),
+                format!("registering {}: {rejection}", self.name(number)),
+            ));
         }
     }
 
@@ -160,27 +223,66 @@ impl BenchAccounts {
         &self,
         number: usize,
         server: Server,
-        adjust: impl Fn(&mut Options),
+        adjust: &impl Fn(&mut Options),
     ) -> Outcome<LoggedIn> {
+        let connected = self.connect(number, server, adjust).await?;
+        connected.map_err(|error| self.not_logged_in(number, &error))
+    }
+
+    /// Logs in, and waits for the place of a session that has ended where the server notices that late.
+    ///
+    /// # Errors
+    /// As [`Self::log_in`].
+    pub(super) async fn log_in_when_free(
+        &self,
+        number: usize,
+        server: Server,
+        adjust: &impl Fn(&mut Options),
+    ) -> Outcome<LoggedIn> {
+        let deadline = Instant::now() + PLACE_MAX;
+        loop {
+            match self.connect(number, server.clone(), adjust).await? {
+                Err(ConnectError::LoginRefused(rejection))
+                    if rejection.code() == Some(ErrorCode::OverEntry) && Instant::now() < deadline =>
+                {
+                    tokio::time::sleep(PLACE_INTERVAL).await;
+                }
+                connected => return connected.map_err(|error| self.not_logged_in(number, &error)),
+            }
+        }
+    }
+
+    async fn connect(
+        &self,
+        number: usize,
+        server: Server,
+        adjust: &impl Fn(&mut Options),
+    ) -> Outcome<Result<LoggedIn, ConnectError>> {
         let mut options = Options::new(server.clone(), self.credentials(number));
         options.resource = "tim bench".into();
+        options.login_wait = self.login_wait;
         adjust(&mut options);
         let connected = match Client::connect(options.clone()).await {
-            Err(ConnectError::LoginRefused(_)) => {
+            Err(ConnectError::LoginRefused(rejection)) if rejection.code() != Some(ErrorCode::OverEntry) => {
                 self.register(number, &server).await?;
                 Client::connect(options).await
             }
             other => other,
         };
-        let (client, events) = connected.map_err(|error| match error {
+        Ok(connected.map(|(client, events)| {
+            let node = client.node().to_owned();
+            LoggedIn { client, events, node }
+        }))
+    }
+
+    fn not_logged_in(&self, number: usize, error: &ConnectError) -> Failure {
+        match error {
             ConnectError::LoginRefused(rejection) => Failure::new(
                 &command_line::ACCOUNT_REFUSED,
                 format!("{}: {rejection}", self.name(number)),
             ),
             other => Failure::new(&command_line::SERVER_UNREACHABLE, other.to_string()),
-        })?;
-        let node = client.node().to_owned();
-        Ok(LoggedIn { client, events, node })
+        }
     }
 
     /// Logs accounts in, a few at a time, in the order of their numbers.
@@ -191,11 +293,11 @@ impl BenchAccounts {
         &self,
         count: usize,
         server: &(impl Fn(usize) -> Server + Sync),
-        adjust: impl Fn(&mut Options) + Copy,
+        adjust: &(impl Fn(&mut Options) + Sync),
         done: impl Fn(),
     ) -> Outcome<Vec<LoggedIn>> {
         let mut logging_in = stream::iter(0..count)
-            .map(|number| self.log_in(number, server(number), adjust))
+            .map(|number| self.log_in_when_free(number, server(number), adjust))
             .buffered(UNDER_WAY_MAX);
         let mut all = Vec::with_capacity(count);
         while let Some(logged_in) = logging_in.next().await {

@@ -1,31 +1,18 @@
 //! Clients that are connected and do nothing: what one costs the server in memory and time.
 
-use super::Bench;
 use super::checker::Found;
-use super::measured::Live;
 use super::report::{Checks, Figures};
 use super::server_load::ServerLoad;
+use super::{Bench, sessions};
 use crate::failure::Outcome;
 use std::time::Instant;
 use tim_client::Event;
 
 pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figures> {
-    let count = bench.ensure_sessions().await?;
-    let at = |number: usize| bench.server(number);
-    let live = &bench.live;
+    // Registering costs memory that is not a session's.
+    bench.ensure_accounts(bench.n_sessions()).await?;
     let without = server.look();
-    let adjust = |options: &mut tim_client::Options| {
-        options.reconnect = None;
-        options.limits.events_max = 4;
-        options.limits.commands_max = 4;
-        options.limits.in_flight_max = 1;
-        options.limits.remembered_max = 0;
-        options.limits.read_buffer_bytes = 1 << 10;
-    };
-    let clients = bench
-        .accounts
-        .log_in_all(count, &at, adjust, || Live::raise(&live.sessions))
-        .await?;
+    let clients = sessions::log_in(bench, None).await?;
     let grown = server.since(&without);
     let begun = Instant::now();
     let idle = server.look();
@@ -46,16 +33,12 @@ pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figur
     Ok(Figures {
         seconds: begun.elapsed().as_secs_f64(),
         operations: kept,
-        echo: None,
-        delivery: None,
-        last_delivery: None,
         checks: Checks {
             lost,
-            ..Checks::of(Found::default(), live)
+            ..Checks::of(Found::default(), &bench.live)
         },
         bytes_per_session: grown.map(|grown| grown.resident_bytes_grown / sessions),
-        first_logins: None,
-        strangers: 0,
         server: taken,
+        ..Figures::default()
     })
 }

@@ -5,9 +5,9 @@
 
 use super::Bench;
 use super::checker::Found;
-use super::direct::sleep_until;
 use super::measured::{Live, Times};
 use super::report::{Checks, Figures, FirstLogins};
+use super::sending::sleep_until;
 use super::server_load::ServerLoad;
 use crate::failure::Outcome;
 use futures::stream::{self, FuturesUnordered, StreamExt};
@@ -19,7 +19,8 @@ const FINISH_MAX: Duration = Duration::from_secs(30);
 const AT_ONCE: usize = 32;
 
 pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figures> {
-    let count = bench.ensure_sessions().await?;
+    let count = bench.n_sessions();
+    bench.ensure_accounts(count).await?;
     let live = &bench.live;
     let first = first_logins(bench, count).await?;
     let before = server.look();
@@ -60,13 +61,10 @@ pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figur
         seconds: start.elapsed().as_secs_f64(),
         operations: percentiles.map_or(0, |percentiles| percentiles.count),
         echo: percentiles,
-        delivery: None,
-        last_delivery: None,
         checks: Checks::of(Found::default(), live),
         server: server.since(&before),
-        bytes_per_session: None,
         first_logins: Some(first),
-        strangers: 0,
+        ..Figures::default()
     })
 }
 
@@ -88,11 +86,15 @@ async fn first_logins(bench: &Bench<'_>, count: usize) -> Outcome<FirstLogins> {
 }
 
 async fn log_in_and_out(bench: &Bench<'_>, account: usize, begun: Instant) -> Result<Duration, String> {
+    let adjust = |options: &mut tim_client::Options| {
+        bench.adjust(options);
+        options.reconnect = None;
+    };
     let logged_in = bench
         .accounts
-        .log_in(account, bench.server(account), |options| options.reconnect = None)
-        .await
-        .map_err(|failure| failure.to_string())?;
+        .log_in(account, bench.server(account), &adjust)
+        .await;
+    let logged_in = logged_in.map_err(|failure| failure.to_string())?;
     let time = begun.elapsed();
     logged_in.client.close().await;
     Ok(time)

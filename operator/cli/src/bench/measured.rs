@@ -80,6 +80,10 @@ pub(super) struct Live {
     pub(super) answered: AtomicU64,
     pub(super) delivered: AtomicU64,
     pub(super) refused: AtomicU64,
+    pub(super) unanswered: AtomicU64,
+    /// Members who have taken what waited for them, and how many there are.
+    pub(super) settled: AtomicU64,
+    pub(super) to_settle: AtomicU64,
     pub(super) reconnects: AtomicU64,
     pub(super) strangers: AtomicU64,
     pub(super) last_refusal: Mutex<Option<String>>,
@@ -94,6 +98,9 @@ pub(super) struct Numbers {
     answered: u64,
     delivered: u64,
     refused: u64,
+    unanswered: u64,
+    settled: u64,
+    to_settle: u64,
     reconnects: u64,
     strangers: u64,
 }
@@ -117,6 +124,9 @@ impl Live {
             answered: read(&self.answered),
             delivered: read(&self.delivered),
             refused: read(&self.refused),
+            unanswered: read(&self.unanswered),
+            settled: read(&self.settled),
+            to_settle: read(&self.to_settle),
             reconnects: read(&self.reconnects),
             strangers: read(&self.strangers),
         }
@@ -141,6 +151,10 @@ impl Numbers {
         if self.strangers != before.strangers {
             parts.push(format!("{} strangers have come", count(self.strangers)));
         }
+        if (self.settled, self.to_settle) != (before.settled, before.to_settle) {
+            let (settled, all) = (count(self.settled), count(self.to_settle));
+            parts.push(format!("taking what waited: {settled} of {all} members"));
+        }
         if self.sent != before.sent || self.answered != before.answered || self.delivered != before.delivered
         {
             parts.push(format!(
@@ -152,6 +166,9 @@ impl Numbers {
         }
         if self.refused != before.refused {
             parts.push(format!("{} refused", count(self.refused)));
+        }
+        if self.unanswered != before.unanswered {
+            parts.push(format!("{} unanswered", count(self.unanswered)));
         }
         if self.reconnects != before.reconnects {
             parts.push(format!("{} reconnects", count(self.reconnects)));
@@ -188,5 +205,10 @@ mod tests {
             line.contains("sent 1,840/s") && !line.contains("refused"),
             "{line}"
         );
+        let before = live.numbers();
+        live.to_settle.store(5_000, Ordering::Relaxed);
+        live.settled.store(1_200, Ordering::Relaxed);
+        let line = live.numbers().line(&before, Duration::from_secs(1)).unwrap();
+        assert_eq!(line.trim(), "taking what waited: 1,200 of 5,000 members");
     }
 }

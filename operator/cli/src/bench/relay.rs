@@ -2,12 +2,15 @@
 
 use super::Bench;
 use super::accounts::LoggedIn;
+use super::arriving::ignore_events;
 use super::checker::Found;
-use super::direct::{Shared, befriend_all, ignore_events, pairs, payload, read_payload};
+use super::direct::Shared;
 use super::measured::{Live, Times};
 use super::pace::Pace;
 use super::report::{Checks, Figures};
+use super::sending::Period;
 use super::server_load::ServerLoad;
+use super::{pairs, payload};
 use crate::failure::{Failure, Outcome};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,15 +27,14 @@ struct RelayPair {
 }
 
 pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figures> {
-    let pairs = pairs(bench).await?;
-    befriend_all(&pairs).await?;
-    let start = Instant::now();
+    let pairs = pairs::ready(bench).await?;
+    let period = Period::of(bench);
     let before = server.look();
     let senders = pairs.len();
     let (mut sending, mut shared) = (Vec::new(), Vec::new());
     for (number, pair) in pairs.into_iter().enumerate() {
         let both = Arc::new(RelayPair {
-            shared: Shared::new(&bench.live, start),
+            shared: Shared::new(&bench.live, period.start),
             room: Notify::new(),
         });
         tokio::spawn(receive(pair.receiver, Arc::clone(&both)));
@@ -40,10 +42,10 @@ pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figur
         let sender = Sender {
             client: pair.sender.client,
             to: pair.receiver_node,
-            pace: bench.pace(number, senders, start),
+            pace: bench.pace(number, senders, period.start),
             pair: Arc::clone(&both),
-            payload_bytes: usize::try_from(bench.arguments.payload).unwrap_or(usize::MAX),
-            end: start + bench.arguments.duration,
+            payload_bytes: bench.payload_bytes(),
+            end: period.end,
         };
         sending.push(tokio::spawn(sender.run()));
         shared.push(both);
@@ -51,7 +53,7 @@ pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figur
     for task in sending {
         task.await.map_err(|error| Failure::unexpected(&error))?;
     }
-    let elapsed = start.elapsed();
+    let elapsed = period.start.elapsed();
     let taken = server.since(&before);
     await_relayed(&shared).await;
     let (mut found, mut delivery) = (Found::default(), Times::new());
@@ -62,14 +64,10 @@ pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figur
     Ok(Figures {
         seconds: elapsed.as_secs_f64(),
         operations: found.delivered,
-        echo: None,
         delivery: delivery.percentiles(),
-        last_delivery: None,
         checks: Checks::of(found, &bench.live),
         server: taken,
-        bytes_per_session: None,
-        first_logins: None,
-        strangers: 0,
+        ..Figures::default()
     })
 }
 
@@ -106,7 +104,7 @@ impl Sender {
                     }
                 }
             }
-            let text = payload(number, self.pair.shared.start.elapsed(), self.payload_bytes);
+            let text = payload::write(number, self.pair.shared.start.elapsed(), self.payload_bytes);
             match self.client.send_stream(&self.to, text.into_bytes().into()).await {
                 Ok(()) => {
                     Live::raise(&self.pair.shared.live.sent);
@@ -132,7 +130,7 @@ async fn receive(mut receiver: LoggedIn, pair: Arc<RelayPair>) {
             .data_binary
             .as_deref()
             .and_then(|data| std::str::from_utf8(data).ok());
-        if let Some((sequence, sent)) = text.and_then(read_payload) {
+        if let Some((sequence, sent)) = text.and_then(payload::read) {
             pair.shared.lane.lock().delivered(sequence, None);
             Live::raise(&pair.shared.live.delivered);
             let elapsed = pair.shared.start.elapsed().saturating_sub(sent);

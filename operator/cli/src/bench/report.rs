@@ -1,10 +1,12 @@
-//! What a load has come to, for programs and for people.
+//! What a load has come to, for programs; [`lines`] is for people.
+
+mod lines;
 
 use super::checker::Found;
 use super::measured::{Live, Percentiles};
-use super::server_load::ServerFigures;
+use super::server_load::{ProcessMemory, ServerFigures};
 use crate::arguments::{BenchArguments, BenchLoad};
-use crate::quantity::{bytes, count};
+use crate::quantity::count;
 use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -38,7 +40,7 @@ pub struct Setting {
     pub load: String,
     /// Addresses of the server.
     pub addresses: Vec<String>,
-    /// Pairs of accounts (direct, relay).
+    /// Pairs of accounts (direct, relay, storm).
     pub pairs: u32,
     /// Rooms, in each of which one member writes (rooms).
     pub rooms: u32,
@@ -48,7 +50,7 @@ pub struct Setting {
     pub absent: u32,
     /// Members of each room, of those who are online, who read nothing (rooms).
     pub silent: u32,
-    /// Sessions or accounts (idle, logins).
+    /// Sessions or accounts (idle, reconnect, logins).
     pub sessions: u32,
     /// Connections that never log in, held open meanwhile.
     pub strangers: u32,
@@ -63,14 +65,14 @@ pub struct Setting {
 }
 
 /// What came of it.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
     /// How long it took, in seconds.
     pub seconds: f64,
-    /// Messages stored (direct, rooms), delivered (relay), sessions kept (idle), logins done.
+    /// Messages stored (direct, rooms, storm), delivered (relay), sessions kept (idle) or back (reconnect), logins done.
     pub operations: u64,
-    /// From sending to the echo (direct), or from connecting to logged in (logins).
+    /// From sending to the echo (direct, rooms; storm: without newcomers), or from connecting to logged in (logins).
     pub echo: Option<Percentiles>,
     /// From sending to the arrival at the other side.
     pub delivery: Option<Percentiles>,
@@ -84,8 +86,51 @@ pub struct Figures {
     pub bytes_per_session: Option<i64>,
     /// What came before the measurement (logins).
     pub first_logins: Option<FirstLogins>,
+    /// How the sessions of a node that ended fared (reconnect).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reconnects: Option<Reconnects>,
+    /// What newcomers got, and what others noticed of them (storm).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm: Option<Storm>,
     /// Strangers that were connected at the end.
     pub strangers: u64,
+}
+
+/// How the sessions of a node that ended fared.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Reconnects {
+    /// Sessions that lost their connection.
+    pub sessions: u64,
+    /// Those that logged in again.
+    pub back: u64,
+    /// Attempts of theirs that failed first, at the node that had ended and at others.
+    pub failed_logins: u64,
+    /// From the end of the node until the last one was back, in seconds.
+    pub last_seconds: f64,
+    /// From the end of the node until each was back.
+    pub times: Option<Percentiles>,
+    /// Memory of the server's processes.
+    pub memory: Vec<ProcessMemory>,
+}
+
+/// What newcomers got, and what others noticed of them.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Storm {
+    /// Accounts that were registered and logged in.
+    pub newcomers: u64,
+    /// Newcomers who were refused or had no answer.
+    pub refused: u64,
+    /// The last refusal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_refusal: Option<String>,
+    /// How long the storm took, in seconds.
+    pub seconds: f64,
+    /// From connecting to register to logged in.
+    pub times: Option<Percentiles>,
+    /// From sending a message to its echo, meanwhile.
+    pub echo: Option<Percentiles>,
 }
 
 /// The first login of each account in a run.
@@ -108,7 +153,7 @@ pub struct Checks {
     pub stored: u64,
     /// Arrived.
     pub delivered: u64,
-    /// Acknowledged and never arrived; for idle: sessions that ended.
+    /// Acknowledged and never arrived; for idle: sessions that ended; for reconnect: those that did not come back.
     pub lost: u64,
     /// Arrived twice.
     pub duplicated: u64,
@@ -118,8 +163,10 @@ pub struct Checks {
     pub redelivered: u64,
     /// Arrived although their acknowledgement was lost with a connection: allowed.
     pub unacknowledged: u64,
-    /// Refused, or without an answer: never acknowledged, so nothing was promised.
+    /// Refused: never acknowledged, so nothing was promised.
     pub refused: u64,
+    /// Neither acknowledged nor refused in the time for it: a failure, for nobody knows what became of them.
+    pub unanswered: u64,
     /// Connections that were made anew.
     pub reconnects: u64,
     /// The last refusal.
@@ -138,6 +185,7 @@ impl Checks {
             redelivered: found.redelivered,
             unacknowledged: found.unacknowledged,
             refused: live.refused.load(Ordering::Relaxed),
+            unanswered: live.unanswered.load(Ordering::Relaxed),
             reconnects: live.reconnects.load(Ordering::Relaxed),
             last_refusal: live.last_refusal.lock().clone(),
         }
@@ -149,6 +197,7 @@ impl Checks {
             (self.lost, "lost"),
             (self.duplicated, "doubled"),
             (self.reordered, "out of order"),
+            (self.unanswered, "without an answer"),
         ]
         .into_iter()
         .filter(|(number, _)| *number > 0)
@@ -189,118 +238,14 @@ impl BenchDocument {
             schema_version: SCHEMA_VERSION,
             tool_version: crate::verbs::version::VERSION.to_owned(),
             passed: figures.checks.violations().is_empty(),
+            figures: Figures {
+                server: figures.server.map(|server| match setting.load.as_str() {
+                    "idle" | "reconnect" => server,
+                    _ => server.for_operations(figures.operations),
+                }),
+                ..figures
+            },
             setting,
-            figures,
         }
-    }
-
-    /// For people.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let figures = &self.figures;
-        let mut lines = vec![self.throughput()];
-        let first = if self.setting.load == "logins" {
-            "login"
-        } else {
-            "echo"
-        };
-        let rows = [
-            (first, &figures.echo),
-            ("delivery", &figures.delivery),
-            ("last", &figures.last_delivery),
-        ];
-        for (what, times) in rows {
-            if let Some(times) = times {
-                lines.push(format!(
-                    "{what:9} p50 {:.2} ms   p90 {:.2} ms   p99 {:.2} ms   p99.9 {:.2} ms   max {:.1} ms",
-                    times.p50_milliseconds,
-                    times.p90_milliseconds,
-                    times.p99_milliseconds,
-                    times.p999_milliseconds,
-                    times.max_milliseconds
-                ));
-            }
-        }
-        lines.push(self.checked());
-        if let Some(server) = &figures.server {
-            let memory: Vec<String> = server
-                .resident_bytes
-                .iter()
-                .map(|resident| bytes(*resident))
-                .collect();
-            lines.push(format!(
-                "server    {:.2} s of processor time   memory {}",
-                server.processor_seconds,
-                memory.join(", ")
-            ));
-        }
-        if self.setting.strangers > 0 {
-            let (asked, open) = (self.setting.strangers.into(), figures.strangers);
-            lines.push(format!(
-                "strangers {} of {} connected at the end",
-                count(open),
-                count(asked)
-            ));
-        }
-        if let Some(first) = &figures.first_logins {
-            let rate = first.logins as f64 / first.seconds.max(f64::MIN_POSITIVE);
-            let p50 = first.times.map_or(0.0, |times| times.p50_milliseconds);
-            lines.push(format!(
-                "before    {} first logins: {rate:.0} per second, p50 {p50:.1} ms",
-                count(first.logins)
-            ));
-        }
-        if let Some(each) = figures.bytes_per_session {
-            lines.push(format!("session   {each} bytes of the server's memory each"));
-        }
-        lines
-    }
-
-    fn throughput(&self) -> String {
-        let figures = &self.figures;
-        let rate = figures.operations as f64 / figures.seconds.max(f64::MIN_POSITIVE);
-        let what = match self.setting.load.as_str() {
-            "idle" => {
-                return format!(
-                    "idle      {} sessions kept for {:.1} s",
-                    count(figures.operations),
-                    figures.seconds
-                );
-            }
-            "logins" => "logins",
-            "relay" => "relayed",
-            _ => "stored",
-        };
-        let mut text = format!(
-            "{what:9} {} in {:.1} s: {rate:.0} per second",
-            count(figures.operations),
-            figures.seconds
-        );
-        if self.setting.load == "rooms" {
-            let rate = figures.checks.delivered as f64 / figures.seconds.max(f64::MIN_POSITIVE);
-            text.push_str(&format!(", {rate:.0} deliveries per second"));
-        }
-        text
-    }
-
-    fn checked(&self) -> String {
-        let checks = &self.figures.checks;
-        let mut text = format!(
-            "checked   {} lost   {} doubled   {} out of order",
-            count(checks.lost),
-            count(checks.duplicated),
-            count(checks.reordered)
-        );
-        let others = [
-            (checks.refused, "refused"),
-            (checks.reconnects, "reconnects"),
-            (checks.redelivered, "delivered again after a reconnect"),
-        ];
-        for (number, what) in others.into_iter().filter(|(number, _)| *number > 0) {
-            text.push_str(&format!("   {} {what}", count(number)));
-        }
-        if let Some(why) = &checks.last_refusal {
-            text.push_str(&format!(" (last: {})", crate::table::cut(why, 60)));
-        }
-        text
     }
 }
