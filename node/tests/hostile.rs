@@ -13,6 +13,7 @@ use support::{Cluster, http};
 use tim_wire::frame::{client_frame, empty_client_frame};
 use tim_wire::structs::operation;
 use tim_wire::{Command, Encoding, TimAck, TimMessage, WireStruct};
+use tokio::sync::{mpsc, oneshot};
 
 /// Two friends who chat while others do harm.
 struct Peaceful {
@@ -287,27 +288,91 @@ async fn hundreds_who_never_log_in_keep_nobody_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn more_strangers_than_there_is_room_for_are_turned_away() {
-    let limits =
-        "[limits]\nunauthenticated_max = 20\nconnections_max = 30\n[sessions]\nlogin_timeout_millis = 1500\n";
+async fn silent_strangers_yield_to_newcomers() {
+    let limits = "[limits]\nunauthenticated_max = 20\n[sessions]\nlogin_timeout_millis = 300000\n";
     let mut peaceful = Peaceful::begin(limits).await;
     let port = peaceful.port();
     let mut strangers = Vec::new();
-    for _ in 0..20 {
-        strangers.push(Socket::upgraded(port).await);
+    for number in 0..20 {
+        strangers.push(match number % 2 {
+            0 => Socket::upgraded(port).await,
+            _ => Socket::plain(port).await,
+        });
     }
-    let mut one_more = Socket::plain(port).await;
-    let said = String::from_utf8_lossy(&one_more.rest().await).into_owned();
-    assert!(said.starts_with("HTTP/1.1 503"), "{said}");
-    assert!(
-        said.contains("TIM-N113") && said.contains("limits.unauthenticated_max"),
-        "{said}"
+    let begun = Instant::now();
+    peaceful.cluster.login(0, "mallory").await.ping().await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!(close_code(&strangers.remove(0).rest().await), Some(1013));
+    // Each registers and logs in while all places are taken: the oldest go, and no more than are needed.
+    for number in 0..3 {
+        peaceful.cluster.register(0, &format!("user{number}")).await;
+    }
+    assert_eq!(
+        strangers.remove(0).rest().await,
+        b"",
+        "nothing was asked over HTTP"
     );
+    let metrics = peaceful.cluster.until(0, "/metrics", "counted", |_, body| {
+        body.contains("tim_stranger_yielded")
+    });
+    assert!(!metrics.await.contains("limits.unauthenticated_max"));
     peaceful.chats("who is in stays in").await;
-    // Their time is over: there is room again.
-    for mut stranger in strangers {
-        stranger.rest().await;
-    }
+    peaceful.nothing_is_logged();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_its_login_yields_to_nobody() {
+    let (asked, mut waiting) = mpsc::unbounded_channel::<oneshot::Sender<()>>();
+    let answer = move |body: String| async move {
+        if body.contains("mallory") {
+            let (answer, may_answer) = oneshot::channel();
+            asked.send(answer).unwrap();
+            may_answer.await.unwrap();
+        }
+        "\u{1}"
+    };
+    let outside = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", outside.local_addr().unwrap());
+    let router = axum::Router::new().fallback(answer);
+    tokio::spawn(async move { axum::serve(outside, router).await });
+    let config = format!(
+        "[limits]\nunauthenticated_max = 2\n[accounts.callback]\nurl = \"{url}\"\ntimeout_millis = 30000\n"
+    );
+    let mut peaceful = Peaceful::begin(&config).await;
+    let port = peaceful.port();
+    let mut first = Raw::connect(port).await;
+    first
+        .send_struct(Command::Auth, &raw::auth("mallory", "secret"))
+        .await;
+    let answer_first = waiting.recv().await.unwrap();
+    let mut silent = Socket::upgraded(port).await;
+    // It came later, and goes first.
+    let mut second = Raw::connect(port).await;
+    assert_eq!(close_code(&silent.rest().await), Some(1013));
+    second
+        .send_struct(Command::Auth, &raw::auth("mallory", "wrong"))
+        .await;
+    let answer_second = waiting.recv().await.unwrap();
+    // Now there is nobody who could yield.
+    let (code, body) = upgrade(port).await;
+    assert_eq!(code, 503, "{body}");
+    assert!(body.contains("TIM-N113") && body.contains("limits.unauthenticated_max"));
+    answer_first.send(()).unwrap();
+    assert!(first.ack(Command::Auth).await.ok);
+    answer_second.send(()).unwrap();
+    assert!(!second.ack(Command::Auth).await.ok);
+    // Its turn has come again: one finds the place of the first, the next one its place.
+    let _newcomer = Raw::connect(port).await;
+    let _another = Raw::connect(port).await;
+    assert_eq!(second.closed().await, Some(1013));
+    first.ping().await;
+    peaceful.nothing_is_logged();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_sessions_than_there_is_room_for_are_turned_away() {
+    let mut peaceful = Peaceful::begin("[limits]\nconnections_max = 30\n").await;
+    let port = peaceful.port();
     let mut sessions = Vec::new();
     for number in 0..28 {
         let name = format!("user{number}");
@@ -317,9 +382,10 @@ async fn more_strangers_than_there_is_room_for_are_turned_away() {
     let (code, body) = upgrade(port).await;
     assert_eq!(code, 503, "{body}");
     assert!(body.contains("limits.connections_max"), "{body}");
+    peaceful.chats("who is in stays in").await;
     drop(sessions);
     let metrics = peaceful.cluster.until(0, "/metrics", "counted", |_, body| {
-        body.contains("limits.connections_max") && body.contains("limits.unauthenticated_max")
+        body.contains("limits.connections_max")
     });
     assert!(metrics.await.contains("tim_limit_refused"));
     peaceful.nothing_is_logged();

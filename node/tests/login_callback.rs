@@ -26,7 +26,7 @@ async fn who_is_asked_decides_and_the_password_as_well() {
     let receiver = Receiver::start().await;
     let mut cluster = Cluster::prepare(1, &["d0"]);
     let port = receiver.port;
-    cluster.extra = format!("[accounts.callback]\nurl = \"http://127.0.0.1:{port}/auth\"\n");
+    cluster.extra = format!("[accounts.callback]\nurl = \"http://127.0.0.1:{port}/auth?key=hidden\"\n");
     cluster.run_all().await;
     cluster.register(0, "alice").await;
     let right = "secret";
@@ -45,7 +45,10 @@ async fn who_is_asked_decides_and_the_password_as_well() {
     let (_, refused) = login(&cluster, right).await;
     assert_eq!(code(&refused), Some(5104), "{refused:?}");
     assert!(refused.error.unwrap().info.unwrap().starts_with("TIM-N124"));
-    assert!(cluster.status(0).await.to_string().contains("TIM-N124"));
+    let told = cluster.status(0).await.to_string();
+    let address = format!("http://127.0.0.1:{port}/auth (accounts.callback.url)");
+    assert!(told.contains("TIM-N124") && told.contains(&address), "{told}");
+    assert!(!told.contains("hidden") && !cluster.log(0).contains("hidden"));
     receiver.answers(200);
     let (_client, _) = login(&cluster, "wrong").await;
     assert!(!cluster.status(0).await.to_string().contains("TIM-N124"));

@@ -170,6 +170,39 @@ impl Operators {
     }
 }
 
+/// Each is named with what it lacks and what to do.
+async fn wrong_statements_end_the_start(cluster: &mut Cluster) {
+    let right = cluster.extra.clone();
+    let login = "SELECT id FROM people WHERE name = ? AND secret = ?";
+    let roster = "SELECT other FROM friends WHERE one = ?";
+    for (statement, wrong, told) in [
+        (
+            login,
+            "SELECT id FROM people WHERE name = ?",
+            [
+                "accounts.database.login",
+                "column 2 is missing: the password's hash",
+                "the account's id, the password's hash",
+            ],
+        ),
+        (
+            roster,
+            "SELECT other FROM no_friends WHERE one = ?",
+            ["accounts.database.roster", "does not take", "no_friends"],
+        ),
+    ] {
+        cluster.extra = right.replace(statement, wrong);
+        cluster.spawn(0);
+        assert_ne!(cluster.ended(0).await, Some(0));
+        let log = cluster.log(0);
+        assert!(log.contains("TIM-C102"), "{log}");
+        for part in told {
+            assert!(log.contains(part), "{part}: {log}");
+        }
+    }
+    cluster.extra = right;
+}
+
 async fn users_of_a_database(kind: Option<Kind>) {
     let operators = Operators::new(kind);
     operators.fill().await;
@@ -184,6 +217,7 @@ async fn users_of_a_database(kind: Option<Kind>) {
          roster = \"SELECT other FROM friends WHERE one = ?\"\nrest_millis = 100\n",
         file.display()
     );
+    wrong_statements_end_the_start(&mut cluster).await;
     cluster.run_all().await;
     let [first, second] = [0, 1].map(|node| cluster.nodes[node].client_port);
     let secret = |name: &str| named(name, Some(&format!("secret of {name}")));
@@ -258,6 +292,79 @@ async fn users_of_a_database_over_postgresql() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn users_of_a_database_over_mariadb() {
     users_of_a_database(Some(Kind::MariaDb)).await;
+}
+
+/// Deletes an account of another system, which comes back as somebody new.
+async fn deleted_and_back(it: &Administered, anna: &TimAuth, otto: &TimAuth) {
+    let port = it.cluster.nodes[0].client_port;
+    let mut otto_online = log_in(port, otto).await.unwrap();
+    let mut session = log_in(port, anna).await.unwrap();
+    session.say("otto", "hello").await;
+    assert_eq!(text(&mut session).await, "hello");
+    assert_eq!(text(&mut otto_online).await, "hello");
+    otto_online.say("anna", "and hello").await;
+    assert_eq!(text(&mut session).await, "and hello");
+    let delete = ("DELETE", "/accounts/anna");
+    assert_eq!(it.call(0, &it.admin, delete, json!(null)).await.0, 202);
+    assert_eq!(session.closed().await, Some(1008));
+    let refused = log_in(port, anna).await.unwrap_err();
+    assert_eq!(refused, 4105, "not before it is done");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (_, left) = it.call(0, &it.read, ("GET", "/deletions"), json!(null)).await;
+        if left["deletions"] == json!([]) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{left}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let mut anna = log_in(port, anna).await.unwrap();
+    otto_online.say("anna", "welcome").await;
+    // What others have said to it is theirs, and waits for it; what it has said itself is gone.
+    while text(&mut anna).await != "welcome" {}
+    let (code, _) = it
+        .call(0, &it.read, ("GET", "/accounts/anna/profile"), json!(null))
+        .await;
+    assert_eq!(code, 200);
+    // What was sent before is nobody's any more.
+    let history = ("GET", "/accounts/otto/history/anna");
+    let (_, page) = it.call(0, &it.admin, history, json!(null)).await;
+    let page = page["messages"].as_array().unwrap();
+    let texts: Vec<_> = page.iter().filter_map(|one| one["text"].as_str()).collect();
+    assert!(
+        texts.contains(&"and hello") && !texts.contains(&"hello"),
+        "{texts:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn anyone_who_is_deleted_may_come_back() {
+    let more = "[accounts]\nids = \"names\"\nusers = \"anyone\"\n[accounts.deletion]\nsettle_seconds = 2";
+    let it = Administered::start(1, more).await;
+    deleted_and_back(&it, &named("anna", None), &named("otto", None)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_user_of_a_database_may_come_back() {
+    let operators = Operators::new(None);
+    operators.fill().await;
+    let cluster = Cluster::prepare(1, &["d0", "d1"]);
+    let file = cluster.directory.path().join("users.dsn");
+    std::fs::write(&file, &operators.dsn).unwrap();
+    let more = format!(
+        "[accounts]\nids = \"names\"\nusers = \"database\"\n[accounts.deletion]\nsettle_seconds = 2\n\
+         [accounts.database]\ndsn_file = \"{}\"\nremembered_millis = 0\n\
+         login = \"SELECT id FROM people WHERE name = ? AND secret = ?\"\n\
+         may_message = \"SELECT COUNT(*) FROM friends WHERE one = ? AND other = ?\"\n",
+        file.display()
+    );
+    let it = Administered::start_on(cluster, &more).await;
+    let secret = |name: &str| named(name, Some(&format!("secret of {name}")));
+    deleted_and_back(&it, &secret("anna"), &secret("otto")).await;
+    // Not who is none of theirs any more.
+    operators.run("DELETE FROM people WHERE id = 'anna'").await;
+    let port = it.cluster.nodes[0].client_port;
+    assert_eq!(log_in(port, &secret("anna")).await.unwrap_err(), 4105);
 }
 
 /// What the nodes have stored of an account's password.

@@ -42,7 +42,7 @@ pub use storage::Storage;
 pub use telemetry::Telemetry;
 pub use trust::Trust;
 pub use users::{UserDatabase, Users};
-pub use webhooks::{WebhookEvent, Webhooks};
+pub use webhooks::{WebhookEvent, Webhooks, shown_address};
 
 use serde::{Deserialize, Serialize};
 

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Connections of clients per node.
     pub connections_max: u32,
-    /// Connections of clients per node that have not logged in, HTTP requests among them.
+    /// Connections of clients per node that have not logged in, HTTP requests among them. Where there are as many, the one
+    /// that came first is closed for the newcomer.
     pub unauthenticated_max: u32,
     /// Largest frame a client may send, in bytes.
     pub frame_bytes_max: u32,

@@ -42,7 +42,7 @@ impl Telemetry {
         if !endpoint.is_empty() && !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
             return Err(LoadError::invalid(
                 "telemetry.otlp_endpoint",
-                endpoint,
+                &crate::shown_address(endpoint),
                 "http://host:port or https://host:port",
             ));
         }

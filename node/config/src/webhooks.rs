@@ -87,6 +87,26 @@ impl Webhooks {
     }
 }
 
+/// An address as it may be told: without user, password, query and fragment, which may hold secrets.
+#[must_use]
+pub fn shown_address(url: &str) -> String {
+    let (scheme, rest) = url
+        .split_once("://")
+        .map_or(("", url), |(scheme, rest)| (scheme, rest));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    // A password that was not encoded may hold any of these; the last `@` ends it.
+    let (authority, path) = match rest.rfind('@') {
+        Some(at) if at >= end => ("…", ""),
+        _ => (authority.rsplit('@').next().unwrap_or_default(), path),
+    };
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    match scheme {
+        "" => format!("{authority}{path}"),
+        scheme => format!("{scheme}://{authority}{path}"),
+    }
+}
+
 /// Whether requests can be sent there.
 pub(crate) fn is_address(url: &str) -> bool {
     let rest = url
@@ -104,6 +124,24 @@ mod tests {
 
     fn refused(webhooks: &Webhooks) -> String {
         webhooks.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_address_is_told_without_its_secrets() {
+        for (url, shown) in [
+            (
+                "https://example.org:8443/auth?key=hidden",
+                "https://example.org:8443/auth",
+            ),
+            ("http://example.org?key=hidden", "http://example.org"),
+            ("https://example.org/auth#hidden", "https://example.org/auth"),
+            ("http://anna:hidden@example.org/auth", "http://example.org/auth"),
+            ("http://anna:hid/den?@example.org/auth", "http://…"),
+            ("anna:hidden@example.org", "example.org"),
+            ("https://example.org/a", "https://example.org/a"),
+        ] {
+            assert_eq!(shown_address(url), shown);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use hyper::Request;
 use std::sync::Arc;
 use std::time::Duration;
 use tim_catalogue::{Report, node as causes};
-use tim_config::LoginCallback;
+use tim_config::{LoginCallback, shown_address};
 use tim_wire::{Encoding, ErrorCode, TimAuth, WireStruct};
 use tokio::sync::Semaphore;
 
@@ -18,12 +18,21 @@ const ACCEPTED: u8 = 1;
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// Asks somebody outside.
-#[derive(Debug)]
 pub(super) struct Callback {
     url: String,
     outgoing: Outgoing,
     places: Semaphore,
     board: Arc<Board>,
+}
+
+impl std::fmt::Debug for Callback {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = shown_address(&self.url);
+        formatter
+            .debug_struct("Callback")
+            .field("url", &shown)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Callback {
@@ -54,7 +63,7 @@ impl Callback {
                 }
             }
             Err(reason) => {
-                let observed = format!("{} (accounts.callback.url): {reason}", self.url);
+                let observed = format!("{} (accounts.callback.url): {reason}", shown_address(&self.url));
                 let report = Report::new(&causes::LOGIN_CALLBACK_FAILS, observed);
                 self.board.raise(Place::LoginCallback, Effect::Told, report);
                 Err(Refusal::callback_fails())

@@ -4,7 +4,7 @@ use super::Databases;
 use tim_catalogue::Report;
 use tim_core::id::{AccountId, ConversationId, DatabaseName, RoomId, Seq};
 use tim_core::placement;
-use tim_store::{Deletion, Detached, Removal, Retention, WalkCursor, Walked};
+use tim_store::{DeletedId, Deletion, Detached, Removal, Retention, WalkCursor, Walked};
 
 impl Databases {
     /// Writes the task; see [`tim_store::Database::begin_deletion`].
@@ -110,9 +110,13 @@ impl Databases {
     }
 
     /// Removes the rest, and with it the task.
-    pub(crate) async fn finish_deletion(&self, account: &AccountId) -> Result<Removal, Report> {
+    pub(crate) async fn finish_deletion(
+        &self,
+        account: &AccountId,
+        id: DeletedId,
+    ) -> Result<Removal, Report> {
         self.at(account.as_bytes(), true, |database, epoch| async move {
-            database.finish_deletion(epoch, account).await
+            database.finish_deletion(epoch, account, id).await
         })
         .await
     }

@@ -5,7 +5,7 @@
 //! as many messages as allowed have no outcome yet; what the client sends meanwhile stays in its socket.
 
 use super::Outbox;
-use crate::admission::Place;
+use crate::admission::StrangerPlace;
 use crate::commands::{self, Refusal};
 use crate::mailbox::Mailbox;
 use crate::node::Node;
@@ -13,7 +13,7 @@ use crate::session::{CloseReason, Input, Live};
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use futures::{Sink, SinkExt, StreamExt};
+use futures::{FutureExt, Sink, SinkExt, StreamExt};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -58,7 +58,7 @@ pub(crate) struct Connection {
     /// Where the client is, as its socket says.
     pub(crate) address: IpAddr,
     /// Its place among those that have not logged in.
-    unauthenticated: Option<Place>,
+    unauthenticated: Option<StrangerPlace>,
     /// A big-data frame of which only the beginning has come.
     begun: Option<Box<Begun>>,
 }
@@ -75,11 +75,13 @@ enum Wake {
     Inputs(Vec<Input>),
     Done(Continuation),
     Unreadable(CloseReason),
+    /// The place of this stranger is another's.
+    Yields,
     Gone,
 }
 
 impl Connection {
-    pub(crate) fn new(node: Arc<Node>, address: IpAddr, unauthenticated: Option<Place>) -> Self {
+    pub(crate) fn new(node: Arc<Node>, address: IpAddr, unauthenticated: Option<StrangerPlace>) -> Self {
         Self {
             unauthenticated,
             address,
@@ -105,7 +107,8 @@ impl Connection {
             match poll_fn(|context| self.poll_wake(&mut socket, context)).await {
                 Wake::Frame(frame) => self.frame(frame),
                 Wake::Inputs(inputs) => self.inputs(inputs),
-                Wake::Done(continuation) => continuation(&mut self),
+                Wake::Done(continuation) => self.done(continuation),
+                Wake::Yields => self.out.close(CloseReason::Yields),
                 Wake::Unreadable(reason) => self.unreadable(reason),
                 Wake::Gone => break,
             }
@@ -117,14 +120,32 @@ impl Connection {
         self.leave();
         if let Some(reason) = self.out.closing() {
             let closing = Box::pin(close(&mut socket, &mut self.out, reason));
+            if reason == CloseReason::Yields {
+                // What its socket takes now it is told. It has no place any more, so nobody waits for it.
+                let _ = closing.now_or_never();
+                return;
+            }
             // A client that does not answer is left behind.
             let _ = tokio::time::timeout(CLOSE_LIMIT, closing).await;
         }
     }
 
-    /// Lets later frames wait until the operation is done.
+    /// Lets later frames wait until the operation is done. Whoever has not logged in is not cut off meanwhile.
     pub(crate) fn begin(&mut self, operation: Operation) {
         self.operations.push_back(operation);
+        self.note_busy();
+    }
+
+    fn note_busy(&mut self) {
+        if let Some(place) = &mut self.unauthenticated {
+            place.set_busy(!self.operations.is_empty());
+        }
+    }
+
+    /// The operation at hand is done.
+    fn done(&mut self, continuation: Continuation) {
+        continuation(self);
+        self.note_busy();
     }
 
     /// Somebody has logged in here.
@@ -173,6 +194,12 @@ impl Connection {
                 self.operations = VecDeque::new();
             }
             return Poll::Ready(Wake::Done(continuation));
+        }
+        if let Some(place) = &self.unauthenticated
+            && self.out.closing().is_none()
+            && place.poll_yields(context).is_ready()
+        {
+            return Poll::Ready(Wake::Yields);
         }
         let full = self.pending() >= self.node.config.limits.submissions_per_session_max as usize;
         // Who does not read its answers gets no more of them: what it sends stays in its socket.

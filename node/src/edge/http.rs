@@ -119,6 +119,7 @@ async fn request(
             return (StatusCode::REQUEST_TIMEOUT, format!("{slow}\n")).into_response();
         }
     };
+    let _busy = arrival.busy();
     let answer = Box::pin(accounts::http_request(&node, body, arrival.remote.ip())).await;
     ([(header::CONTENT_TYPE, "application/octet-stream")], answer).into_response()
 }

@@ -2,7 +2,7 @@
 //!
 //! Whoever speaks plain HTTP to a TLS port is told so in HTTP, instead of meeting a closed socket.
 
-use crate::admission::Place;
+use crate::admission::StrangerPlace;
 use crate::node::Node;
 use crate::supervisor::Stop;
 use anyhow::Context as _;
@@ -13,8 +13,10 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use parking_lot::Mutex;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tim_catalogue::{Report, node as causes};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -96,15 +98,18 @@ pub(crate) struct Door {
 
 impl Door {
     /// A place for a socket, or nothing where there is no limit; an error when the limit is reached.
-    fn place(&self) -> Result<Option<Place>, Full> {
+    fn place(&self) -> Result<Option<StrangerPlace>, Full> {
         let Some(node) = &self.limited_by else {
             return Ok(None);
         };
-        let place = node.admission.unauthenticated().map(Some);
-        place.ok_or_else(|| {
+        let Some(admitted) = node.admission.stranger() else {
             node.metrics.limit_reached("limits.unauthenticated_max");
-            Full
-        })
+            return Err(Full);
+        };
+        if admitted.another_yields {
+            node.metrics.strangers_yielded.add(1, &[]);
+        }
+        Ok(Some(admitted.place))
     }
 }
 
@@ -113,17 +118,46 @@ impl Door {
 pub(crate) struct Arrival {
     /// Where from, as the socket says.
     pub(crate) remote: SocketAddr,
-    place: Arc<Mutex<Option<Place>>>,
+    place: Arc<Mutex<Option<StrangerPlace>>>,
 }
 
 impl Arrival {
     /// The place that the socket has, for a connection that outlives HTTP; without that it goes with the socket.
-    pub(crate) fn take_place(&self) -> Option<Place> {
+    pub(crate) fn take_place(&self) -> Option<StrangerPlace> {
         self.place.lock().take()
+    }
+
+    /// What keeps the socket from being cut off, until it is dropped.
+    pub(crate) fn busy(&self) -> Busy<'_> {
+        self.set_busy(true);
+        Busy(self)
+    }
+
+    fn set_busy(&self, busy: bool) {
+        if let Some(place) = self.place.lock().as_mut() {
+            place.set_busy(busy);
+        }
+    }
+
+    /// Ready when the place is another's and the socket still speaks HTTP.
+    fn poll_yields(&self, context: &Context<'_>) -> Poll<()> {
+        let place = self.place.lock();
+        place
+            .as_ref()
+            .map_or(Poll::Pending, |place| place.poll_yields(context))
     }
 }
 
-/// There are as many connections without a login as the node takes.
+/// A request by which somebody logs in or registers is being answered.
+pub(crate) struct Busy<'a>(&'a Arrival);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.set_busy(false);
+    }
+}
+
+/// There are as many connections without a login as the node takes, and all are being answered.
 struct Full;
 
 /// Accepts and serves until the process stops.
@@ -142,7 +176,9 @@ pub(crate) async fn serve(bound: BoundListener, router: Router, door: Door, mut 
             remote,
             place: Arc::new(Mutex::new(place)),
         };
-        tokio::spawn(connection(socket, arrival, router, tls));
+        tokio::spawn(until_it_yields(arrival, |arrival| {
+            connection(socket, arrival, router, tls)
+        }));
     }
 }
 
@@ -159,7 +195,7 @@ fn turn_away(socket: &TcpStream, door: &Door) {
     }
     let full = Report::new(
         &causes::OVERLOADED,
-        "this node has as many connections without a login as it takes (limits.unauthenticated_max)",
+        "this node answers as many logins and registrations as it takes connections without a login (limits.unauthenticated_max)",
     );
     let body = format!(
         "{}\n",
@@ -171,6 +207,21 @@ fn turn_away(socket: &TcpStream, door: &Door) {
     );
     // Whoever asked may be gone.
     let _ = socket.try_write(answer.as_bytes());
+}
+
+/// Serves a socket until it ends or its place is another's: then it is closed at once, so that no more are open than have
+/// places.
+async fn until_it_yields<F>(arrival: Arrival, serve: impl FnOnce(Arrival) -> F)
+where
+    F: Future<Output = ()>,
+{
+    let mut served = std::pin::pin!(serve(arrival.clone()));
+    poll_fn(|context| match served.as_mut().poll(context) {
+        Poll::Ready(()) => Poll::Ready(()),
+        // Only now: an answer that was just made is written.
+        Poll::Pending => arrival.poll_yields(context),
+    })
+    .await;
 }
 
 async fn connection(socket: TcpStream, arrival: Arrival, router: Router, tls: Option<Arc<dyn TlsSource>>) {

@@ -116,6 +116,8 @@ pub(crate) enum CloseReason {
     TooLarge,
     /// What the client sends is not WebSocket.
     Malformed,
+    /// Nobody has logged in, and somebody else needs the place.
+    Yields,
 }
 
 impl CloseReason {
@@ -124,7 +126,7 @@ impl CloseReason {
         match self {
             Self::Unauthenticated => 1008,
             Self::Silent => 1001,
-            Self::TooSlow => 1013,
+            Self::TooSlow | Self::Yields => 1013,
             Self::Restart => 1012,
             Self::LoggedOut => 1008,
             Self::TooLarge => 1009,

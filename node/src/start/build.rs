@@ -113,6 +113,8 @@ pub(super) async fn build(
     let (streams, stream_inputs) = streams::channel(links.clone(), &config.limits);
     let peers = Arc::new(Peers::new(links, engine.clone(), &config.limits));
     let (drain, drain_inputs) = drain::channel();
+    let accounts = Accounts::new(&config, &board)?;
+    accounts.users.check().await?;
     let node = Arc::new(Node {
         config_hash: config_hash(&config),
         started: Instant::now(),
@@ -128,7 +130,7 @@ pub(super) async fn build(
         throttle: Throttle::new(&config),
         local_accounts: LocalAccounts::default(),
         sessions: Arc::new(SessionTable::default()),
-        accounts: Accounts::new(&config, &board)?,
+        accounts,
         absences: Absences::default(),
         webhooks: Webhooks::new(&config.webhooks),
         online_news: OnlineNews::default(),

@@ -11,7 +11,8 @@
 //! finish_deletion         its block, and the task itself
 //! ```
 //!
-//! What remains of the account is one row: its keyed id with an empty credential, so that nobody else gets the id.
+//! What remains of the account is one row: its keyed id with an empty credential, so that nobody else gets the id. Of
+//! users of another system nothing remains ([`DeletedId::Free`]).
 //!
 //! Rows cannot simply go while a repartition copies their range: the other side would keep them. Steps that remove rows
 //! say [`Removal::Copying`] there and are done again later; what hides or overwrites content is done at once.
@@ -42,6 +43,15 @@ pub use room::Detached;
 
 /// Most deletions that one list names; the others come when those are done.
 pub const MAX_LISTED_DELETIONS: u32 = 1_000;
+
+/// What becomes of the id of an account when the deletion ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeletedId {
+    /// Nobody gets it again: its row stays, with an empty credential.
+    Taken,
+    /// It is not ours to keep: the row goes, and whoever it belongs to may come back as somebody new.
+    Free,
+}
 
 /// An account that is being deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,7 +207,7 @@ impl Transaction {
             return Ok(Some(begun));
         }
         let version = match account {
-            Some((_, 0)) => return Ok(None),
+            Some((_, 0)) if !unknown_too => return Ok(None),
             None if !unknown_too => return Ok(None),
             None => 1,
             Some((version, _)) => version + 1,

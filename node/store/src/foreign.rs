@@ -8,9 +8,10 @@ use sea_orm::{
     SqlxPostgresConnector, SqlxSqliteConnector, Statement, Value,
 };
 use sqlx::mysql::MySqlPoolOptions;
+use sqlx::pool::PoolOptions;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{ConnectOptions, Database, pool::PoolOptions};
+use sqlx::{ConnectOptions, Database, Executor, Pool, SqlSafeStr as _, Statement as _, Type};
 
 use crate::dsn::{BadDsn, Dsn, Engine, Target};
 use crate::statement::placeholders;
@@ -30,6 +31,29 @@ pub enum ForeignError {
     /// More rows than are taken.
     #[error("more than {0} rows")]
     TooMany(usize),
+}
+
+/// Why a statement cannot be used, found out without running it. The texts hold no parameter.
+#[derive(Debug, thiserror::Error)]
+pub enum StatementError {
+    /// Nobody could be asked; nothing is known about the statement. Trying again may help.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The database does not take it. It will not until the statement or the tables are changed.
+    #[error("{0}")]
+    Refused(String),
+    /// Its answers have too few columns; so many they have.
+    #[error("its answers have {0} columns")]
+    Columns(usize),
+}
+
+impl From<sqlx::Error> for StatementError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Database(error) => Self::Refused(error.message().to_owned()),
+            other => Self::Unreachable(other.to_string()),
+        }
+    }
 }
 
 /// A pool of connections to it. Cloning is cheap.
@@ -107,12 +131,52 @@ impl Foreign {
         rows.iter().map(read).collect()
     }
 
+    /// Whether a statement with so many parameters is taken, and gives at least so many columns. It is prepared, not run.
+    ///
+    /// # Errors
+    /// See [`StatementError`].
+    pub async fn check(&self, text: &str, parameters: usize, columns: usize) -> Result<(), StatementError> {
+        let text = placeholders(self.engine, text);
+        let prepared = async {
+            match self.engine {
+                Engine::Sqlite => prepare(self.pool.get_sqlite_connection_pool(), text, parameters).await,
+                Engine::Postgres => prepare(self.pool.get_postgres_connection_pool(), text, parameters).await,
+                Engine::MySql => prepare(self.pool.get_mysql_connection_pool(), text, parameters).await,
+            }
+        };
+        let late = || StatementError::Unreachable(ForeignError::Timeout(self.timeout).to_string());
+        let found = tokio::time::timeout(self.timeout, prepared)
+            .await
+            .map_err(|_| late())??;
+        if found < columns {
+            return Err(StatementError::Columns(found));
+        }
+        Ok(())
+    }
+
     /// Closes every connection.
     pub async fn close(&self) {
         if let Err(error) = self.pool.close_by_ref().await {
             tracing::debug!(%error, "closing connections to a database of users");
         }
     }
+}
+
+/// How many columns the answers of a statement have whose parameters are texts.
+async fn prepare<D>(pool: &Pool<D>, text: String, parameters: usize) -> Result<usize, StatementError>
+where
+    D: Database,
+    String: Type<D>,
+    for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
+{
+    // A failure before that says nothing about the statement.
+    let unreachable = |error: sqlx::Error| StatementError::Unreachable(error.to_string());
+    let mut connection = pool.acquire().await.map_err(unreachable)?;
+    let types = vec![<String as Type<D>>::type_info(); parameters];
+    let text = sqlx::AssertSqlSafe(text).into_sql_str();
+    let connection: &mut D::Connection = &mut connection;
+    let statement = connection.prepare_with(text, &types).await?;
+    Ok(statement.columns().len())
 }
 
 /// A column as text, whatever the engine calls its type.

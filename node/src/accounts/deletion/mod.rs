@@ -66,11 +66,24 @@ pub(crate) async fn begin(
     Ok(Some(Begun { deletion, untold }))
 }
 
+/// Until when nobody logs in as a deleted account. One that belongs to another system may come back when nothing of it can
+/// be under way any more; the database keeps it out until its deletion has ended.
+fn out_until_ms(node: &Node) -> i64 {
+    if !node.accounts.users.are_elsewhere() {
+        return FOR_EVER_MS;
+    }
+    crate::clock::wall_ms().saturating_add(settle_ms(node))
+}
+
+fn settle_ms(node: &Node) -> i64 {
+    i64::try_from(node.config.accounts.deletion.settle_seconds * 1_000).unwrap_or(i64::MAX)
+}
+
 /// Takes the news: sessions end, and what is remembered of the account is forgotten. How many sessions.
 pub(crate) fn end_here(node: &Node, account: &AccountId) -> usize {
     node.accounts.forget(account);
     node.accounts.deletion_news.begun.notify_one();
-    blocks::end_here(node, account, FOR_EVER_MS)
+    blocks::end_here(node, account, out_until_ms(node))
 }
 
 /// The accounts that are being deleted, of all databases that answer; those of a range that is just moving may be missing.
@@ -121,7 +134,7 @@ async fn look(node: &Arc<Node>, detached: &mut HashSet<AccountId>) -> Option<u64
     for deletion in &found {
         // This node was not told: sessions may be here, and what is remembered of it may be wrong.
         if !node.accounts.was_told_deleted(&deletion.account) {
-            blocks::end_here(node, &deletion.account, FOR_EVER_MS);
+            blocks::end_here(node, &deletion.account, out_until_ms(node));
             node.accounts.forget(&deletion.account);
         }
     }
@@ -140,7 +153,7 @@ async fn look(node: &Arc<Node>, detached: &mut HashSet<AccountId>) -> Option<u64
 }
 
 async fn erase(node: &Arc<Node>, found: &[Deletion], detached: &HashSet<AccountId>) -> Option<u64> {
-    let settle_ms = i64::try_from(node.config.accounts.deletion.settle_seconds * 1_000).unwrap_or(i64::MAX);
+    let settle_ms = settle_ms(node);
     let mut next = None;
     for deletion in found.iter().filter(|one| detached.contains(&one.account)) {
         let left_ms = deletion

@@ -6,7 +6,7 @@ use tim_catalogue::Report;
 use tim_core::conversation::SentMessages;
 use tim_core::id::{AccountId, ConversationId, RoomId, Seq};
 use tim_core::placement;
-use tim_store::{Deletion, Detached, Listed, ListedConversation, Removal};
+use tim_store::{DeletedId, Deletion, Detached, Listed, ListedConversation, Removal};
 
 /// Pause between two pieces of a conversation, so that whoever talks meanwhile hardly waits.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -104,7 +104,12 @@ pub(super) async fn erase(node: &Node, deletion: &Deletion) -> Result<(), Stoppe
             Removal::Some => tokio::time::sleep(PAUSE).await,
         }
     }
-    done(node.databases.finish_deletion(account).await?)
+    let id = if node.accounts.users.are_elsewhere() {
+        DeletedId::Free
+    } else {
+        DeletedId::Taken
+    };
+    done(node.databases.finish_deletion(account, id).await?)
 }
 
 async fn erase_entries(

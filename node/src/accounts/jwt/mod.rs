@@ -116,9 +116,9 @@ impl Tokens {
             (place, file(&config.jwks_file, "jwks_file").await?.into())
         } else {
             let got = self.outgoing.get(&config.jwks_url, KEYS_BYTES_MAX).await;
-            let got =
-                got.map_err(|reason| format!("{} (accounts.jwt.jwks_url): {reason}", config.jwks_url))?;
-            (config.jwks_url.clone(), got)
+            let place = tim_config::shown_address(&config.jwks_url);
+            let got = got.map_err(|reason| format!("{place} (accounts.jwt.jwks_url): {reason}"))?;
+            (place, got)
         };
         let set: JwkSet =
             serde_json::from_slice(&text).map_err(|error| format!("{place}: not a set of keys: {error}"))?;

@@ -10,10 +10,10 @@ use crate::node::Node;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tim_catalogue::{Report, node as causes};
+use tim_catalogue::{Report, configuration as wrong, node as causes};
 use tim_config::UserDatabase;
 use tim_core::id::AccountId;
-use tim_store::Foreign;
+use tim_store::{Foreign, StatementError};
 use tim_wire::ErrorCode;
 use tokio::sync::Semaphore;
 
@@ -26,6 +26,13 @@ pub(crate) struct Directory {
     places: Semaphore,
     rests_until: Mutex<Option<Instant>>,
     board: Arc<Board>,
+}
+
+/// A statement, and what is read of its answers.
+struct Expected<'a> {
+    key: &'static str,
+    text: &'a str,
+    columns: &'a [&'static str],
 }
 
 impl Directory {
@@ -112,6 +119,70 @@ impl Directory {
         Ok(first
             .and_then(|text| text.parse::<f64>().ok())
             .is_some_and(|number| number > 0.0))
+    }
+
+    /// Whether the statements are taken by the database and give the columns that are read. One that does not answer now says
+    /// nothing about them.
+    ///
+    /// # Errors
+    /// The statement that will never be of use, what it lacks, and what to do.
+    pub(super) async fn check(&self) -> Result<(), Report> {
+        let pool = match self.pool() {
+            Ok(pool) => pool,
+            Err(reason) => {
+                self.failed(&reason);
+                return Ok(());
+            }
+        };
+        for statement in self.statements() {
+            let Expected { key, text, columns } = statement;
+            let parameters = text.matches('?').count();
+            let observed = match pool.check(text, parameters, columns.len()).await {
+                Ok(()) => continue,
+                Err(StatementError::Unreachable(reason)) => {
+                    self.failed(&reason);
+                    return Ok(());
+                }
+                Err(StatementError::Refused(reason)) => {
+                    let observed = format!("{key}: the database does not take the statement: {reason}");
+                    let remedy =
+                        format!("correct {key}, or let the user of the DSN read the tables that it names");
+                    return Err(Report::new(&wrong::INVALID_VALUE, observed).with_remedy(remedy));
+                }
+                Err(StatementError::Columns(found)) => (found, columns.get(found)),
+            };
+            let (found, missing) = observed;
+            let missing = missing.copied().unwrap_or_default();
+            let observed = format!(
+                "{key}: the statement answers with {found} columns; column {} is missing: {missing}",
+                found + 1
+            );
+            let remedy = format!("let {key} select, in this order: {}", columns.join(", "));
+            return Err(Report::new(&wrong::INVALID_VALUE, observed).with_remedy(remedy));
+        }
+        Ok(())
+    }
+
+    /// The statements that are set, and what is read of their answers.
+    fn statements(&self) -> Vec<Expected<'_>> {
+        let config = &self.config;
+        let login: &[&str] = match config.login.matches('?').count() {
+            1 => &["the account's id", "the password's hash"],
+            _ => &["the account's id"],
+        };
+        let all = [
+            ("accounts.database.login", &config.login, login),
+            ("accounts.database.exists", &config.exists, &["a number"]),
+            (
+                "accounts.database.may_message",
+                &config.may_message,
+                &["a number"],
+            ),
+            ("accounts.database.roster", &config.roster, &["the friend's id"]),
+        ];
+        let set = all.into_iter().filter(|(_, text, _)| !text.is_empty());
+        set.map(|(key, text, columns)| Expected { key, text, columns })
+            .collect()
     }
 
     async fn ask(

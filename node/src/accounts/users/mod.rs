@@ -14,6 +14,7 @@ use directory::Directory;
 use moka::sync::Cache;
 use std::sync::Arc;
 use std::time::Duration;
+use tim_catalogue::Report;
 use tim_config::NodeConfig;
 use tim_core::conversation::{Relation, Side};
 use tim_core::id::AccountId;
@@ -74,6 +75,17 @@ impl Users {
                 let directory = Directory::new(database, Arc::clone(board));
                 Self::Database(Box::new(directory), Permissions::kept(kept))
             }
+        }
+    }
+
+    /// Whether the users of another system can be asked as the configuration says.
+    ///
+    /// # Errors
+    /// A statement that is of no use.
+    pub(crate) async fn check(&self) -> Result<(), Report> {
+        match self {
+            Self::Own | Self::Anyone(_) => Ok(()),
+            Self::Database(directory, _) => directory.check().await,
         }
     }
 

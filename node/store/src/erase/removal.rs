@@ -3,11 +3,12 @@
 use tim_core::id::{AccountId, ConversationId, Epoch, Slot};
 use tim_core::placement;
 
+use crate::erase::DeletedId;
 use crate::error::StoreError;
 use crate::fence::{Access, FenceState};
 use crate::schema::{
-    ACCOUNT_BLOCK, ACCOUNT_CONVERSATION, ACCOUNT_DELETION, CONVERSATION, LANE, MEMBER, MESSAGE, ROOM_MEMBER,
-    TRIMMED,
+    ACCOUNT, ACCOUNT_BLOCK, ACCOUNT_CONVERSATION, ACCOUNT_DELETION, CONVERSATION, LANE, MEMBER, MESSAGE,
+    ROOM_MEMBER, TRIMMED,
 };
 use crate::store::Database;
 use crate::transaction::{Transaction, summary};
@@ -118,7 +119,12 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::FenceRefused`], or any of the database. After [`StoreError::CommitInDoubt`] it is done again.
-    pub async fn finish_deletion(&self, epoch: Epoch, account: &AccountId) -> Result<Removal, StoreError> {
+    pub async fn finish_deletion(
+        &self,
+        epoch: Epoch,
+        account: &AccountId,
+        id: DeletedId,
+    ) -> Result<Removal, StoreError> {
         let key = &self.keys().account(account);
         self.transact(Access::Write, &move |mut transaction| {
             Box::pin(async move {
@@ -130,6 +136,14 @@ impl Database {
                     let values = vec![slot_of(account.as_bytes()).into(), key.to_vec().into()];
                     transaction
                         .run(summary("DELETE", table.name), &text, values)
+                        .await?;
+                }
+                if id == DeletedId::Free {
+                    let text =
+                        "DELETE FROM tim_account WHERE slot = ? AND account = ? AND LENGTH(credential) = 0";
+                    let values = vec![slot_of(account.as_bytes()).into(), key.to_vec().into()];
+                    transaction
+                        .run(summary("DELETE", ACCOUNT.name), text, values)
                         .await?;
                 }
                 Ok((transaction, Removal::Done))

@@ -5,7 +5,7 @@ use crate::support::{EPOCH, NOW_NS, Pair};
 use tim_core::conversation::SentMessages;
 use tim_core::id::Seq;
 use tim_core::placement;
-use tim_store::{Database, Deletion, Detached, Keep, Removal, Retention};
+use tim_store::{Database, DeletedId, Deletion, Detached, Keep, Removal, Retention};
 
 /// One page of a walk, in which something goes, and what a device that is behind asks.
 pub(crate) async fn old_messages(database: &Database) {
@@ -62,7 +62,10 @@ pub(crate) async fn an_account(database: &Database, pair: &Pair, room: &Room) {
     let system = placement::system_conversation(account);
     database.remove_conversation(EPOCH, &system).await.unwrap();
     assert_eq!(
-        database.finish_deletion(EPOCH, account).await.unwrap(),
+        database
+            .finish_deletion(EPOCH, account, DeletedId::Taken)
+            .await
+            .unwrap(),
         Removal::Done
     );
 }

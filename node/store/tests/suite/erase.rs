@@ -4,8 +4,8 @@ use tim_core::conversation::{EntryKind, Operation, Relations, RoomOperation, Sen
 use tim_core::id::{AccountId, ConversationId, DeviceClass, Seq};
 use tim_core::placement;
 use tim_store::{
-    Account, Block, Created, CursorAdvance, Database, Deletion, Detached, EntriesAfter, HistoryQuery,
-    ListEntry, Listed, ListedConversation, Listing, Removal,
+    Account, Block, Created, CursorAdvance, Database, DeletedId, Deletion, Detached, EntriesAfter,
+    HistoryQuery, ListEntry, Listed, ListedConversation, Listing, Removal,
 };
 
 use crate::repartition::{HALF, Split};
@@ -151,7 +151,10 @@ async fn delete(database: &Database, deletion: &Deletion) {
     let system = placement::system_conversation(account);
     while database.remove_conversation(EPOCH, &system).await.unwrap() == Removal::Some {}
     assert_eq!(
-        database.finish_deletion(EPOCH, account).await.unwrap(),
+        database
+            .finish_deletion(EPOCH, account, DeletedId::Taken)
+            .await
+            .unwrap(),
         Removal::Done
     );
 }
@@ -390,7 +393,10 @@ async fn the_task_is_found_by_others_and_begins_once(engine: Engine) {
     let again = other.begin_deletion(EPOCH, &kept, false).await.unwrap().unwrap();
     assert_eq!(again, begun, "who has asked for less does not get less");
     assert_eq!(database.deletions().await.unwrap(), [begun]);
-    database.finish_deletion(EPOCH, &alice).await.unwrap();
+    database
+        .finish_deletion(EPOCH, &alice, DeletedId::Taken)
+        .await
+        .unwrap();
     assert_eq!(other.deletions().await.unwrap(), []);
     // Of users of another system there is no account here, and yet there may be something to delete.
     let stranger = wanted(&account("stranger"), SentMessages::Erased);
@@ -401,6 +407,25 @@ async fn the_task_is_found_by_others_and_begins_once(engine: Engine) {
             .unwrap()
             .is_some()
     );
+    let stranger = stranger.account;
+    assert!(database.is_deleted(EPOCH, &stranger).await.unwrap());
+    // The id is theirs: it comes back as somebody new, who is not deleted with what is left of a deletion.
+    for id in [&stranger, &alice] {
+        let begun = database
+            .begin_deletion(EPOCH, &wanted(id, SentMessages::Erased), true)
+            .await;
+        assert!(begun.unwrap().is_some());
+        let finished = database.finish_deletion(EPOCH, id, DeletedId::Free).await;
+        assert_eq!(finished.unwrap(), Removal::Done);
+        assert!(!database.is_deleted(EPOCH, id).await.unwrap());
+        assert_eq!(
+            database.create_account(EPOCH, &made(id)).await.unwrap(),
+            Created::New
+        );
+        let finished = database.finish_deletion(EPOCH, id, DeletedId::Free).await;
+        assert_eq!(finished.unwrap(), Removal::Done);
+        assert_eq!(database.find_account(EPOCH, id).await.unwrap(), Some(made(id)));
+    }
 }
 
 async fn rows_go_only_where_nobody_copies_them(engine: Engine) {
@@ -421,7 +446,10 @@ async fn rows_go_only_where_nobody_copies_them(engine: Engine) {
         .unwrap()
         .unwrap();
     assert_eq!(
-        database.finish_deletion(EPOCH, &alice).await.unwrap(),
+        database
+            .finish_deletion(EPOCH, &alice, DeletedId::Taken)
+            .await
+            .unwrap(),
         Removal::Copying
     );
     split.drain_all(&store).await;
@@ -434,7 +462,10 @@ async fn rows_go_only_where_nobody_copies_them(engine: Engine) {
     assert_eq!(target.deletions().await.unwrap(), [deletion]);
     let epoch = tim_core::id::Epoch(2);
     assert_eq!(target.find_account(epoch, &alice).await.unwrap(), None);
-    let removed = target.finish_deletion(epoch, &alice).await.unwrap();
+    let removed = target
+        .finish_deletion(epoch, &alice, DeletedId::Taken)
+        .await
+        .unwrap();
     assert_eq!(
         (removed, target.deletions().await.unwrap()),
         (Removal::Done, vec![])

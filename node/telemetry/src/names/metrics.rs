@@ -53,6 +53,16 @@ pub static LIMIT_REFUSED: Metric = Metric {
     stability: Stability::Development,
 };
 
+/// `tim.stranger.yielded`
+pub static STRANGER_YIELDED: Metric = Metric {
+    name: "tim.stranger.yielded",
+    unit: "{connection}",
+    kind: MetricKind::Counter,
+    description: "connections without a login that were closed because a newcomer needed the place",
+    attributes: &[],
+    stability: Stability::Development,
+};
+
 /// `tim.admin.requests`
 pub static ADMIN_REQUESTS: Metric = Metric {
     name: "tim.admin.requests",
@@ -550,6 +560,7 @@ pub static METRICS: &[&Metric] = &[
     &SESSION_UNREGISTERED_COUNT,
     &LOGIN_DURATION,
     &LIMIT_REFUSED,
+    &STRANGER_YIELDED,
     &ADMIN_REQUESTS,
     &ACCOUNT_DELETED,
     &WEBHOOK_EVENTS,
