@@ -15,6 +15,10 @@ use tim_client::{Advice, Event, SendError};
 
 /// Members that are being taken in, or that take what waited for them, at once.
 const AT_ONCE: usize = 256;
+/// Members who take others in side by side: a server answers one connection's requests one after the other.
+const FILLERS_MAX: usize = 32;
+/// Members whom the founder takes in alone.
+const FILLED_BY_ONE: usize = 200;
 /// How long the server may take to answer one request while a room is made. Some answer only when the member who was taken
 /// in has confirmed the notice, or could have.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
@@ -101,20 +105,38 @@ async fn make(bench: &Bench<'_>, number: usize) -> Outcome<String> {
     let room = room
         .filter(|room| !room.is_empty())
         .ok_or_else(|| Failure::new(&command_line::ACCOUNT_REFUSED, "a room was made without an id"))?;
-    fill(bench, &mut founder, &room, &ids).await?;
-    founder.client.close().await;
+    let helpers = if ids.len() > FILLED_BY_ONE {
+        FILLERS_MAX.min(online) - 1
+    } else {
+        0
+    };
+    let (first_in, others) = ids.split_at(helpers);
+    fill_by(bench, &mut founder, &room, first_in).await?;
+    let mut fillers = vec![founder];
+    for number in 1..=helpers {
+        fillers.push(bench.log_in(first + number).await?);
+    }
+    let share = others.len().div_ceil(fillers.len()).max(1);
+    let filling = others
+        .chunks(share)
+        .zip(&mut fillers)
+        .map(|(ids, filler)| fill_by(bench, filler, &room, ids));
+    futures::future::try_join_all(filling).await?;
+    for filler in fillers {
+        filler.client.close().await;
+    }
     Ok(room)
 }
 
-/// Takes accounts into a room.
-async fn fill(bench: &Bench<'_>, founder: &mut LoggedIn, room: &str, ids: &[String]) -> Outcome<()> {
+/// A member takes accounts into a room.
+async fn fill_by(bench: &Bench<'_>, by: &mut LoggedIn, room: &str, ids: &[String]) -> Outcome<()> {
     let mut asked = ids.iter();
     let mut under_way = 0;
     loop {
         while under_way < AT_ONCE
             && let Some(id) = asked.next()
         {
-            let pulled = founder.client.pull_into_room(room, id).await;
+            let pulled = by.client.pull_into_room(room, id).await;
             pulled.map_err(|error| Failure::new(&command_line::SERVER_UNREACHABLE, error.to_string()))?;
             Live::raise(&bench.live.sent);
             under_way += 1;
@@ -122,7 +144,7 @@ async fn fill(bench: &Bench<'_>, founder: &mut LoggedIn, room: &str, ids: &[Stri
         if under_way == 0 {
             return Ok(());
         }
-        answer(founder, business::PULL_ROOM, "the taking in of a member").await?;
+        answer(by, business::PULL_ROOM, "the taking in of a member").await?;
         Live::raise(&bench.live.answered);
         under_way -= 1;
     }
