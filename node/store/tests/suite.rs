@@ -24,6 +24,8 @@ mod account;
 mod append;
 #[path = "suite/binding.rs"]
 mod binding;
+#[path = "suite/checkpoint.rs"]
+mod checkpoint;
 #[path = "suite/concurrency.rs"]
 mod concurrency;
 #[path = "suite/crash.rs"]
