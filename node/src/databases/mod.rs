@@ -66,6 +66,7 @@ pub(crate) struct Databases {
 #[derive(Debug)]
 struct Queues {
     undelivered: Arc<Batcher<UndeliveredJob>>,
+    checks: Arc<Batcher<UndeliveredJob>>,
     fetches: Arc<Batcher<FetchJob>>,
     cursors: Arc<Batcher<MoveJob>>,
 }
@@ -74,6 +75,7 @@ impl Default for Queues {
     fn default() -> Self {
         Self {
             undelivered: Arc::new(Batcher::new(reads::UNDELIVERED_WORKERS)),
+            checks: Arc::new(Batcher::new(1)),
             fetches: Arc::new(Batcher::new(reads::FETCH_WORKERS)),
             // One at a time: each transaction carries everything that was confirmed meanwhile.
             cursors: Arc::new(Batcher::new(1)),

@@ -24,6 +24,9 @@ const FETCHES_AT_ONCE: usize = 8;
 const FETCH_BYTES_MAX: usize = 1 << 20;
 /// Wait for more logins before lists are read.
 const GATHER: Duration = Duration::from_millis(2);
+/// The same for sessions that only look once more, as each does every minute and after a change of view: of 15,000 that are idle
+/// each would be a query of its own otherwise.
+const GATHER_CHECKS: Duration = Duration::from_millis(200);
 
 /// A session that looks for undelivered messages.
 #[derive(Debug)]
@@ -70,8 +73,13 @@ impl Databases {
             all,
         };
         let databases = Arc::clone(self);
-        let queue = Arc::clone(&self.queues(&name).undelivered);
-        queue.add(job, GATHER, SESSIONS_PER_QUERY_MAX, move |jobs| {
+        let queues = self.queues(&name);
+        let (queue, gather) = match all {
+            true => (&queues.undelivered, GATHER),
+            false => (&queues.checks, GATHER_CHECKS),
+        };
+        let queue = Arc::clone(queue);
+        queue.add(job, gather, SESSIONS_PER_QUERY_MAX, move |jobs| {
             let (databases, name) = (Arc::clone(&databases), name.clone());
             async move { Box::pin(databases.undelivered(&name, jobs)).await }
         });

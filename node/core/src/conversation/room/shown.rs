@@ -23,7 +23,7 @@ impl Shown {
     }
 
     /// Of a room: what the account's windows show, without what is news to others only. `head` is the newest entry
-    /// that `windows` know of: behind it an entry may concern the account though `quiet` says that it concerns few.
+    /// that `windows` know of: nothing behind it, as the account may have been removed with the next.
     #[must_use]
     pub fn in_room(from: Seq, windows: &Windows, quiet: &QuietRuns, head: Seq) -> Self {
         let mut from = from;
@@ -35,7 +35,7 @@ impl Shown {
                 until => {
                     return Self {
                         after,
-                        until: until.unwrap_or(Seq(u64::MAX)),
+                        until: until.unwrap_or(head).max(after),
                     };
                 }
             }
@@ -69,7 +69,7 @@ mod tests {
         };
         assert_eq!(
             [shown(0), shown(3), shown(5), shown(12)],
-            [(2, 5), (3, 5), (9, u64::MAX), (12, u64::MAX)]
+            [(2, 5), (3, 5), (9, 20), (12, 20)]
         );
     }
 
@@ -100,7 +100,7 @@ mod tests {
         windows.close(Seq(4));
         windows.open(Seq(19));
         let shown = Shown::in_room(Seq(4), &windows, &quiet(1..=50), Seq(60));
-        assert_eq!((shown.after, shown.until), (Seq(19), Seq(u64::MAX)));
+        assert_eq!((shown.after, shown.until), (Seq(19), Seq(60)));
         let gone = Shown::in_room(Seq(60), &Windows::default(), &quiet(1..=50), Seq(60));
         assert_eq!((gone.after, gone.until), (Seq(60), Seq(60)));
     }
