@@ -110,18 +110,34 @@ fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/clients")
 }
 
+#[test]
+fn each_has_at_most_60_lines() {
+    for file in [
+        "javascript/client.mjs",
+        "python/client.py",
+        "go/main.go",
+        "rust/client.rs",
+    ] {
+        let text = std::fs::read_to_string(examples().join(file)).unwrap();
+        let (lines, widest) = (
+            text.lines().count(),
+            text.lines().map(|line| line.chars().count()).max(),
+        );
+        assert!(lines <= 60, "{file} has {lines} lines");
+        assert!(widest <= Some(130), "{file} has a line of {widest:?} characters");
+    }
+}
+
 /// A program, or the one that a variable names.
 fn program(variable: &str, otherwise: &str) -> Command {
     Command::new(std::env::var(variable).unwrap_or_else(|_| otherwise.to_owned()))
 }
 
 #[tokio::test]
-#[ignore = "needs Node; run by e2e/test-all.sh examples"]
+#[ignore = "needs Node and its package ws; run by e2e/test-all.sh examples"]
 async fn javascript() {
     loses_nothing("javascript", || {
         let mut command = program("TIM_TEST_NODE", "node");
-        // Version 22 knows WebSockets by itself and takes the option all the same.
-        command.args(["--no-warnings", "--experimental-websocket"]);
         command.arg(examples().join("javascript/client.mjs"));
         command
     })

@@ -1,87 +1,60 @@
-# A chat client: registers, logs in, becomes friends, sends, receives, and comes back after a break. Needs `websockets`.
-#   python3 client.py ws://127.0.0.1:5080/tim,ws://... NAME PASSWORD [FRIEND'S-ADDRESS MESSAGES]
-import asyncio, json, random, sys, time, urllib.request
+# A chat client that comes back after a break (pip install websockets). URL,URL NAME PASSWORD [FRIEND'S-ADDRESS MESSAGES]
+import asyncio, contextlib, json, random, sys, time, types, urllib.request
 from websockets import WebSocketException, connect
-ACK, PING, REGISTER, LOGIN, OFFLINE, LOGGED_OUT, REQUEST, MESSAGE = 12, 13, 14, 16, 17, 20, 41, 90
-ADD_FRIEND, FRIENDS, EXISTS, FRIENDS_ALREADY = 4, 5, 4101, 4117
-urls, name, pwd, friend, messages = (sys.argv[1:] + ["", "10"])[:5]
+ACK, PING, REGISTER, LOGIN, OFFLINE, REQUEST, MESSAGE = 12, 13, 14, 16, 17, 41, 90
+urls, name, pwd, friend, messages = (sys.argv[1:] + ["", ""])[:5]
 servers, first_id, seen = urls.split(","), int(time.time() * 1000) * 1000, {}  # ids of their own in each run
-me, socket, attempt, current = None, None, 0, 0
-
+my = types.SimpleNamespace(address=None, socket=None, attempt=0, current=1)
 def frame(command, value=None):  # the command, with bit 7 for JSON, and the value
     return bytes([command | 0x80]) + (json.dumps(value).encode() if value else b"")
-async def send(command, value=None):
-    await socket.send(frame(command, value))
-def say(*words):
-    print(*words, flush=True)
-async def send_message(number):  # under the same id again after a break: it is stored once
-    global current
-    if number > int(messages):
-        sys.exit(say(f"done: {messages} stored"))
-    current = number
-    say("sent", number)
-    await send(MESSAGE, {"msType": 2, "odType": 1, "id": first_id + number, "toTid": {"node": friend}, "dataString": f"message {number}"})
-async def on_message(value):
-    sender, notice = value.get("fromTid", {}).get("node"), value.get("bnType")
-    if notice == ADD_FRIEND:
-        await send(REQUEST, {"rtype": ADD_FRIEND, "node": sender, "reqStr": "hello"})
-    if notice == FRIENDS and sender == friend and not current:
-        await send_message(1)
-    if value["odType"] == 1 and sender != me and value["mid"] > seen.get(sender, 0):  # again after a break: the same number
-        seen[sender] = value["mid"]
-        say(f"received {value['mid']} from {sender}: {value['dataString']}")
-    if value["odType"] == 1 and sender == me and value["id"] == first_id + current:  # our own, numbered: it is durable
-        say("stored", current, "as", value["mid"])
-        await send_message(current + 1)
-async def on_ack(value):
-    global me, attempt
-    kind, error = value["timType"], value.get("error", {})
-    if kind == LOGGED_OUT or (kind == LOGIN and not value["ok"] and not me):
-        sys.exit(f"logged out: {error.get('info', 'another device has logged in')}")
-    if kind == LOGIN and value["ok"]:
-        me, attempt = value["n"], 0
-        say("online as", me)
-        await send(OFFLINE)  # what came meanwhile
-    if friend and kind == LOGIN and value["ok"] and current:
-        await send_message(current)
-    elif friend and kind == LOGIN and value["ok"]:
-        await send(REQUEST, {"rtype": ADD_FRIEND, "node": friend, "reqStr": "hello"})
-    elif error.get("code") == FRIENDS_ALREADY and not current:
-        await send_message(1)
-async def on_frame(data):
-    start = 5 if data[0] & 0x80 else 1
-    command, value = data[0] & 0x7F, json.loads(data[start:] or b"{}")
-    for message in value.get("messageList", [value]) if command in (MESSAGE, OFFLINE) else []:
-        await on_message(message)
-    if command == ACK:
-        await on_ack(value)
-    if start == 5:
-        await socket.send(bytes([ACK | 0x80]) + data[1:5])  # taken: it is not sent again
-async def session():
-    pinged, missed = time.time(), 0
-    await send(LOGIN, {"name": name, "pwd": pwd, "termtyp": 2})
-    while missed < 3:  # three pings without an answer: the connection is dead
-        try:
-            await on_frame(await asyncio.wait_for(socket.recv(), 1))
-            missed = 0
-        except asyncio.TimeoutError:
-            pass
-        if time.time() - pinged > 15:
-            await send(PING)
-            pinged, missed = time.time(), missed + 1
-
-url = servers[0].replace("ws", "http", 1).removesuffix("/tim") + "/tim2"
-registered = json.loads(urllib.request.urlopen(url, frame(REGISTER, {"name": name, "pwd": pwd})).read()[1:])
-if not registered["ok"] and registered["error"]["code"] != EXISTS:
-    sys.exit(f"not registered: {registered['error']['info']}")
-async def run():
-    global attempt, socket
+async def befriend(node):
+    await my.socket.send(frame(REQUEST, {"rtype": 4, "node": node, "reqStr": "hello"}))
+async def send_message():  # under the same id again after a break: it is stored once
+    print("sent", my.current, flush=True)
+    await my.socket.send(frame(MESSAGE, {"msType": 2, "odType": 1, "id": first_id + my.current, "toTid": {"node": friend},
+                                         "dataString": f"message {my.current}"}))
+async def take(value):
+    match value:
+        case {"timType": 16, "ok": True}:  # logged in
+            my.address, my.attempt = value["n"], 0
+            print("online as", my.address, flush=True)
+            await my.socket.send(frame(OFFLINE))  # what came meanwhile
+            if friend:
+                await befriend(friend)
+        case {"timType": kind} if kind == 20 or (kind == 16 and not my.address):  # another device is here, or refused
+            sys.exit(f"logged out: {value.get('error')}")
+        case {"bnType": 4, "fromTid": {"node": sender}}:  # somebody asks to be friends
+            await befriend(sender)
+        case {"bnType": 5} | {"error": {"code": 4117}} if friend:  # friends from now on, or long since
+            await send_message()
+        case {"odType": 1, "id": i, "mid": mid} if i == first_id + my.current:  # our own, numbered: it is durable
+            print("stored", my.current, "as", mid, flush=True)
+            my.current += 1
+            if my.current > int(messages or 10):
+                sys.exit(print(f"done: {my.current - 1} stored"))
+            await send_message()
+        case {"odType": 1, "mid": mid, "fromTid": {"node": sender}} if mid > seen.get(sender, 0) and sender != my.address:
+            seen[sender] = mid  # one that comes again after a break has the same number
+            print(f"received {mid} from {sender}: {value['dataString']}", flush=True)
+async def keep_alive(socket):
     while True:
-        try:
-            async with connect(servers[attempt % len(servers)], open_timeout=5, ping_interval=None) as socket:
-                await session()
-        except (OSError, asyncio.TimeoutError, WebSocketException):
-            pass
-        await asyncio.sleep(random.random() * min(0.1 * 2**attempt, 5))
-        attempt += 1
+        await asyncio.sleep(15)
+        await socket.send(frame(PING))
+async def session(socket):
+    await socket.send(frame(LOGIN, {"name": name, "pwd": pwd, "termtyp": 2}))
+    async for data in socket:
+        start = 5 if data[0] & 0x80 else 1
+        value = json.loads(data[start:] or b"{}")
+        for each in value.get("messageList", [value]):
+            await take(each)
+        if start == 5:  # taken: it is not sent again
+            await socket.send(bytes([ACK | 0x80]) + data[1:5])
+async def run():
+    while True:
+        with contextlib.suppress(OSError, asyncio.TimeoutError, WebSocketException):
+            async with connect(servers[my.attempt % len(servers)], open_timeout=5) as my.socket:
+                await asyncio.gather(session(my.socket), keep_alive(my.socket))
+        await asyncio.sleep(random.random() * min(0.1 * 2**my.attempt, 5))
+        my.attempt += 1
+urllib.request.urlopen(servers[0].replace("ws", "http", 1) + "2", frame(REGISTER, {"name": name, "pwd": pwd}))  # or exists
 asyncio.run(run())

@@ -6,7 +6,7 @@ use hyper::header::{HOST, ORIGIN};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use tim_wire::frame::client_frame;
-use tim_wire::{Command, Encoding, ServerFrame, TimAck, Token, WireStruct};
+use tim_wire::{Command, Encoding, ErrorCode, ServerFrame, TimAck, Token, WireStruct};
 use tokio::time::timeout;
 
 use crate::transport::Transport;
@@ -56,6 +56,21 @@ pub async fn token(
         number: ack.t.map(Token::Number),
         text: ack.n.map(Token::Text),
     })
+}
+
+/// Registers an account unless there is one of that name. Whether the password is the account's the login tells.
+///
+/// # Errors
+/// As [`register`], but not because the account exists.
+pub async fn ensure_account(
+    server: &Server,
+    credentials: &Credentials,
+    encoding: Encoding,
+) -> Result<(), AccountError> {
+    match register(server, credentials, encoding).await {
+        Err(AccountError::Refused(why)) if why.code() == Some(ErrorCode::HasExist) => Ok(()),
+        registered => registered.map(drop),
+    }
 }
 
 /// Asks the first address that can be reached.

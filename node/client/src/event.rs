@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures::Stream;
 use tim_wire::frame::BigData;
-use tim_wire::{ServerFrame, TimAck, TimMessage, TimNodes, TimPresence, TimStream};
+use tim_wire::structs::business;
+use tim_wire::{Command, ErrorCode, ServerFrame, TimAck, TimMessage, TimNodes, TimPresence, TimStream};
 use tokio::sync::mpsc;
 
 use crate::CloseReason;
@@ -83,6 +84,30 @@ pub enum Event {
     Closed(CloseReason),
 }
 
+impl Event {
+    /// The messages that came with it: one that is live, or a batch of those that waited.
+    #[must_use]
+    pub fn messages(&self) -> &[TimMessage] {
+        match self {
+            Self::Message { message, .. } => std::slice::from_ref(message),
+            Self::OfflineBatch { messages, .. } => messages,
+            _ => &[],
+        }
+    }
+
+    /// Whether it says that two accounts are friends: from now on, or long since, when one of them has asked again.
+    #[must_use]
+    pub fn is_friendship(&self) -> bool {
+        let repeated = |ack: &TimAck| {
+            let code = ack.error.as_ref().and_then(|error| error.code);
+            ack.tim_type == Command::Business.tim_type()
+                && code.and_then(ErrorCode::from_number) == Some(ErrorCode::Repeated)
+        };
+        let notice = |message: &TimMessage| message.bn_type == Some(business::FRIEND);
+        matches!(self, Self::Ack(ack) if repeated(ack)) || self.messages().iter().any(notice)
+    }
+}
+
 /// The events of one client, in order. While nobody takes them and the queue is full, the client reads
 /// nothing from the server; dropped, events are thrown away and the client goes on.
 #[derive(Debug)]
@@ -107,5 +132,46 @@ impl Stream for Events {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
         self.queue.poll_recv(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tim_wire::TimError;
+
+    fn notice(bn_type: i32) -> TimMessage {
+        TimMessage {
+            bn_type: Some(bn_type),
+            ..TimMessage::default()
+        }
+    }
+
+    fn refusal(command: Command, code: ErrorCode) -> Event {
+        Event::Ack(TimAck {
+            tim_type: command.tim_type(),
+            error: Some(TimError {
+                code: Some(code.number()),
+                ..TimError::default()
+            }),
+            ..TimAck::default()
+        })
+    }
+
+    #[test]
+    fn friendship_is_told_live_late_and_by_a_refusal() {
+        let live = Event::Message {
+            message: notice(business::FRIEND),
+            confirmation: None,
+        };
+        let late = Event::OfflineBatch {
+            messages: vec![notice(business::ADD_ROSTER), notice(business::FRIEND)],
+            confirmation: None,
+        };
+        assert_eq!((live.messages().len(), late.messages().len()), (1, 2));
+        assert!(live.is_friendship() && late.is_friendship());
+        assert!(refusal(Command::Business, ErrorCode::Repeated).is_friendship());
+        assert!(!refusal(Command::Business, ErrorCode::Blocked).is_friendship());
+        assert!(!refusal(Command::Message, ErrorCode::Repeated).is_friendship());
     }
 }

@@ -29,7 +29,7 @@ mod telemetry;
 mod transport;
 mod trust;
 
-pub use account::{IssuedToken, register, token};
+pub use account::{IssuedToken, ensure_account, register, token};
 pub use address::Address;
 pub use address::AddressError;
 pub use client::{Client, Receipt};

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tim_wire::{Encoding, TimAuth, Token};
 
-use crate::Address;
 use crate::trust::{self, TrustError};
+use crate::{Address, AddressError};
 
 /// A server: any of several addresses of one cluster.
 #[derive(Debug, Clone)]
@@ -51,6 +52,16 @@ impl Server {
             answer_timeout: Self::ANSWER_TIMEOUT,
             traceparent: None,
         }
+    }
+}
+
+/// A server at addresses with commas between them.
+impl FromStr for Server {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let addresses: Result<Vec<Address>, _> = text.split(',').map(str::parse).collect();
+        Ok(Self::at(addresses?))
     }
 }
 
@@ -257,5 +268,18 @@ impl Options {
             termtyp: Some(self.termtyp),
             ..self.credentials.auth()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_read_from_its_addresses() {
+        let server: Server = "ws://a:1,wss://b:2".parse().unwrap();
+        let shown: Vec<String> = server.addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["ws://a:1/tim", "wss://b:2/tim"]);
+        assert!("ws://a:1,".parse::<Server>().is_err());
     }
 }

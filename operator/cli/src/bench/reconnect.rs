@@ -58,15 +58,17 @@ pub(super) async fn run(bench: &Bench<'_>, server: &ServerLoad) -> Outcome<Figur
     let peak = until_back(&tally, server, begun).await;
     let taken = server.since(&before);
     let figures = tally.figures(begun, server.memory(&before, &peak));
-    drop(kept);
     let lost = figures.sessions.saturating_sub(figures.back);
+    let checks = Checks {
+        lost,
+        ..Checks::of(Found::default(), &bench.live)
+    };
+    // Their own goodbyes are nobody's refusals.
+    drop(kept);
     Ok(Figures {
         seconds: figures.last_seconds,
         operations: figures.back,
-        checks: Checks {
-            lost,
-            ..Checks::of(Found::default(), &bench.live)
-        },
+        checks,
         server: taken,
         reconnects: Some(figures),
         ..Figures::default()

@@ -94,17 +94,16 @@ fn snippet(language: ClientLanguage, document: &UrlDocument) -> Vec<String> {
         .map(|node| node.web_socket.as_str())
         .collect();
     let (folder, command) = match language {
-        ClientLanguage::Javascript => (
-            "javascript",
-            "node --no-warnings --experimental-websocket client.mjs",
-        ),
+        ClientLanguage::Javascript => ("javascript", "node client.mjs"),
         ClientLanguage::Python => ("python", "python3 client.py"),
         ClientLanguage::Go => ("go", "go run ."),
         ClientLanguage::Rust => ("rust", "cargo run -p tim-client --example client --"),
     };
     let mut lines = vec![format!("cd examples/clients/{folder}")];
-    if language == ClientLanguage::Python {
-        lines.push("pip install websockets".to_owned());
+    match language {
+        ClientLanguage::Javascript => lines.push("npm ci".to_owned()),
+        ClientLanguage::Python => lines.push("pip install websockets".to_owned()),
+        ClientLanguage::Go | ClientLanguage::Rust => {}
     }
     lines.push(format!("export URLS={}", urls.join(",")));
     lines.push(format!("{command} $URLS bob secret"));

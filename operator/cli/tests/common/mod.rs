@@ -104,6 +104,7 @@ impl Place {
             .env_remove("CARGO")
             .env_remove("CARGO_MANIFEST_DIR")
             .env_remove("KUBECONFIG")
+            .env_remove("XDG_DATA_HOME")
             .env_remove("NO_COLOR")
             .env("HOME", self.folder.path())
             .env("LC_ALL", "C.UTF-8")
