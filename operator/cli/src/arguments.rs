@@ -3,9 +3,9 @@
 mod verbs;
 
 pub use verbs::{
-    BenchArguments, BenchLoad, ChatArguments, ClientLanguage, CompletionArguments, DownArguments,
-    ExplainArguments, HelpArguments, LogsArguments, ManArguments, ScaleArguments, SplitArguments,
-    StatusArguments, UpArguments, UrlArguments, Verb, WaitFor,
+    AccountsAction, AccountsArguments, BenchArguments, BenchLoad, ChatArguments, ClientLanguage,
+    CompletionArguments, DownArguments, ExplainArguments, HelpArguments, LogsArguments, ManArguments,
+    ScaleArguments, SplitArguments, StatusArguments, UpArguments, UrlArguments, Verb, WaitFor,
 };
 
 use crate::output::OutputFormat;
