@@ -26,7 +26,7 @@ use tim_wire::structs::{message_kind, operation};
 use tim_wire::{Command, Tid, TimMessage, TimMessageList, TimReq, WireStruct};
 
 /// What a client is shown of its chat with an account.
-async fn history(client: &mut support::raw::Raw, peer: &str) -> Vec<String> {
+async fn history(client: &mut Raw, peer: &str) -> Vec<String> {
     let request = TimReq {
         rtype: Some(1),
         node: Some(peer.to_owned()),
