@@ -6,12 +6,15 @@ mod support;
 
 use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use support::PATIENCE;
 use support::administered::Administered;
+use support::raw::{self, Raw};
 use tim_wire::server_api::{AdmAck, AdmSubBean, AdmSubOnlineBean};
-use tim_wire::{Encoding, WireStruct};
+use tim_wire::{Command, Encoding, WireStruct};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
@@ -20,6 +23,15 @@ const HAS_COME: i8 = 1;
 const HAS_GONE: i8 = 2;
 
 struct Console(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+/// Bytes that wait unread at a client before its server cannot write any more: about as little as a system lets one say.
+const TINY_BUFFER_BYTES: u32 = 4_096;
+/// Clients that come and go at once.
+const GUESTS: usize = 2;
+/// Signs of life that are sent together by who does not read what they are answered.
+const PINGS_TOGETHER: usize = 10_000;
+/// When nothing of that was taken for so long, the node does not read any more either.
+const STUCK: Duration = Duration::from_secs(2);
 
 /// What a frame says.
 #[derive(Debug)]
@@ -40,6 +52,29 @@ impl Console {
         let url = format!("ws://127.0.0.1:{}/tim", it.cluster.nodes[node].admin_port);
         let (socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
         Self(socket)
+    }
+
+    /// As [`Console::connect`], with as little room as possible for what is not read.
+    async fn connect_tiny(it: &Administered) -> Self {
+        let port = it.cluster.nodes[0].admin_port;
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(TINY_BUFFER_BYTES).unwrap();
+        let stream = socket.connect(([127, 0, 0, 1], port).into()).await.unwrap();
+        let url = format!("ws://127.0.0.1:{port}/tim");
+        let stream = MaybeTlsStream::Plain(stream);
+        let (socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+        Self(socket)
+    }
+
+    /// Asks and does not read the answers, until nothing more finds room on the way to it.
+    async fn fills_what_waits_for_it(&mut self) {
+        let ask = async |socket: &mut WebSocketStream<_>| {
+            for _ in 0..PINGS_TOGETHER {
+                socket.feed(Message::Binary(vec![11].into())).await.unwrap();
+            }
+            socket.flush().await.unwrap();
+        };
+        while tokio::time::timeout(STUCK, ask(&mut self.0)).await.is_ok() {}
     }
 
     async fn known(it: &Administered, node: usize) -> Self {
@@ -218,4 +253,71 @@ async fn console_users_push_into_virtual_rooms() {
     // A guest among the sessions counts as none.
     let status = it.cluster.status(0).await;
     assert_eq!(status["sessions"], serde_json::json!(0), "{status}");
+}
+
+/// Accounts come and go until they are told to stop; all that have come.
+async fn come_and_go(port: u16, guest: usize, stop: Arc<AtomicBool>) -> Vec<String> {
+    let mut come = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let name = format!("guest-{guest}-{}", come.len());
+        let mut client = Raw::connect(port).await;
+        client.send_struct(Command::Auth, &raw::auth(&name, "")).await;
+        assert!(client.ack(Command::Auth).await.ok);
+        client.close().await;
+        come.push(name);
+    }
+    come
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_read_is_closed_and_the_others_hear_everything() {
+    let more =
+        "tim_2_1_websocket = true\nwebsockets_max = 2\n[accounts]\nids = \"names\"\nusers = \"anyone\"";
+    let it = Administered::start(1, more).await;
+    let mut slow = Console::connect_tiny(&it).await;
+    assert_eq!(slow.auth("let me in").await.ok, Some(true));
+    slow.subscribe().await;
+    slow.fills_what_waits_for_it().await;
+    let mut reading = Console::known(&it, 0).await;
+    reading.subscribe().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let port = it.cluster.nodes[0].client_port;
+    let guests: Vec<_> = (0..GUESTS)
+        .map(|guest| tokio::spawn(come_and_go(port, guest, Arc::clone(&stop))))
+        .collect();
+    let heard = tokio::spawn(async move {
+        let mut heard = BTreeSet::new();
+        loop {
+            let (account, status) = reading.news().await;
+            if account == "last" {
+                return heard;
+            }
+            if status == HAS_COME {
+                heard.insert(account);
+            }
+        }
+    });
+    // The place of who does not read is free before it has read anything.
+    let url = format!("ws://127.0.0.1:{}/tim", it.cluster.nodes[0].admin_port);
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while tokio_tungstenite::connect_async(&url).await.is_err() {
+        assert!(tokio::time::Instant::now() < deadline, "it is not closed");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut come = BTreeSet::new();
+    for guest in guests {
+        come.extend(guest.await.unwrap());
+    }
+    let mut last = Raw::connect(port).await;
+    last.send_struct(Command::Auth, &raw::auth("last", "")).await;
+    assert!(last.ack(Command::Auth).await.ok);
+    let heard = heard.await.unwrap();
+    let missed: Vec<_> = come.difference(&heard).take(5).collect();
+    assert!(missed.is_empty(), "{missed:?} of {}", come.len());
+    // What was on its way is all that it gets, and then the end.
+    let rest = async { while matches!(slow.0.next().await, Some(Ok(Message::Binary(_)))) {} };
+    tokio::time::timeout(PATIENCE, rest)
+        .await
+        .expect("the end in time");
 }

@@ -1,4 +1,4 @@
-//! The admin port behind TLS: everything that it answers, and everybody who asks it.
+//! The admin port and the server API behind TLS: everything that they answer, and everybody who asks them.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -7,6 +7,8 @@ mod support;
 use std::process::Command as Process;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use support::administered::Administered;
+use support::thrift_client::{ThriftClient, Value, only};
 use support::{CLUSTER, Cluster, PATIENCE};
 use tim_cluster::tls::{Material, PeerIdentity, Trust};
 use tim_core::id::NodeName;
@@ -15,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 /// Whoever has the cluster's authority, and expects the node's name.
-fn connector(cluster: &Cluster) -> TlsConnector {
+fn client_config(cluster: &Cluster) -> Arc<rustls::ClientConfig> {
     let identity = PeerIdentity::Node {
         cluster_id: CLUSTER.to_owned(),
         name: NodeName::new(&cluster.nodes[0].name).unwrap(),
@@ -24,12 +26,12 @@ fn connector(cluster: &Cluster) -> TlsConnector {
     let material = Material::load(&folder, &cluster.nodes[0].name, &identity).unwrap();
     let mut config = Trust::new(material).unwrap().client_config(identity).unwrap();
     config.alpn_protocols.clear();
-    TlsConnector::from(Arc::new(config))
+    Arc::new(config)
 }
 
 /// The answer and the certificate it came under; nothing while nobody answers.
 async fn get(cluster: &Cluster, path: &str) -> Option<(String, Vec<u8>)> {
-    let tls = connector(cluster);
+    let tls = TlsConnector::from(client_config(cluster));
     let port = cluster.nodes[0].admin_port;
     let stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
     let address = std::net::IpAddr::from([127, 0, 0, 1]).into();
@@ -103,4 +105,36 @@ async fn the_admin_port_speaks_tls_and_a_drain_still_finds_it() {
     assert!(drain.status.success(), "{told}");
     let (status, _) = get(&cluster, "/readyz").await.unwrap();
     assert!(status.starts_with("HTTP/1.1 503"), "it has left: {status}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_server_api_speaks_tls_with_the_thrift_crate() {
+    let it = Administered::start_with_server_api(1, "", "enabled = true\ntls = true").await;
+    let port = it.cluster.nodes[0].server_api_port;
+    let config = client_config(&it.cluster);
+    let mut client = ThriftClient::connect_tls(port, Arc::clone(&config)).known();
+    let bean = vec![(1, "anna".into()), (2, "secret".into()), (3, "tlnet.top".into())];
+    let made = client.done("Register", only(bean));
+    let account = made.text(5).unwrap().to_owned();
+    // More than one record each way.
+    let long = "x".repeat(40_000);
+    let bean = vec![
+        (1, account.as_str().into()),
+        (2, "secret".into()),
+        (3, long.as_str().into()),
+    ];
+    assert!(client.call("Register", only(bean)).is_ok());
+    client.done("Ping", Value::Struct(Vec::new()));
+
+    // Neither who speaks no TLS nor who trusts somebody else hears anything.
+    let mut plain = ThriftClient::connect(port);
+    assert!(plain.try_call("Ping", &Value::Struct(Vec::new())).is_err());
+    let nobody = rustls::ClientConfig::builder()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    let mut distrustful = ThriftClient::connect_tls(port, Arc::new(nobody));
+    assert!(distrustful.try_call("Ping", &Value::Struct(Vec::new())).is_err());
+    // And nobody else is in their way.
+    ThriftClient::connect_tls(port, config).known();
+    client.done("Ping", Value::Struct(Vec::new()));
 }

@@ -338,7 +338,7 @@ async fn who_waits_for_its_login_yields_to_nobody() {
     let config = format!(
         "[limits]\nunauthenticated_max = 2\n[accounts.callback]\nurl = \"{url}\"\ntimeout_millis = 30000\n"
     );
-    let mut peaceful = Peaceful::begin(&config).await;
+    let peaceful = Peaceful::begin(&config).await;
     let port = peaceful.port();
     let mut first = Raw::connect(port).await;
     first

@@ -6,7 +6,9 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
+use support::administered::Administered;
 use support::collector::{Collector, Span};
+use support::thrift_client::{ThriftClient, Value, texts};
 use support::{Cluster, http};
 
 const STAGES: [&str; 6] = [
@@ -171,4 +173,90 @@ async fn a_collector_that_is_down_holds_nothing_up() {
         sender.message().await;
     }
     cluster.terminate(0).await;
+}
+
+/// A call, its interface, and how it ended.
+type Called = (String, String, String, Option<String>);
+
+fn calls(spans: &[Span]) -> BTreeSet<Called> {
+    let calls = spans.iter().filter(|span| span.name == "tim.admin call");
+    calls
+        .filter_map(|span| {
+            let of = |name: &str| span.attributes.get(name).cloned();
+            Some((
+                of("tim.admin.interface")?,
+                of("tim.admin.operation")?,
+                of("tim.admin.outcome")?,
+                of("error.type"),
+            ))
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn administrators_calls_are_spans_whatever_the_interface() {
+    use futures::{SinkExt as _, StreamExt as _};
+    use tokio_tungstenite::tungstenite::Message;
+    let (collector, endpoint) = Collector::start().await;
+    let mut cluster = Cluster::prepare(1, &["d0"]);
+    cluster.telemetry = format!("otlp_endpoint = \"{endpoint}\"\ntrace_ratio = 1.0\n");
+    cluster.server_api = "enabled = true".to_owned();
+    let it = Administered::start_on(cluster, "tim_2_0_api = true\ntim_2_1_websocket = true").await;
+    let none = serde_json::Value::Null;
+    it.call(0, &it.read, ("GET", "/blocks"), none.clone()).await;
+    it.call(0, "tim-admin-canary", ("GET", "/blocks"), none.clone())
+        .await;
+    let missing = ("PUT", "/accounts/canary-account/password");
+    it.call(0, &it.admin, missing, serde_json::json!({"password": "canary"}))
+        .await;
+    it.post("/timBlockList", support::administered::JSON, "").await;
+    let node = &it.cluster.nodes[0];
+    let mut thrift = ThriftClient::authenticated(node.server_api_port);
+    thrift.call("SysBlockList", Value::Struct(Vec::new())).unwrap();
+    let _ = thrift.call("Roster", texts(&["canary-account", ""]));
+    let url = format!("ws://127.0.0.1:{}/tim", node.admin_port);
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    let text = |text: &str| [&[0x18, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    for frame in [
+        [vec![12], text("console"), text("wrong"), vec![0]].concat(),
+        [vec![12], text("console"), text("let me in"), vec![0]].concat(),
+    ] {
+        socket.send(Message::Binary(frame.into())).await.unwrap();
+        socket.next().await.unwrap().unwrap();
+    }
+    socket
+        .send(Message::Binary(vec![13, 0x13, 1, 0].into()))
+        .await
+        .unwrap();
+
+    let wanted = [
+        ("api_v1", "list_blocks", "done", None),
+        ("api_v1", "authenticate", "refused", Some("not_authenticated")),
+        ("api_v1", "set_password", "refused", Some("no_such_account")),
+        ("tim_2_0", "list_blocks", "done", None),
+        ("server_api", "list_blocks", "done", None),
+        ("websocket", "authenticate", "refused", Some("not_authenticated")),
+        ("websocket", "watch_online", "done", None),
+    ];
+    let wanted = wanted.map(
+        |(interface, operation, outcome, error): (&str, &str, &str, Option<&str>)| {
+            let error = error.map(str::to_owned);
+            (
+                interface.to_owned(),
+                operation.to_owned(),
+                outcome.to_owned(),
+                error,
+            )
+        },
+    );
+    let deadline = tokio::time::Instant::now() + support::PATIENCE;
+    while !wanted.iter().all(|call| calls(&collector.spans()).contains(call)) {
+        let seen = calls(&collector.spans());
+        assert!(tokio::time::Instant::now() < deadline, "{seen:#?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    for span in collector.spans() {
+        let personal = span.attributes.values().any(|value| value.contains("canary"));
+        assert!(!personal, "{span:?}");
+    }
 }

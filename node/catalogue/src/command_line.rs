@@ -242,6 +242,30 @@ pub static NAMES_COLLIDE: Cause = Cause {
     severity: Severity::Stays,
 };
 
+/// Some lines of accounts were not imported.
+pub static LINES_REFUSED: Cause = Cause {
+    code: "TIM-L122",
+    name: "lines_refused",
+    reason: "LinesRefused",
+    what: "Some lines of accounts were not imported.",
+    why: "Each is named with its number and what is wrong with it.",
+    meaning: "The other lines were imported.",
+    remedy: "correct the lines and import the file again: accounts that are there stay as they are",
+    severity: Severity::Stays,
+};
+
+/// An import of accounts has stopped before its end.
+pub static IMPORT_STOPPED: Cause = Cause {
+    code: "TIM-L123",
+    name: "import_stopped",
+    reason: "ImportStopped",
+    what: "An import of accounts has stopped before its end.",
+    why: "The server did not take a call, or the lines could not be read.",
+    meaning: "The lines before the one that is named were imported.",
+    remedy: "import the whole input again when the reason is gone: accounts that are there stay as they are",
+    severity: Severity::Stays,
+};
+
 /// Every cause of this class, by number.
 pub(crate) static ALL: &[&Cause] = &[
     &NOT_A_CLUSTER_DIRECTORY,
@@ -264,4 +288,6 @@ pub(crate) static ALL: &[&Cause] = &[
     &SUPERVISOR_FAILED,
     &NOT_STARTED,
     &NAMES_COLLIDE,
+    &LINES_REFUSED,
+    &IMPORT_STOPPED,
 ];

@@ -4,7 +4,7 @@
 //! One frame after the other, in the task of the connection. What is to be told waits in a bounded queue of its own; who
 //! is further behind is closed, and nobody else waits for it.
 
-use super::access::address;
+use super::access::{Interface, Observed, address};
 use super::problem::Problem;
 use super::routes::AdminState;
 use crate::mailbox::Mailbox;
@@ -204,8 +204,9 @@ impl Talk {
             }
             _ if !self.is_known => Err(End(Some((POLICY, "the first frame has to say who it is")))),
             SocketFrame::Subscribe(bean) if bean.sub_type == Some(ONLINE) => {
-                self.node.metrics.administered("watch_online", None);
+                let observed = Observed::begin(Interface::WebSocket, "watch_online");
                 self.watcher.get_or_insert_with(|| Watcher::new(&self.node));
+                observed.end(&self.node, None);
                 Ok(())
             }
             SocketFrame::Subscribe(_) => {
@@ -243,9 +244,7 @@ impl Talk {
                 }
             }
             Err(problem) => {
-                self.node
-                    .metrics
-                    .administered("authenticate", Some(problem.name()));
+                Observed::refused(Interface::WebSocket, "authenticate", &self.node, problem.name());
                 refusal(problem.wire().0)
             }
         }
@@ -274,11 +273,10 @@ impl Talk {
             dtype: None,
             body: data,
         };
-        self.node.metrics.administered("push_into_virtual_room", None);
-        match self.node.streams.push(guest, account, room, frame) {
-            true => Ok(()),
-            false => Err(ErrorCode::Overload),
-        }
+        let observed = Observed::begin(Interface::WebSocket, "push_into_virtual_room");
+        let is_taken = self.node.streams.push(guest, account, room, frame);
+        observed.end(&self.node, (!is_taken).then_some(OVERLOADED.name));
+        is_taken.then_some(()).ok_or(ErrorCode::Overload)
     }
 
     fn push_refused(&self, room: &str, code: ErrorCode) -> Bytes {

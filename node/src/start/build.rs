@@ -85,6 +85,13 @@ impl TlsSource for PublicTls {
     }
 }
 
+/// Accounts, wherever they are; a statement that can be of no use ends the start.
+async fn accounts(config: &NodeConfig, board: &Arc<Board>) -> anyhow::Result<Accounts> {
+    let accounts = Accounts::new(config, board)?;
+    accounts.users.check().await?;
+    Ok(accounts)
+}
+
 /// Everything that exists whether databases and other nodes answer or not.
 pub(super) async fn build(
     config: NodeConfig,
@@ -113,8 +120,6 @@ pub(super) async fn build(
     let (streams, stream_inputs) = streams::channel(links.clone(), &config.limits);
     let peers = Arc::new(Peers::new(links, engine.clone(), &config.limits));
     let (drain, drain_inputs) = drain::channel();
-    let accounts = Accounts::new(&config, &board)?;
-    accounts.users.check().await?;
     let node = Arc::new(Node {
         config_hash: config_hash(&config),
         started: Instant::now(),
@@ -130,7 +135,7 @@ pub(super) async fn build(
         throttle: Throttle::new(&config),
         local_accounts: LocalAccounts::default(),
         sessions: Arc::new(SessionTable::default()),
-        accounts,
+        accounts: accounts(&config, &board).await?,
         absences: Absences::default(),
         webhooks: Webhooks::new(&config.webhooks),
         online_news: OnlineNews::default(),

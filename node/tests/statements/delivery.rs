@@ -1,6 +1,6 @@
 //! Sections 9 and 11: confirmations, what waits for who is away, history.
 
-use super::stage::{Person, Stage, refusal};
+use super::stage::{Person, SHARED_CLASSES, Stage, refusal};
 use super::statements;
 use std::time::Duration;
 use tim_wire::structs::operation;
@@ -15,6 +15,7 @@ statements!(
     "11.1" "what waits comes in batches of ten, oldest first, each after the confirmation of the one before, then the end" => batches,
     "11.1" "what was taken back comes as a notice with its number" => a_notice_waits,
     "11.1" "a batch that is not confirmed waits for the next login" => an_unconfirmed_batch,
+    "11.1" "devices that share a cursor get what waited once together, and all others get it as well" => a_shared_cursor,
     "11.2" "history is inclusive, newest first, and counted" => history_by_number,
     "11.2" "history goes back from a time" => history_by_time,
     "11.2" "an empty history is answered by an empty list" => an_empty_history,
@@ -167,6 +168,36 @@ async fn an_unconfirmed_batch(stage: &Stage) {
         .filter_map(|message| message.mid)
         .collect();
     assert_eq!(again, mids);
+}
+
+async fn a_shared_cursor(stage: &Stage) {
+    let (mut alice, bob) = stage.friends().await;
+    let id = bob.id.clone();
+    bob.leaves().await;
+    for text in ["one", "two", "three"] {
+        alice.says(&id, text).await;
+    }
+    let [phone, tablet] = SHARED_CLASSES;
+    let (device, waited) = stage.device(stage.near(), "bob", phone).await;
+    assert_eq!(waited, ["one", "two", "three"]);
+    device.close().await;
+    // What was confirmed is durable once the class itself is given nothing more.
+    loop {
+        let (device, waited) = stage.device(stage.near(), "bob", phone).await;
+        device.close().await;
+        if waited.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let (mut tablet, waited) = stage.device(stage.far(), "bob", tablet).await;
+    assert_eq!(waited, [""; 0], "the other device of the set has it");
+    let (mut other, waited) = stage.device(stage.far(), "bob", 1).await;
+    assert_eq!(waited, ["one", "two", "three"], "it has a cursor of its own");
+    let mid = alice.says(&id, "to all of you").await;
+    for device in [&mut tablet, &mut other] {
+        assert_eq!(device.message().await.mid, Some(mid));
+    }
 }
 
 async fn pull(person: &mut Person, request: &TimReq) -> Vec<TimMessage> {

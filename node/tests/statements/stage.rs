@@ -7,11 +7,14 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tim_wire::frame::empty_client_frame;
-use tim_wire::{Command, Encoding, TimAck, TimReq, WireStruct};
+use tim_wire::{Command, Encoding, TimAck, TimAuth, TimReq, WireStruct};
 use tokio::sync::OnceCell;
 
 /// Both encodings and what they are called.
 pub const ENCODINGS: [(Encoding, &str); 2] = [(Encoding::Thrift, "thrift"), (Encoding::Json, "json")];
+
+/// Classes of devices that have one cursor together; no test uses them for anything else.
+pub const SHARED_CLASSES: [i8; 2] = [41, 42];
 
 /// A kind of cluster; it is started when the first test needs it.
 pub struct Deployment {
@@ -50,7 +53,10 @@ impl Deployment {
     pub async fn running(&self) -> Arc<Running> {
         let start = || async {
             let mut cluster = Cluster::prepare(self.n_nodes, &["d0", "d1"]);
-            cluster.extra = "[sessions]\nper_account_max = 10\nper_device_class_max = 10\n".to_owned();
+            cluster.extra = format!(
+                "[sessions]\nper_account_max = 10\nper_device_class_max = 10\nshared_cursors = [[{}, {}]]\n",
+                SHARED_CLASSES[0], SHARED_CLASSES[1]
+            );
             let server = self.server.map(|kind| Server::start(kind).unwrap());
             if let Some(server) = &server {
                 for name in &cluster.databases {
@@ -121,6 +127,20 @@ impl Stage {
         raw.login(&self.name(who), "secret").await;
         raw.offline().await;
         raw
+    }
+
+    /// A session of a class of devices, and the texts that have waited for it.
+    pub async fn device(&self, port: u16, who: &str, class: i8) -> (Raw, Vec<String>) {
+        let mut raw = self.connect(port).await;
+        let auth = TimAuth {
+            termtyp: Some(class),
+            ..raw::auth(&self.name(who), "secret")
+        };
+        raw.send_struct(Command::Auth, &auth).await;
+        assert!(raw.ack(Command::Auth).await.ok);
+        let waited = raw.offline().await;
+        let texts = waited.into_iter().filter_map(|message| message.data_string);
+        (raw, texts.collect())
     }
 
     /// Somebody new, online on a node.

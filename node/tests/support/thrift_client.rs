@@ -1,15 +1,15 @@
 //! A client of the server API that knows nothing of our codec: the `thrift` crate reads and writes, values are trees, and
 //! what the numbers mean stands in the tests, from the specification.
 
+use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use thrift::protocol::{
     TCompactInputProtocol, TCompactOutputProtocol, TFieldIdentifier, TInputProtocol, TListIdentifier,
     TMessageIdentifier, TMessageType, TOutputProtocol, TStructIdentifier, TType,
 };
-use thrift::transport::{
-    ReadHalf, TBufferedReadTransport, TBufferedWriteTransport, TIoChannel as _, TTcpChannel, WriteHalf,
-};
+use thrift::transport::{TBufferedReadTransport, TBufferedWriteTransport};
 
 /// A value; fields of structs by number.
 #[derive(Debug, Clone, PartialEq)]
@@ -167,18 +167,55 @@ pub fn only(fields: Vec<(i16, Value)>) -> Value {
 /// The text of an exception, or the result.
 pub type Answer = Result<Value, String>;
 
+fn stream(port: u16) -> TcpStream {
+    let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream
+}
+
 /// A connection.
 pub struct ThriftClient {
-    input: TCompactInputProtocol<TBufferedReadTransport<ReadHalf<TTcpChannel>>>,
-    output: TCompactOutputProtocol<TBufferedWriteTransport<WriteHalf<TTcpChannel>>>,
+    input: TCompactInputProtocol<TBufferedReadTransport<Box<dyn Read + Send>>>,
+    output: TCompactOutputProtocol<TBufferedWriteTransport<Box<dyn Write + Send>>>,
     sequence: i32,
+}
+
+/// TLS over a stream: both directions change one state, and no test reads while it writes.
+type Tls = rustls::StreamOwned<rustls::ClientConnection, TcpStream>;
+
+struct Shared(Arc<Mutex<Tls>>);
+
+impl Read for Shared {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().read(buffer)
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.lock().unwrap().flush()
+    }
 }
 
 impl ThriftClient {
     pub fn connect(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        let (input, output) = TTcpChannel::with_stream(stream).split().unwrap();
+        let stream = stream(port);
+        Self::over(Box::new(stream.try_clone().unwrap()), Box::new(stream))
+    }
+
+    /// The same over TLS.
+    pub fn connect_tls(port: u16, config: Arc<rustls::ClientConfig>) -> Self {
+        let address = std::net::IpAddr::from([127, 0, 0, 1]).into();
+        let tls = rustls::ClientConnection::new(config, address).unwrap();
+        let tls = Arc::new(Mutex::new(Tls::new(tls, stream(port))));
+        Self::over(Box::new(Shared(Arc::clone(&tls))), Box::new(Shared(tls)))
+    }
+
+    fn over(input: Box<dyn Read + Send>, output: Box<dyn Write + Send>) -> Self {
         Self {
             input: TCompactInputProtocol::new(TBufferedReadTransport::new(input)),
             output: TCompactOutputProtocol::new(TBufferedWriteTransport::new(output)),
@@ -188,10 +225,15 @@ impl ThriftClient {
 
     /// A connection that has said who it is.
     pub fn authenticated(port: u16) -> Self {
-        let mut client = Self::connect(port);
+        Self::connect(port).known()
+    }
+
+    /// Says who it is.
+    pub fn known(mut self) -> Self {
+        let client = &mut self;
         let ack = client.auth("console", "let me in");
         assert_eq!(ack.field(1), Some(&Value::Bool(true)), "{ack:?}");
-        client
+        self
     }
 
     pub fn auth(&mut self, name: &str, password: &str) -> Value {

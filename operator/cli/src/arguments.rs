@@ -5,9 +5,9 @@ mod verbs;
 
 pub use bench::{BenchArguments, BenchLoad};
 pub use verbs::{
-    ChatArguments, ClientLanguage, CompletionArguments, DownArguments, ExplainArguments, HelpArguments,
-    LogsArguments, ManArguments, ScaleArguments, SplitArguments, StatusArguments, UpArguments, UrlArguments,
-    Verb, WaitFor,
+    AccountsAction, AccountsArguments, ChatArguments, ClientLanguage, CompletionArguments, DownArguments,
+    ExplainArguments, HelpArguments, LogsArguments, ManArguments, ScaleArguments, SplitArguments,
+    StatusArguments, UpArguments, UrlArguments, Verb, WaitFor,
 };
 
 use crate::output::OutputFormat;

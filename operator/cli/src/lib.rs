@@ -151,6 +151,7 @@ async fn act(terminal: &Terminal, global: &Global, verb: Verb) -> Outcome {
         }
         Verb::Chat(chat) => Box::pin(chat::run(terminal, global, &chat)).await,
         Verb::Url(url) => verbs::url::run(terminal, global, &url).await,
+        Verb::Accounts(accounts) => Box::pin(verbs::accounts::run(terminal, global, &accounts)).await,
         Verb::Bench(bench) => Box::pin(bench::run(terminal, global, &bench)).await,
         // Those that need no runtime were carried out before.
         Verb::Up(_)

@@ -2,6 +2,7 @@
 
 use crate::bench::BenchDocument;
 use crate::status::StatusDocument;
+use crate::verbs::accounts::AccountsDocument;
 use crate::verbs::explain::ExplainDocument;
 use crate::verbs::url::UrlDocument;
 use crate::verbs::version::VersionDocument;
@@ -10,6 +11,7 @@ use schemars::Schema;
 /// Every schema with the name of its file.
 pub fn all() -> Vec<(&'static str, Schema)> {
     vec![
+        ("accounts.schema.json", schemars::schema_for!(AccountsDocument)),
         ("bench.schema.json", schemars::schema_for!(BenchDocument)),
         ("explain.schema.json", schemars::schema_for!(ExplainDocument)),
         ("status.schema.json", schemars::schema_for!(StatusDocument)),

@@ -1,5 +1,6 @@
 //! The verbs, one module each.
 
+pub mod accounts;
 pub mod completion;
 pub mod down;
 pub mod explain;

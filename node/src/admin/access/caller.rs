@@ -1,6 +1,6 @@
 //! Who calls: an extractor that refuses before anything else of the request is read, and the audit of what it does.
 
-use super::Access;
+use super::{Access, Interface, Observed};
 use crate::admin::problem::Problem;
 use crate::admin::routes::AdminState;
 use crate::edge::Arrival;
@@ -47,6 +47,7 @@ pub(in crate::admin) struct Caller<N> {
     name: String,
     /// The node, which is there once somebody may call.
     pub(in crate::admin) node: Arc<Node>,
+    interface: Interface,
     needs: PhantomData<N>,
 }
 
@@ -65,11 +66,12 @@ impl<N: Needs> FromRequestParts<AdminState> for Caller<N> {
             .map(|(_, token)| token.trim());
         let allowed = allowed::<N>(&state.access, &node, presented, from);
         let name = allowed.inspect_err(|problem| {
-            node.metrics.administered("authenticate", Some(problem.name()));
+            Observed::refused(Interface::Api, "authenticate", &node, problem.name());
         })?;
         Ok(Self {
             name,
             node,
+            interface: Interface::Api,
             needs: PhantomData,
         })
     }
@@ -116,10 +118,11 @@ fn allowed<N: Needs>(
 
 impl Caller<Admin> {
     /// A console user who has given its password.
-    pub(in crate::admin) fn console_user(name: &str, node: Arc<Node>) -> Self {
+    pub(in crate::admin) fn console_user(name: &str, node: Arc<Node>, interface: Interface) -> Self {
         Self {
             name: name.to_owned(),
             node,
+            interface,
             needs: PhantomData,
         }
     }
@@ -132,10 +135,9 @@ impl<N> Caller<N> {
         operation: &'static str,
         work: impl Future<Output = Result<T, Problem>> + Send,
     ) -> Result<T, Problem> {
+        let observed = Observed::begin(self.interface, operation);
         let outcome = Box::pin(work).await;
-        self.node
-            .metrics
-            .administered(operation, outcome.as_ref().err().map(Problem::name));
+        observed.end(&self.node, outcome.as_ref().err().map(Problem::name));
         outcome
     }
 
@@ -151,11 +153,12 @@ impl<N> Caller<N> {
         // Names stay out of the log.
         let account_hash = account.map(|account| tim_core::placement::hash(account.as_bytes()));
         let account_hash = account_hash.map_or_else(String::new, |hash| format!("{hash:016x}"));
+        let observed = Observed::begin(self.interface, operation);
         let work = Box::pin(work);
         let done = tokio::spawn(async move {
             let outcome = work.await;
             let cause = outcome.as_ref().err().map(Problem::name);
-            node.metrics.administered(operation, cause);
+            observed.end(&node, cause);
             tracing::info!(
                 administrator = name,
                 operation,

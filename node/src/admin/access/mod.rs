@@ -2,8 +2,10 @@
 
 mod caller;
 mod file;
+mod observed;
 
 pub(super) use caller::{Admin, Caller, Operate, Read, address, started};
+pub(super) use observed::{Interface, Observed};
 
 use super::problem::Problem;
 use crate::edge::AddressRate;

@@ -9,7 +9,7 @@ mod machine;
 mod methods;
 mod people;
 
-use super::access::{Access, Caller};
+use super::access::{Access, Caller, Interface, Observed};
 use super::problem::Problem;
 use crate::edge::{BoundListener, TlsSource};
 use crate::node::Node;
@@ -117,9 +117,7 @@ async fn authenticate(door: &Door, bean: AuthBean, from: IpAddr) -> Result<Strin
     match Box::pin(fits).await {
         Ok(()) => Ok(name),
         Err(problem) => {
-            door.node
-                .metrics
-                .administered("authenticate", Some(problem.name()));
+            Observed::refused(Interface::ServerApi, "authenticate", &door.node, problem.name());
             Err(problem)
         }
     }
@@ -133,7 +131,7 @@ async fn done(door: &Door, caller: String, message: Message, call: Call) -> byte
         let problem = Problem::new(status, &OVERLOADED, observed);
         return methods::refused(&message, &call, &problem);
     };
-    let caller = Caller::console_user(&caller, Arc::clone(&door.node));
+    let caller = Caller::console_user(&caller, Arc::clone(&door.node), Interface::ServerApi);
     let millis = door.access.config().request_timeout_millis;
     let asked = call.clone();
     let answered = tokio::time::timeout(

@@ -6,7 +6,7 @@
 mod input;
 mod people;
 
-use super::access::{Admin, Caller, address, started};
+use super::access::{Admin, Caller, Interface, Observed, address, started};
 use super::limits;
 use super::operations;
 use super::problem::Problem;
@@ -55,11 +55,11 @@ async fn caller(parts: &Parts, state: &AdminState) -> Result<Caller<Admin>, Resp
     let (name, password) = (text("username"), text("password"));
     let fits = state.access.by_password(&node, (name, password), from);
     if let Err(problem) = Box::pin(fits).await {
-        node.metrics.administered("authenticate", Some(problem.name()));
+        Observed::refused(Interface::Tim20, "authenticate", &node, problem.name());
         // As the reference does: the code, and nothing else.
         return Err(problem.status().into_response());
     }
-    Ok(Caller::console_user(name, node))
+    Ok(Caller::console_user(name, node, Interface::Tim20))
 }
 
 impl FromRequest<AdminState> for Call {

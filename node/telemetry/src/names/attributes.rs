@@ -205,6 +205,20 @@ pub static ADMIN_OPERATION: Attribute = Attribute {
     stability: Stability::Development,
 };
 
+/// `tim.admin.interface`
+pub static ADMIN_INTERFACE: Attribute = Attribute {
+    name: "tim.admin.interface",
+    description: "`api_v1`, `tim_2_0`, `server_api`, `websocket`",
+    stability: Stability::Development,
+};
+
+/// `tim.admin.outcome`
+pub static ADMIN_OUTCOME: Attribute = Attribute {
+    name: "tim.admin.outcome",
+    description: "`done`, `refused`",
+    stability: Stability::Development,
+};
+
 /// `tim.webhook.outcome`
 pub static WEBHOOK_OUTCOME: Attribute = Attribute {
     name: "tim.webhook.outcome",
@@ -390,6 +404,8 @@ pub static ATTRIBUTES: &[&Attribute] = &[
     &LOGIN_OUTCOME,
     &LIMIT_NAME,
     &ADMIN_OPERATION,
+    &ADMIN_INTERFACE,
+    &ADMIN_OUTCOME,
     &WEBHOOK_OUTCOME,
     &CERTIFICATE_PURPOSE,
     &SESSION_ID,

@@ -113,6 +113,15 @@ pub static RECONCILE: SpanName = SpanName {
     stability: Stability::Development,
 };
 
+/// `tim.admin call`
+pub static ADMIN_CALL: SpanName = SpanName {
+    name: "tim.admin call",
+    kind: "SERVER",
+    description: "an administrator's call by any of the interfaces, until its work is done; root",
+    attributes: &[&ADMIN_INTERFACE, &ADMIN_OPERATION, &ADMIN_OUTCOME, &ERROR_TYPE],
+    stability: Stability::Development,
+};
+
 /// All spans.
 pub static SPANS: &[&SpanName] = &[
     &FRAME_MESSAGE,
@@ -124,4 +133,5 @@ pub static SPANS: &[&SpanName] = &[
     &REPARTITION,
     &REPARTITION_STEP,
     &RECONCILE,
+    &ADMIN_CALL,
 ];

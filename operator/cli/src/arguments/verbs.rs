@@ -13,6 +13,13 @@ Columns
   SIZE             bytes of the whole database, as of a minute ago at most
   COMMIT P99       what 99 of 100 group commits took over the last ten seconds, at the slowest node";
 
+/// What a line of `tim accounts import` is.
+const IMPORT_LINES: &str = "\
+Lines, one JSON object each
+  {\"name\": \"bob\", \"domain\": \"example.org\", \"passwordHash\": \"$2a$10$...\", \"profile\": {\"nickname\": \"Bobby\"}}
+  {\"account\": \"QdH6CCms5EU\", \"passwordHash\": \"$argon2id$...\"}
+Accounts that are there stay as they are, so an import may be repeated from the beginning.";
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
@@ -77,6 +84,13 @@ Examples
   tim bench reconnect --sessions 5000  kills a node of the local cluster: how soon its clients are back
   tim bench relay --url ws://127.0.0.1:5080/tim --output json")]
     Bench(BenchArguments),
+    /// Import accounts with the hashes of their passwords
+    #[command(before_help = "\
+Examples
+  tim accounts import accounts.ndjson --token-file admin.token    into the local cluster
+  export-users | tim accounts import - --url https://chat.example:5082 --token-file admin.token
+  tim accounts import accounts.ndjson --dry-run                   only check the lines", after_help = IMPORT_LINES)]
+    Accounts(AccountsArguments),
     /// Show the logs of nodes of this machine
     #[command(before_help = "\
 Examples
@@ -259,6 +273,39 @@ pub enum ClientLanguage {
     Go,
     /// Rust
     Rust,
+}
+
+/// What `tim accounts` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AccountsAction {
+    /// Makes accounts of lines of JSON
+    Import,
+}
+
+/// `tim accounts`.
+#[derive(Debug, Clone, Args)]
+pub struct AccountsArguments {
+    /// What to do
+    #[arg(value_enum, value_name = "ACTION")]
+    pub action: AccountsAction,
+    /// File with a line per account; - is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Address of the administrators' listener of a node; without it a node of the local cluster
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// File that holds the token of an administrator with the role admin
+    #[arg(long, value_name = "FILE", required_unless_present = "dry_run")]
+    pub token_file: Option<PathBuf>,
+    /// File with the certificate authority that https:// is to trust; without it those of the system
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Name of the local cluster; needed where there are several
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
+    /// Only check the lines; nothing is contacted
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `tim logs`.
