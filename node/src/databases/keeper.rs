@@ -2,7 +2,7 @@
 //! answer.
 
 use super::troubles::Evidence;
-use super::{Databases, checkpoints, figures};
+use super::{Databases, figures};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -149,10 +149,6 @@ pub(super) async fn keep(keeper: Keeper) {
     figures::learn_schema(&keeper.databases, &keeper.name).await;
     keeper.databases.is_open_now(&keeper.name);
     tokio::spawn(figures::follow(
-        Arc::clone(&keeper.databases),
-        keeper.name.clone(),
-    ));
-    tokio::spawn(checkpoints::follow(
         Arc::clone(&keeper.databases),
         keeper.name.clone(),
     ));

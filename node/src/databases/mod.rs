@@ -9,7 +9,6 @@ mod accounts;
 mod append;
 mod batcher;
 mod blocks;
-mod checkpoints;
 mod cursors;
 mod declared;
 mod deletion;

@@ -21,7 +21,7 @@ use crate::dsn::Target;
 /// Most connections of one node to one database server.
 pub const MAX_SERVER_CONNECTIONS: u32 = 8;
 
-/// Connections that read a SQLite file; one more writes, and one copies its log into it. Each is a thread.
+/// Connections that read a SQLite file; one more writes. Each is a thread.
 pub const MAX_SQLITE_READERS: u32 = 4;
 
 /// Longest wait for a connection, making one included.
@@ -54,6 +54,9 @@ const STATEMENT_CACHE: usize = 192;
 /// Size to which SQLite cuts its write-ahead log after a checkpoint.
 const SQLITE_LOG_BYTES: &str = "67108864";
 
+/// Rows of an answer that SQLite's thread makes before it waits for whoever reads them: each wait is two switches of threads.
+const SQLITE_ROWS_BUFFERED: usize = 1_024;
+
 /// Page cache of the connection that writes, in KiB, negative as SQLite wants it; taken as it is needed. With its
 /// default of 2 MiB, a busy file's index pages are read again for every batch.
 const SQLITE_WRITER_CACHE: &str = "-16384";
@@ -61,25 +64,15 @@ const SQLITE_WRITER_CACHE: &str = "-16384";
 /// Page cache of each connection that reads.
 const SQLITE_READER_CACHE: &str = "-2048";
 
-/// Pages of the write-ahead log after which a commit itself copies them into the file, which everybody behind it waits for.
-/// Rarely: [`crate::Database::checkpoint`] has copied most of them by then, beside the commits.
-const SQLITE_CHECKPOINT_PAGES: &str = "16000";
+/// Pages of the write-ahead log after which SQLite copies them into the file. Larger than its default of 1,000: a
+/// checkpoint under load costs syncs of its own.
+const SQLITE_CHECKPOINT_PAGES: &str = "4000";
 
 /// Connections for writing and for reading; the same pool where the engine makes no difference.
 #[derive(Clone, Debug)]
 pub(crate) struct Pools {
     pub(crate) writer: DatabaseConnection,
     pub(crate) reader: DatabaseConnection,
-    /// Copies SQLite's write-ahead log into the file.
-    pub(crate) checkpointer: Option<DatabaseConnection>,
-}
-
-/// What a connection to a SQLite file is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Use {
-    Write,
-    Read,
-    Checkpoint,
 }
 
 impl Pools {
@@ -98,9 +91,8 @@ impl Pools {
 pub(crate) fn open(target: &Target) -> Pools {
     match target {
         Target::Sqlite(path) => Pools {
-            writer: sqlite(path, Use::Write),
-            reader: sqlite(path, Use::Read),
-            checkpointer: Some(sqlite(path, Use::Checkpoint)),
+            writer: sqlite(path, true),
+            reader: sqlite(path, false),
         },
         Target::Postgres(options) => {
             let options = options
@@ -123,7 +115,6 @@ pub(crate) fn open(target: &Target) -> Pools {
             Pools {
                 writer: pool.clone(),
                 reader: pool,
-                checkpointer: None,
             }
         }
         Target::MySql(options) => {
@@ -139,7 +130,6 @@ pub(crate) fn open(target: &Target) -> Pools {
             Pools {
                 writer: pool.clone(),
                 reader: pool,
-                checkpointer: None,
             }
         }
     }
@@ -168,10 +158,10 @@ fn limits<D: Database>(options: PoolOptions<D>, connections: u32) -> PoolOptions
         })
 }
 
-fn sqlite(path: &Path, used: Use) -> DatabaseConnection {
+fn sqlite(path: &Path, writes: bool) -> DatabaseConnection {
     let options = SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(used == Use::Write)
+        .create_if_missing(writes)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(SQLITE_BUSY_WAIT)
@@ -180,15 +170,18 @@ fn sqlite(path: &Path, used: Use) -> DatabaseConnection {
         .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES)
         .pragma(
             "cache_size",
-            if used == Use::Write {
+            if writes {
                 SQLITE_WRITER_CACHE
             } else {
                 SQLITE_READER_CACHE
             },
         )
-        .pragma("query_only", if used == Use::Read { "ON" } else { "OFF" })
+        // What a statement may have to undo stays in memory: it went through a file of its own in every commit.
+        .pragma("temp_store", "MEMORY")
+        .row_buffer_size(SQLITE_ROWS_BUFFERED)
+        .pragma("query_only", if writes { "OFF" } else { "ON" })
         .disable_statement_logging();
-    let connections = if used == Use::Read { MAX_SQLITE_READERS } else { 1 };
+    let connections = if writes { 1 } else { MAX_SQLITE_READERS };
     let pool = limits::<sqlx::Sqlite>(SqlitePoolOptions::new(), connections)
         .acquire_timeout(SQLITE_TURN_LIMIT)
         .after_release(|connection, _| Box::pin(is_out_of_transactions(connection)))

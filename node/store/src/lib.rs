@@ -16,7 +16,6 @@ pub mod account;
 mod admit;
 pub mod append;
 pub mod block;
-mod checkpoint;
 pub mod connection;
 pub mod cursor;
 pub mod dsn;

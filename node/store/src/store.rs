@@ -57,8 +57,6 @@ pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
     layout: RwLock<Layout>,
     statements: Arc<AtomicU64>,
-    /// Commits since the write-ahead log was last copied.
-    pub(crate) commits: AtomicU64,
     #[cfg(feature = "explain")]
     plans: crate::explain::Plans,
 }
@@ -133,7 +131,6 @@ impl Store {
                 shared: self.shared.clone(),
                 layout: RwLock::default(),
                 statements: Arc::default(),
-                commits: AtomicU64::new(0),
                 #[cfg(feature = "explain")]
                 plans: crate::explain::Plans::default(),
             }),
@@ -317,10 +314,6 @@ impl Database {
         count(&self.inner.statements);
     }
 
-    pub(crate) fn count_commit(&self) {
-        count(&self.inner.commits);
-    }
-
     /// The span of one statement, named as the OpenTelemetry conventions ask; never with values.
     pub(crate) fn statement_span(&self, summary: Summary) -> Span {
         tracing::debug_span!(
@@ -387,8 +380,7 @@ impl Database {
 }
 
 async fn close(name: &DatabaseName, pools: Pools) {
-    let pools = [pools.checkpointer, Some(pools.reader), Some(pools.writer)];
-    for pool in pools.into_iter().flatten() {
+    for pool in [pools.reader, pools.writer] {
         if let Err(error) = pool.close().await {
             tracing::debug!(database = %name, %error, "closing connections");
         }

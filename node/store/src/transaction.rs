@@ -201,7 +201,6 @@ impl Transaction {
         let Self { inner, database, .. } = self;
         let span = database.statement_span(summary("COMMIT", ""));
         database.count_statement();
-        database.count_commit();
         match timeout(STATEMENT_LIMIT + ANSWER_MARGIN, inner.commit().instrument(span)).await {
             Err(_) => Err(StoreError::CommitInDoubt {
                 database: database.name().clone(),

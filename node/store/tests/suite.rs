@@ -24,8 +24,6 @@ mod account;
 mod append;
 #[path = "suite/binding.rs"]
 mod binding;
-#[path = "suite/checkpoint.rs"]
-mod checkpoint;
 #[path = "suite/concurrency.rs"]
 mod concurrency;
 #[path = "suite/crash.rs"]
