@@ -6,6 +6,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "proto/tim/peer/v1/link.proto",
         "proto/tim/peer/v1/home.proto",
         "proto/tim/peer/v1/presence.proto",
+        "proto/tim/peer/v1/passwords.proto",
         "proto/tim/peer/v1/delivery.proto",
         "proto/tim/peer/v1/streams.proto",
         "proto/tim/peer/v1/raft.proto",

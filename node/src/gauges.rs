@@ -31,6 +31,7 @@ pub(crate) fn register(node: &Arc<Node>) {
         &names::SESSION_UNREGISTERED_COUNT,
         of(|node| plain(node.engine.figures.unregistered.load(Ordering::Relaxed))),
     );
+    observe_u64(&names::PASSWORD_REMEMBERED_COUNT, of(passwords));
     observe_u64(
         &names::HOME_COUNT,
         of(|node| plain(node.engine.figures.homes.load(Ordering::Relaxed))),
@@ -72,6 +73,12 @@ pub(crate) fn register(node: &Arc<Node>) {
             vec![(node.started.elapsed().as_secs_f64(), Vec::new())]
         })
     });
+}
+
+fn passwords(node: &Node) -> Readings {
+    let (own, others) = node.accounts.remembered.counts();
+    let of = |source: &'static str, count: u64| (count, vec![attribute(&names::PASSWORD_SOURCE, source)]);
+    vec![of("node", own), of("owners", others)]
 }
 
 fn queues(node: &Node) -> Readings {

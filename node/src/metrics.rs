@@ -20,6 +20,7 @@ pub(crate) struct Metrics {
     pub(crate) redelivered: Counter,
     pub(crate) frames_dropped: Counter,
     pub(crate) sessions_ended: Counter,
+    passwords_checked: Counter,
     limit_refused: Counter,
     pub(crate) strangers_yielded: Counter,
     admin_requests: Counter,
@@ -53,6 +54,7 @@ impl Metrics {
             redelivered: counter(&names::MESSAGE_REDELIVERED),
             frames_dropped: counter(&names::STREAM_FRAMES_DROPPED),
             sessions_ended: counter(&names::SESSION_ENDED),
+            passwords_checked: counter(&names::PASSWORD_CHECKED),
             limit_refused: counter(&names::LIMIT_REFUSED),
             strangers_yielded: counter(&names::STRANGER_YIELDED),
             admin_requests: counter(&names::ADMIN_REQUESTS),
@@ -124,6 +126,12 @@ impl Metrics {
     /// A client was refused something by the limit under that key of the configuration.
     pub(crate) fn limit_reached(&self, key: &'static str) {
         self.limit_refused.add(1, &[attribute(&names::LIMIT_NAME, key)]);
+    }
+
+    /// A password was decided on.
+    pub(crate) fn password_checked(&self, source: &'static str) {
+        self.passwords_checked
+            .add(1, &[attribute(&names::PASSWORD_SOURCE, source)]);
     }
 
     /// An administrator was answered, or refused for a cause.

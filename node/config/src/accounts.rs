@@ -73,9 +73,10 @@ pub struct Passwords {
     pub workers: u32,
     /// Logins and registrations that may wait for a worker; more are answered 5104.
     pub queue_max: u32,
-    /// Verified credentials remembered under a keyed hash, so that a reconnect costs no new hash; 0 switches it off.
+    /// Verified credentials remembered under a keyed hash, so that a reconnect costs no new hash; twice as many are kept for
+    /// other nodes, so that one there costs none either. 0 switches it off.
     pub remembered_max: u32,
-    /// How long one is remembered, in seconds.
+    /// How long one is remembered, in seconds; begun anew while the account has a session on the node that verified it.
     pub remembered_seconds: u64,
 }
 

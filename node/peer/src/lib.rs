@@ -5,6 +5,7 @@
 
 pub mod deliveries;
 pub mod lanes;
+pub mod passwords;
 pub mod presence;
 pub mod streams;
 #[cfg(test)]

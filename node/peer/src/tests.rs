@@ -3,6 +3,7 @@
 use super::*;
 use crate::deliveries::{deliver_request, pushes};
 use crate::lanes::{Asked, answered, append_reply, append_request, submit};
+use crate::passwords::{TAGS_MAX, is_remembered_request, remember_request, tag, tags};
 use crate::presence::{
     lookup_reply, lookups, put_snapshot_request, register_request, registrations, replicate_request,
     replication, shards, snapshots,
@@ -234,4 +235,17 @@ fn presence() {
     ];
     assert_eq!(lookups(lookup_reply(found.clone())), found);
     assert_eq!(shards(&[4_096]), None, "there are only 4,096");
+}
+
+#[test]
+fn tags_of_passwords() {
+    let sent = [[1; 32], [2; 32]];
+    assert_eq!(tags(&remember_request(sent)), Some(sent.to_vec()));
+    assert_eq!(tag(&is_remembered_request(&sent[0])), Some(sent[0]));
+    let short = Bytes::from_static(&[1; 31]);
+    assert_eq!(tag(&peer::IsRememberedRequest { tag: short.clone() }), None);
+    let with_a_short_one = peer::RememberRequest { tags: vec![short] };
+    assert_eq!(tags(&with_a_short_one), None);
+    let too_many = remember_request(vec![[1; 32]; TAGS_MAX + 1]);
+    assert_eq!(tags(&too_many), None);
 }

@@ -8,13 +8,14 @@ pub(crate) mod imported;
 mod jwt;
 pub(crate) mod online;
 mod passwords;
-mod remembered;
+pub(crate) mod remembered;
 mod users;
 
 use crate::board::Board;
 use crate::commands::Refusal;
 use crate::edge::AddressRates;
 use crate::node::Node;
+use aws_lc_rs::hmac;
 use blocks::BlockNews;
 use bytes::Bytes;
 use callback::Callback;
@@ -46,7 +47,7 @@ const EXISTING_KEPT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Accounts {
     workers: PasswordWorkers,
-    remembered: Remembered,
+    pub(crate) remembered: Remembered,
     existing: Cache<AccountId, ()>,
     /// Accounts that this node was told lately to be deleted: what was read before that must not be remembered after it.
     deleted: Cache<AccountId, ()>,
@@ -100,11 +101,16 @@ impl From<HashError> for Refusal {
 }
 
 impl Accounts {
-    pub(crate) fn new(config: &NodeConfig, board: &Arc<Board>) -> anyhow::Result<Self> {
+    /// `password_tags`: the key of what is remembered of passwords, the same on every node.
+    pub(crate) fn new(
+        config: &NodeConfig,
+        board: &Arc<Board>,
+        password_tags: hmac::Key,
+    ) -> anyhow::Result<Self> {
         let passwords = &config.accounts.passwords;
         Ok(Self {
             workers: PasswordWorkers::start(passwords)?,
-            remembered: Remembered::new(passwords),
+            remembered: Remembered::new(passwords, password_tags),
             block_news: BlockNews::default(),
             address_rates: AddressRates::new(&config.limits),
             existing: lately(EXISTING_KEPT),
@@ -202,7 +208,8 @@ impl Accounts {
         match node.databases.create_account(&account).await {
             Ok(Created::New) => {
                 // Who has just chosen it logs in with it next.
-                self.remembered.remember(&id, &account.password_hash, password);
+                let tag = self.remembered.tag(&id, &account.password_hash, password);
+                remembered::tell(node, &id, tag);
                 Ok(id)
             }
             Ok(Created::Exists) => Err(Refusal::plain(ErrorCode::HasExist, "account_exists")),
@@ -262,14 +269,24 @@ impl Accounts {
             .await
             .map_err(|report| Refusal::database(&report))?;
         let stored = found.map(|account| account.password_hash);
-        if let Some(stored) = &stored
-            && self.remembered.knows(&id, stored, password)
-        {
+        // Of nobody's password as well: who is there must not be seen by the time it takes.
+        let tag = self
+            .remembered
+            .tag(&id, stored.as_deref().unwrap_or_default(), password);
+        if self.remembered.knows(&id, &tag) {
+            node.metrics.password_checked("node");
             return Ok(Some(id));
         }
-        // Who is remembered gets in all the same: many clients may have one address.
+        // Who is remembered here gets in all the same: many clients may have one address. Other nodes are asked for nobody
+        // who has guessed too often: that would be cheaper than a hash.
         let failures = &self.address_rates.failed_logins;
         failures.look(from, &node.metrics)?;
+        if Box::pin(remembered::knows(node, &id, tag)).await && stored.is_some() {
+            node.metrics.password_checked("owners");
+            self.remember_existing(&id);
+            return Ok(Some(id));
+        }
+        node.metrics.password_checked("hash");
         let before = || imported::before_password(node, &id, auth.domain.as_deref().unwrap_or_default());
         let found = stored.clone().map(|text| Stored::of(text, before));
         if !self.workers.verify(password.to_owned(), found).await? {
@@ -279,7 +296,7 @@ impl Accounts {
         }
         if let Some(stored) = stored {
             let stored = imported::renewed(node, &id, stored, password).await;
-            self.remembered.remember(&id, &stored, password);
+            remembered::tell(node, &id, self.remembered.tag(&id, &stored, password));
         }
         self.remember_existing(&id);
         Ok(Some(id))
@@ -297,12 +314,8 @@ impl Accounts {
         let password = auth.pwd.as_deref().unwrap_or_default();
         let id = match self.users.find(node, auth).await.transpose()? {
             Some(Found::Account(id)) => Some(id),
-            Some(Found::Stored(id, stored)) if self.remembered.knows(&id, &stored, password) => Some(id),
             Some(Found::Stored(id, stored)) => {
-                let fits = self.fits(password.to_owned(), Some(stored.clone())).await?;
-                if fits {
-                    self.remembered.remember(&id, &stored, password);
-                }
+                let fits = self.fits_elsewhere(node, &id, stored, password).await?;
                 fits.then_some(id)
             }
             Some(Found::Nobody) | None => None,
@@ -313,6 +326,31 @@ impl Accounts {
             return Ok(None);
         };
         Ok(self.ensure(node, &id).await?.then_some(id))
+    }
+
+    /// Whether a password fits the form that others have stored.
+    async fn fits_elsewhere(
+        &self,
+        node: &Node,
+        id: &AccountId,
+        stored: String,
+        password: &str,
+    ) -> Result<bool, Refusal> {
+        let tag = self.remembered.tag(id, &stored, password);
+        if self.remembered.knows(id, &tag) {
+            node.metrics.password_checked("node");
+            return Ok(true);
+        }
+        if Box::pin(remembered::knows(node, id, tag)).await {
+            node.metrics.password_checked("owners");
+            return Ok(true);
+        }
+        node.metrics.password_checked("hash");
+        let fits = self.fits(password.to_owned(), Some(stored)).await?;
+        if fits {
+            remembered::tell(node, id, tag);
+        }
+        Ok(fits)
     }
 
     /// Changes a password for whom knows the present one. Credentials that were verified under the old one are

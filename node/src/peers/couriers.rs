@@ -9,6 +9,7 @@ use tim_cluster::links::{Link, Links};
 use tim_core::id::{NodeName, SessionId};
 use tim_core::presence::RegistrarEvent;
 use tim_core::{delivery, submit};
+use tim_peer::passwords::{self, TagBytes};
 use tim_peer::presence;
 use tim_proto::peer::v1 as peer;
 use tokio::sync::mpsc;
@@ -195,6 +196,13 @@ async fn call(way: &Way, link: &Link, message: ToPeer) {
                     .await,
             );
         }
+        ToPeer::RememberPasswords { tags } => remember_passwords(link, tags).await,
         _ => {}
     }
+}
+
+/// An older node does not know the call, and hashes.
+async fn remember_passwords(link: &Link, tags: Vec<TagBytes>) {
+    let request = passwords::remember_request(tags);
+    drop(link.passwords().remember(request).await);
 }

@@ -23,6 +23,7 @@ use tim_core::delivery::Push;
 use tim_core::id::{AccountId, NodeName, SessionId, ShardId, Tenure, ViewHash};
 use tim_core::presence::{Lookup, Registration, Replication, Snapshot};
 use tim_core::submit::{Answer, LaneId, LaneStamp, OpenRefusal};
+use tim_peer::passwords::{self, TagBytes};
 use tim_peer::presence;
 use tim_proto::peer::v1 as peer;
 use tim_telemetry::TraceContext;
@@ -107,6 +108,9 @@ pub(crate) enum ToPeer {
     },
     EndSessions {
         sessions: Vec<SessionId>,
+    },
+    RememberPasswords {
+        tags: Vec<TagBytes>,
     },
 }
 
@@ -231,6 +235,16 @@ impl Peers {
         let request = presence::lookup_request(view, accounts);
         let reply = link.presence().lookup(request).await.ok()?;
         Some(presence::lookups(reply.into_inner()))
+    }
+
+    /// Whether another node remembers a password; one that does not answer, or does not know the call, does not.
+    pub(crate) async fn remembers_password(&self, to: &NodeName, tag: &TagBytes) -> bool {
+        let Ok(link) = self.links.link(to).await else {
+            return false;
+        };
+        let request = passwords::is_remembered_request(tag);
+        let reply = link.passwords().is_remembered(request).await;
+        reply.is_ok_and(|reply| reply.into_inner().remembered)
     }
 
     /// Which of another node's sessions have ended; nothing when it does not answer.

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use tim_cluster::links::{MESSAGE_BYTES_MAX, PeerConnection};
 use tim_core::id::{AccountId, NodeName, SessionId};
 use tim_core::presence::OwnerEvent;
-use tim_peer::presence;
+use tim_peer::{passwords, presence};
 use tim_proto::peer::v1 as peer;
 use tim_proto::peer::v1::delivery_server::{Delivery, DeliveryServer};
 use tim_proto::peer::v1::home_server::{Home, HomeServer};
+use tim_proto::peer::v1::passwords_server::{Passwords, PasswordsServer};
 use tim_proto::peer::v1::presence_server::{Presence, PresenceServer};
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
@@ -41,6 +42,7 @@ pub(crate) fn routes(services: &Services) -> Routes {
             .max_encoding_message_size(MESSAGE_BYTES_MAX),
     )
     .add_service(PresenceServer::new(services.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
+    .add_service(PasswordsServer::new(services.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
     .add_service(DeliveryServer::new(services.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
 }
 
@@ -178,6 +180,29 @@ impl Presence for Services {
         self.engine
             .post(Input::Owner(OwnerEvent::SnapshotArrived { from, snapshots }));
         Ok(Response::new(peer::PresenceDone {}))
+    }
+}
+
+#[tonic::async_trait]
+impl Passwords for Services {
+    async fn remember(
+        &self,
+        request: Request<peer::RememberRequest>,
+    ) -> Result<Response<peer::RememberReply>, Status> {
+        caller(&request)?;
+        let tags = passwords::tags(&request.into_inner()).ok_or_else(malformed)?;
+        self.node.accounts.remembered.keep(tags);
+        Ok(Response::new(peer::RememberReply {}))
+    }
+
+    async fn is_remembered(
+        &self,
+        request: Request<peer::IsRememberedRequest>,
+    ) -> Result<Response<peer::IsRememberedReply>, Status> {
+        caller(&request)?;
+        let tag = passwords::tag(&request.into_inner()).ok_or_else(malformed)?;
+        let remembered = self.node.accounts.remembered.keeps(&tag);
+        Ok(Response::new(peer::IsRememberedReply { remembered }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The parts of a node, put together.
 
 use crate::accounts::{Accounts, device_limits};
-use crate::accounts::{blocks, deletion};
+use crate::accounts::{blocks, deletion, remembered};
 use crate::admission::Admission;
 use crate::board::{Board, Effect, Place};
 use crate::commands::{Absences, Throttle};
@@ -22,6 +22,7 @@ use crate::webhooks::{self, Webhooks};
 use crate::{gauges, node_control, peers, streams, watchers};
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use aws_lc_rs::hmac;
 use sha2::{Digest, Sha256};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -86,8 +87,12 @@ impl TlsSource for PublicTls {
 }
 
 /// Accounts, wherever they are; a statement that can be of no use ends the start.
-async fn accounts(config: &NodeConfig, board: &Arc<Board>) -> anyhow::Result<Accounts> {
-    let accounts = Accounts::new(config, board)?;
+async fn accounts(
+    config: &NodeConfig,
+    board: &Arc<Board>,
+    password_tags: hmac::Key,
+) -> anyhow::Result<Accounts> {
+    let accounts = Accounts::new(config, board, password_tags)?;
     accounts.users.check().await?;
     Ok(accounts)
 }
@@ -115,6 +120,7 @@ pub(super) async fn build(
     let links = Links::new(trust.clone(), handshaker.clone(), members.clone());
     let control = open_control(&config, &name, &links, &membership).await?;
     let map = Arc::new(guessed_map(&config)?);
+    let accounts = accounts(&config, &board, keys.password_tags().clone()).await?;
     let databases = Arc::new(Databases::new(store(&config, keys), map.clone(), board.clone()));
     let (engine, inputs) = engine::channel();
     let (streams, stream_inputs) = streams::channel(links.clone(), &config.limits);
@@ -135,7 +141,7 @@ pub(super) async fn build(
         throttle: Throttle::new(&config),
         local_accounts: LocalAccounts::default(),
         sessions: Arc::new(SessionTable::default()),
-        accounts: accounts(&config, &board).await?,
+        accounts,
         absences: Absences::default(),
         webhooks: Webhooks::new(&config.webhooks),
         online_news: OnlineNews::default(),
@@ -260,9 +266,8 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
     supervisor.run("tokens", watchers::sweep(Arc::clone(node)));
     supervisor.run("webhooks", webhooks::run(Arc::clone(node)));
     supervisor.run("online news", online_news::follow(Arc::clone(node)));
-    supervisor.run("blocks", blocks::follow(Arc::clone(node)));
     supervisor.run("retention", retention::run(Arc::clone(node)));
-    supervisor.run("deletions", deletion::run(Arc::clone(node)));
+    run_tasks_of_accounts(node, supervisor);
     let driver = Driver {
         control: node.control.clone(),
         databases: Arc::clone(&node.databases),
@@ -293,6 +298,12 @@ fn run_tasks(node: &Arc<Node>, running: Running, supervisor: &mut Supervisor) {
         }
     });
     gauges::register(node);
+}
+
+fn run_tasks_of_accounts(node: &Arc<Node>, supervisor: &mut Supervisor) {
+    supervisor.run("blocks", blocks::follow(Arc::clone(node)));
+    supervisor.run("deletions", deletion::run(Arc::clone(node)));
+    supervisor.run("remembered passwords", remembered::run(Arc::clone(node)));
 }
 
 /// Opens the databases, reads or founds the map, joins the others; returns when this node is in its own view.

@@ -21,6 +21,7 @@ pub(crate) type RowKey = [u8; KEY_BYTES];
 
 const LABEL_IDS: &[u8] = b"tim store ids v1";
 const LABEL_CHECK: &[u8] = b"tim store check v1";
+const LABEL_PASSWORD_TAGS: &[u8] = b"tim password tags v1";
 
 /// Why the given storage keys cannot be used. Nothing was changed; the same ones fail again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +45,7 @@ pub enum BadStorageKeys {
 pub struct StorageKeys {
     ids: hmac::Key,
     check: RowKey,
+    password_tags: hmac::Key,
     pub(crate) seal: SealKeys,
 }
 
@@ -60,11 +62,13 @@ impl StorageKeys {
         };
         let ids = derive(first.as_slice(), LABEL_IDS)?;
         let check = derive(first.as_slice(), LABEL_CHECK)?;
+        let password_tags = derive(first.as_slice(), LABEL_PASSWORD_TAGS)?;
         let mut check_half = [0; KEY_BYTES];
         check_half.copy_from_slice(&check[..KEY_BYTES]);
         Ok(Self {
             ids: hmac::Key::new(hmac::HMAC_SHA256, ids.as_slice()),
             check: check_half,
+            password_tags: hmac::Key::new(hmac::HMAC_SHA256, password_tags.as_slice()),
             seal: SealKeys::new(generations)?,
         })
     }
@@ -75,6 +79,11 @@ impl StorageKeys {
     /// [`BadStorageKeys::Derivation`] when the library fails.
     pub fn single(key: Zeroizing<[u8; STORAGE_KEY_BYTES]>) -> Result<Self, BadStorageKeys> {
         Self::new(&[key])
+    }
+
+    /// Under which nodes tag passwords that they have verified: the same on every node, and used for nothing that is stored.
+    pub fn password_tags(&self) -> &hmac::Key {
+        &self.password_tags
     }
 
     /// Stands in the binding row, so that a wrong key is seen before anything is written.
@@ -181,6 +190,15 @@ mod tests {
             StorageKeys::new(&[]).unwrap_err(),
             BadStorageKeys::Count { count: 0 }
         );
+    }
+
+    #[test]
+    fn tags_of_passwords_are_under_a_key_of_their_own_that_stays() {
+        let sign = |keys: &StorageKeys| hmac::sign(keys.password_tags(), b"x").as_ref().to_vec();
+        let both = StorageKeys::new(&[Zeroizing::new([1; 32]), Zeroizing::new([2; 32])]).unwrap();
+        assert_eq!(sign(&keys(1)), sign(&both));
+        assert_ne!(sign(&keys(1)), sign(&keys(2)));
+        assert_ne!(sign(&keys(1)), hmac::sign(&keys(1).ids, b"x").as_ref());
     }
 
     #[test]

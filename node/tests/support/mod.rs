@@ -58,6 +58,8 @@ pub struct Cluster {
     pub extra: String,
     /// Lines added to the section of telemetry.
     pub telemetry: String,
+    /// Lines added to the section of passwords.
+    pub passwords: String,
     /// Lines added to the section of listeners.
     pub listeners: String,
     /// Whether the client port speaks TLS.
@@ -104,6 +106,7 @@ impl Cluster {
             directory,
             extra: String::new(),
             telemetry: String::new(),
+            passwords: String::new(),
             listeners: String::new(),
             server_api: String::new(),
             client_tls: false,
@@ -240,7 +243,7 @@ settle_seconds = 0
 [accounts.passwords]
 memory_kib = 64
 iterations = 1
-[telemetry]
+{passwords}[telemetry]
 log_json = false
 log_filter = "info,tim_node=debug"
 {telemetry}{extra}"#,
@@ -256,6 +259,7 @@ log_filter = "info,tim_node=debug"
             databases = databases.join(", "),
             extra = self.extra,
             telemetry = self.telemetry,
+            passwords = self.passwords,
             listeners = self.listeners,
         );
         std::fs::write(node.directory.join("node.toml"), text).unwrap();

@@ -18,6 +18,7 @@ use tim_core::id::NodeName;
 use tim_proto::peer::v1::delivery_client::DeliveryClient;
 use tim_proto::peer::v1::home_client::HomeClient;
 use tim_proto::peer::v1::link_client::LinkClient;
+use tim_proto::peer::v1::passwords_client::PasswordsClient;
 use tim_proto::peer::v1::presence_client::PresenceClient;
 use tim_proto::peer::v1::raft_client::RaftClient;
 use tim_proto::peer::v1::streams_client::StreamsClient;
@@ -72,6 +73,13 @@ impl Link {
     /// Calls to presence shards.
     pub fn presence(&self) -> PresenceClient<Channel> {
         PresenceClient::new(self.channel.clone())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// Calls about verified passwords.
+    pub fn passwords(&self) -> PasswordsClient<Channel> {
+        PasswordsClient::new(self.channel.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
     }

@@ -198,6 +198,13 @@ pub static LIMIT_NAME: Attribute = Attribute {
     stability: Stability::Development,
 };
 
+/// `tim.password.source`
+pub static PASSWORD_SOURCE: Attribute = Attribute {
+    name: "tim.password.source",
+    description: "`node` (this node remembers it), `owners` (another node that holds the account's presence does), `hash` (computed)",
+    stability: Stability::Development,
+};
+
 /// `tim.admin.operation`
 pub static ADMIN_OPERATION: Attribute = Attribute {
     name: "tim.admin.operation",
@@ -403,6 +410,7 @@ pub static ATTRIBUTES: &[&Attribute] = &[
     &QUEUE_NAME,
     &LOGIN_OUTCOME,
     &LIMIT_NAME,
+    &PASSWORD_SOURCE,
     &ADMIN_OPERATION,
     &ADMIN_INTERFACE,
     &ADMIN_OUTCOME,

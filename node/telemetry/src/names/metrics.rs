@@ -43,6 +43,26 @@ pub static LOGIN_DURATION: Metric = Metric {
     stability: Stability::Development,
 };
 
+/// `tim.password.checked`
+pub static PASSWORD_CHECKED: Metric = Metric {
+    name: "tim.password.checked",
+    unit: "{password}",
+    kind: MetricKind::Counter,
+    description: "passwords of logins and token requests by what decided them: a memory, which only ever says yes, or a hash",
+    attributes: &[&PASSWORD_SOURCE],
+    stability: Stability::Development,
+};
+
+/// `tim.password.remembered.count`
+pub static PASSWORD_REMEMBERED_COUNT: Metric = Metric {
+    name: "tim.password.remembered.count",
+    unit: "{password}",
+    kind: MetricKind::Gauge,
+    description: "verified passwords that this node remembers: its own (`node`), and those of others whose owner it is (`owners`)",
+    attributes: &[&PASSWORD_SOURCE],
+    stability: Stability::Development,
+};
+
 /// `tim.limit.refused`
 pub static LIMIT_REFUSED: Metric = Metric {
     name: "tim.limit.refused",
@@ -559,6 +579,8 @@ pub static METRICS: &[&Metric] = &[
     &SESSION_LIMIT,
     &SESSION_UNREGISTERED_COUNT,
     &LOGIN_DURATION,
+    &PASSWORD_CHECKED,
+    &PASSWORD_REMEMBERED_COUNT,
     &LIMIT_REFUSED,
     &STRANGER_YIELDED,
     &ADMIN_REQUESTS,

@@ -113,6 +113,15 @@ pub static RECONCILE: SpanName = SpanName {
     stability: Stability::Development,
 };
 
+/// `tim.password lookup`
+pub static PASSWORD_LOOKUP: SpanName = SpanName {
+    name: "tim.password lookup",
+    kind: "INTERNAL",
+    description: "whether other nodes remember a password that this one does not; `hash` where none does; root",
+    attributes: &[&PASSWORD_SOURCE],
+    stability: Stability::Development,
+};
+
 /// `tim.admin call`
 pub static ADMIN_CALL: SpanName = SpanName {
     name: "tim.admin call",
@@ -133,5 +142,6 @@ pub static SPANS: &[&SpanName] = &[
     &REPARTITION,
     &REPARTITION_STEP,
     &RECONCILE,
+    &PASSWORD_LOOKUP,
     &ADMIN_CALL,
 ];
