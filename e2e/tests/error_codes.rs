@@ -52,7 +52,12 @@ const MARKS: [&str; 16] = [
 const BAD_WHEN_TRUE: [&str; 4] = ["\"Degraded\"", "\"Failed\"", "\"Stalled\"", "\"Waiting\""];
 
 /// Expressions with a mark and no code: file, part of the expression, and why that is right.
-const NEED_NONE: [(&str, &str, &str); 39] = [
+const NEED_NONE: [(&str, &str, &str); 40] = [
+    (
+        "operator/cli/src/verbs/accounts/endpoint.rs",
+        "TOO_MANY_REQUESTS",
+        "what a node answered, compared",
+    ),
     (
         "node/src/command_line.rs",
         "The token of {name}",

@@ -80,7 +80,8 @@ fn refuse(terminal: &Terminal, error: &clap::Error) -> Outcome {
 fn misspelt(error: &clap::Error) -> Option<(String, String)> {
     let word = |kind| match error.get(kind)? {
         ContextValue::String(word) => Some(word.clone()),
-        ContextValue::Strings(words) => words.first().cloned(),
+        // The nearest comes last.
+        ContextValue::Strings(words) => words.last().cloned(),
         _ => None,
     };
     match error.kind() {

@@ -68,6 +68,7 @@ const CALLS: [&[&str]; 31] = [
     &["url"],
     &["bench", "--duration", "1s"],
     &["logs"],
+    &["accounts", "import", "nobody.ndjson", "--dry-run"],
 ];
 
 #[test]
