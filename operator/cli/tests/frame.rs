@@ -36,7 +36,7 @@ fn text(output: &Output) -> String {
 }
 
 /// Every verb, and more ways to call it than one.
-const CALLS: [&[&str]; 31] = [
+const CALLS: [&[&str]; 32] = [
     &[],
     &["--help"],
     &["--version"],
