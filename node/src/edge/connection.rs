@@ -99,8 +99,7 @@ impl Connection {
         }
     }
 
-    /// Runs until the connection ends. Boxes, since a future keeps room for what it was given beside what it makes of it:
-    /// that was a third of an idle session.
+    /// Runs until the connection ends. Boxes, since a future keeps room for what it was given beside what it makes of it.
     pub(crate) async fn run(mut self: Box<Self>, mut socket: Box<WebSocket>) {
         self.arm();
         loop {

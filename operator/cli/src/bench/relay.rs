@@ -8,7 +8,7 @@ use super::direct::Shared;
 use super::measured::{Live, Times};
 use super::pace::Pace;
 use super::report::{Checks, Figures};
-use super::sending::{Period, sleep_until};
+use super::sending::Period;
 use super::server_load::ServerLoad;
 use super::{pairs, payload};
 use crate::failure::{Failure, Outcome};
@@ -96,7 +96,7 @@ impl Sender {
             let delivered = u64::try_from(self.pair.shared.lane.lock().n_delivered()).unwrap_or(u64::MAX);
             let under_way = usize::try_from(number.saturating_sub(delivered)).unwrap_or(usize::MAX);
             match self.pace.due(number, under_way) {
-                Some(due) => sleep_until(Some(due)).await,
+                Some(due) => tokio::time::sleep_until(due.into()).await,
                 None => {
                     let room = tokio::time::timeout(ROOM_MAX, self.pair.room.notified()).await;
                     if room.is_ok() {
