@@ -7,6 +7,8 @@ use crate::node::Node;
 use crate::supervisor::Stop;
 use anyhow::Context as _;
 use axum::Router;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
@@ -22,6 +24,7 @@ use tim_catalogue::{Report, node as causes};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// How long the headers of a request and a TLS handshake may take.
 const HEADER_LIMIT: Duration = Duration::from_secs(10);
@@ -176,9 +179,11 @@ pub(crate) async fn serve(bound: BoundListener, router: Router, door: Door, mut 
             remote,
             place: Arc::new(Mutex::new(place)),
         };
-        tokio::spawn(until_it_yields(arrival, |arrival| {
-            connection(socket, arrival, router, tls)
-        }));
+        let served = match tls {
+            None => http(socket, arrival.clone(), router),
+            Some(tls) => Box::pin(secured(socket, arrival.clone(), router, tls)),
+        };
+        tokio::spawn(until_it_yields(arrival, served));
     }
 }
 
@@ -211,11 +216,10 @@ fn turn_away(socket: &TcpStream, door: &Door) {
 
 /// Serves a socket until it ends or its place is another's: then it is closed at once, so that no more are open than have
 /// places.
-async fn until_it_yields<F>(arrival: Arrival, serve: impl FnOnce(Arrival) -> F)
-where
-    F: Future<Output = ()>,
-{
-    let mut served = std::pin::pin!(serve(arrival.clone()));
+///
+/// What is served is boxed: a task's memory is aligned so that the system's allocator does not give the place of a large one
+/// that has ended to the next, and each session would leave such a hole behind.
+async fn until_it_yields(arrival: Arrival, mut served: BoxFuture<'static, ()>) {
     poll_fn(|context| match served.as_mut().poll(context) {
         Poll::Ready(()) => Poll::Ready(()),
         // Only now: an answer that was just made is written.
@@ -224,23 +228,25 @@ where
     .await;
 }
 
-async fn connection(socket: TcpStream, arrival: Arrival, router: Router, tls: Option<Arc<dyn TlsSource>>) {
-    let Some(tls) = tls else {
-        return http(socket, arrival, router).await;
-    };
-    let handshake = Box::pin(async move {
-        let mut first = [0_u8];
-        match socket.peek(&mut first).await {
-            Ok(1..) if first[0] != TLS_HANDSHAKE => {
-                plain_http_on_tls(socket).await;
-                None
-            }
-            Ok(1..) => TlsAcceptor::from(tls.server_config()?).accept(socket).await.ok(),
-            _ => None,
-        }
-    });
-    if let Ok(Some(stream)) = tokio::time::timeout(HEADER_LIMIT, handshake).await {
+/// Serves a socket that has to speak TLS.
+async fn secured(socket: TcpStream, arrival: Arrival, router: Router, tls: Arc<dyn TlsSource>) {
+    if let Ok(Some(stream)) = tokio::time::timeout(HEADER_LIMIT, Box::pin(handshake(socket, tls))).await {
         http(stream, arrival, router).await;
+    }
+}
+
+async fn handshake(socket: TcpStream, tls: Arc<dyn TlsSource>) -> Option<Box<TlsStream<TcpStream>>> {
+    let mut first = [0_u8];
+    match socket.peek(&mut first).await {
+        Ok(1..) if first[0] != TLS_HANDSHAKE => {
+            plain_http_on_tls(socket).await;
+            None
+        }
+        Ok(1..) => {
+            let accepted = TlsAcceptor::from(tls.server_config()?).accept(socket).await;
+            accepted.ok().map(Box::new)
+        }
+        _ => None,
     }
 }
 
@@ -255,7 +261,8 @@ async fn plain_http_on_tls(mut socket: TcpStream) {
     let _ = socket.shutdown().await;
 }
 
-async fn http<S>(stream: S, arrival: Arrival, router: Router)
+/// Serves HTTP on a stream, until it ends or has become something else.
+fn http<S>(stream: S, arrival: Arrival, router: Router) -> BoxFuture<'static, ()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -270,7 +277,9 @@ where
         .max_buf_size(HTTP_BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    if let Err(error) = Box::pin(served).await {
-        tracing::debug!(%error, "a connection ended badly");
-    }
+    Box::pin(served.map(|ended| {
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended badly");
+        }
+    }))
 }

@@ -10,8 +10,7 @@ mod write;
 use std::collections::BTreeSet;
 
 use tim_core::conversation::{
-    BatchResult, ConversationBatch, ConversationOutcome, Decision, FenceRefusal, Found, KnownEntry,
-    Operation, decide,
+    BatchResult, ConversationBatch, ConversationOutcome, Decision, Found, KnownEntry, Operation, decide,
 };
 use tim_core::id::{ConversationId, Slot};
 use tim_core::placement;
@@ -23,6 +22,7 @@ use crate::fence::Access;
 use crate::keys::RowKey;
 use crate::store::Database;
 use crate::transaction::{Backoff, Transaction};
+use load::Loaded;
 
 /// After so many failures together every conversation gets a transaction of its own, so that one cannot hold up the
 /// others.
@@ -155,9 +155,7 @@ impl Database {
         now_ns: i64,
     ) -> Result<Vec<ConversationOutcome>, StoreError> {
         let mut transaction = self.begin(Access::Write).await?;
-        let uses: Vec<_> = prepared.iter().map(|one| (one.slot, one.batch.epoch)).collect();
-        let admitted = transaction.admit(&uses, Access::Write).await?;
-        let outcomes = transaction.append(prepared, &admitted, now_ns).await?;
+        let outcomes = transaction.append(prepared, now_ns).await?;
         if outcomes.changed {
             transaction.commit().await?;
         } else {
@@ -208,17 +206,16 @@ impl Transaction {
     async fn append(
         &mut self,
         prepared: &[Prepared<'_>],
-        admitted: &[Result<(), FenceRefusal>],
         now_ns: i64,
     ) -> Result<Outcomes, StoreError> {
-        let admitted_only: Vec<usize> = (0..prepared.len())
-            .filter(|place| admitted[*place].is_ok())
-            .collect();
-        let states = self.lock_conversations(prepared, &admitted_only).await?;
-        let known = self.known_entries(prepared, &states).await?;
+        let Loaded {
+            admitted,
+            states,
+            known,
+            cursors,
+        } = self.load(prepared).await?;
         let targets = self.targets_of(prepared, &states).await?;
         let members = self.members_of(prepared, &states).await?;
-        let cursors = self.cursors_of(prepared, &states).await?;
         let mut writes = write::Writes::default();
         let mut outcomes = Vec::with_capacity(prepared.len());
         for (place, one) in prepared.iter().enumerate() {

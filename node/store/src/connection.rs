@@ -48,8 +48,8 @@ pub const IDLE_TRANSACTION_LIMIT: Duration = Duration::from_secs(3);
 /// SQLite's own waiting for a busy file, short, since we wait ourselves with jitter and without holding a thread.
 const SQLITE_BUSY_WAIT: Duration = Duration::from_millis(2);
 
-/// Prepared statements kept per connection: about twelve sizes for seven tables and fifty other statements.
-const STATEMENT_CACHE: usize = 192;
+/// Prepared statements kept per connection: twenty sizes for seven tables, and a hundred others.
+const STATEMENT_CACHE: usize = 256;
 
 /// Size to which SQLite cuts its write-ahead log after a checkpoint.
 const SQLITE_LOG_BYTES: &str = "67108864";

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tim_core::conversation::FenceRefusal;
+use sea_orm::QueryResult;
 use tim_core::id::{AccountId, ConversationId, DeviceClass, Epoch, Seq};
 use tim_core::placement;
 
@@ -10,6 +10,7 @@ use crate::admit::Admitted;
 use crate::dsn::Engine;
 use crate::error::StoreError;
 use crate::fence::Access;
+use crate::queries::Query;
 use crate::read;
 use crate::schema::MEMBER;
 use crate::statement::{Cell, KeyColumn, KeyRows, join, key_rows};
@@ -73,13 +74,17 @@ impl Transaction {
             .iter()
             .map(|advance| (placement::slot(&advance.conversation.0), advance.epoch))
             .collect();
-        let admitted = self.admit(&uses, Access::Write).await?;
         let rows: Vec<Vec<Cell>> = advances
             .iter()
             .zip(&uses)
             .map(|(advance, (slot, _))| self.member_key(advance, slot.0))
             .collect();
-        let mut held = self.lock_members(&rows, &admitted).await?;
+        let (admitted, [members]) = self
+            .admit_and_read(&uses, Access::Write, |transaction, is_read| {
+                [transaction.member_query(&rows, is_read)]
+            })
+            .await?;
+        let mut held = self.members_held(&rows, &members)?;
         let mut writes: HashMap<&[Cell], Held> = HashMap::new();
         let answers = admitted
             .into_iter()
@@ -124,13 +129,9 @@ impl Transaction {
         ]
     }
 
-    /// Locks the rows that are there, in key order.
-    async fn lock_members(
-        &self,
-        rows: &[Vec<Cell>],
-        admitted: &[Result<(), FenceRefusal>],
-    ) -> Result<HashMap<Vec<Cell>, Held>, StoreError> {
-        let mut order: Vec<usize> = (0..rows.len()).filter(|place| admitted[*place].is_ok()).collect();
+    /// Locks and reads the member rows of those that are to be read, in key order.
+    fn member_query(&self, rows: &[Vec<Cell>], is_read: impl Fn(usize) -> bool) -> Option<Query> {
+        let mut order: Vec<usize> = (0..rows.len()).filter(|place| is_read(*place)).collect();
         order.sort_unstable_by_key(|place| (rows[*place][0].as_number(), MEMBER.row_key(&rows[*place])));
         order.dedup_by_key(|place| &rows[*place]);
         let mut keys = KeyRows::new();
@@ -142,9 +143,6 @@ impl Transaction {
                 .bytes(row[1].as_bytes())
                 .bytes(row[2].as_bytes())
                 .number(row[3].as_number());
-        }
-        if keys.is_empty() {
-            return Ok(HashMap::new());
         }
         let engine = self.engine();
         let suffix = match engine {
@@ -159,15 +157,22 @@ impl Transaction {
             KeyColumn::Bytes("account"),
             KeyColumn::Number("class"),
         ];
-        let text = format!(
-            "SELECT k.place, m.position, m.version FROM {keys} {join} tim_member m ON m.slot = k.slot \
-             AND m.conversation = k.conversation AND m.account = k.account AND m.class = k.class{suffix}",
-            keys = key_rows(engine, &columns),
-            join = join(engine),
-        );
-        let found = self
-            .rows(summary("SELECT", "tim_member"), &text, vec![keys.finish()])
-            .await?;
+        Query::over(keys, summary("SELECT", "tim_member"), || {
+            format!(
+                "SELECT k.place, m.position, m.version FROM {keys} {join} tim_member m ON m.slot = k.slot \
+                 AND m.conversation = k.conversation AND m.account = k.account AND m.class = k.class{suffix}",
+                keys = key_rows(engine, &columns),
+                join = join(engine),
+            )
+        })
+    }
+
+    /// What [`Self::member_query`] has found, by the key of the row.
+    fn members_held(
+        &self,
+        rows: &[Vec<Cell>],
+        found: &[QueryResult],
+    ) -> Result<HashMap<Vec<Cell>, Held>, StoreError> {
         found
             .iter()
             .map(|row| {

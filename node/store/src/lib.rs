@@ -31,6 +31,7 @@ pub mod keys;
 pub mod load;
 pub mod migration;
 pub mod outbox;
+mod queries;
 mod read;
 pub mod repartition;
 pub mod retention;

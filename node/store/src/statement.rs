@@ -19,6 +19,9 @@ use crate::schema::{Kind, Table};
 /// the lowest, 32,766).
 pub(crate) const MAX_ROWS_PER_INSERT: usize = 256;
 
+/// Up to so many rows go into one INSERT, whatever their number.
+pub(crate) const MAX_FEW_ROWS: usize = 16;
+
 /// Most bytes that one INSERT carries: MariaDB takes packets of 16 MiB unless it is told otherwise.
 pub(crate) const MAX_INSERT_BYTES: usize = 4 << 20;
 
@@ -237,11 +240,11 @@ pub(crate) fn read_row(table: &Table, result: &QueryResult) -> Result<Row, DbErr
         .collect()
 }
 
-/// How many of the next rows go into one INSERT: a power of two, so that few different texts occur, and not more bytes
-/// than [`MAX_INSERT_BYTES`] unless it is a single row.
+/// How many of the next rows go into one INSERT: all of a few, else a power of two, so that not many different texts occur,
+/// and not more bytes than [`MAX_INSERT_BYTES`] unless it is a single row.
 pub(crate) fn piece(rows: &[Row]) -> usize {
     let mut size = MAX_ROWS_PER_INSERT.min(rows.len());
-    if !size.is_power_of_two() {
+    if size > MAX_FEW_ROWS && !size.is_power_of_two() {
         size = size.next_power_of_two() / 2;
     }
     while size > 1 && bytes_of(&rows[..size]) > MAX_INSERT_BYTES {

@@ -67,10 +67,32 @@ impl Transaction {
         text: &str,
         values: Vec<Value>,
     ) -> Result<Vec<QueryResult>, StoreError> {
-        #[cfg(feature = "explain")]
-        self.database.explain(&self.inner, summary, text, &values).await?;
+        self.explain(summary, text, &values).await?;
+        self.rows_unexplained(summary, text, values).await
+    }
+
+    /// [`Self::rows`] of a text whose parts were explained.
+    pub(crate) async fn rows_unexplained(
+        &self,
+        summary: Summary,
+        text: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<QueryResult>, StoreError> {
         let statement = self.statement(text, values);
         self.limited(summary, self.inner.query_all_raw(statement)).await
+    }
+
+    /// Notes the plan of a statement where that was asked for.
+    #[cfg_attr(not(feature = "explain"), allow(clippy::unused_async, unused_variables))]
+    pub(crate) async fn explain(
+        &self,
+        summary: Summary,
+        text: &str,
+        values: &[Value],
+    ) -> Result<(), StoreError> {
+        #[cfg(feature = "explain")]
+        self.database.explain(&self.inner, summary, text, values).await?;
+        Ok(())
     }
 
     /// Runs a statement; the number of rows it touched.
@@ -80,8 +102,7 @@ impl Transaction {
         text: &str,
         values: Vec<Value>,
     ) -> Result<u64, StoreError> {
-        #[cfg(feature = "explain")]
-        self.database.explain(&self.inner, summary, text, &values).await?;
+        self.explain(summary, text, &values).await?;
         let statement = self.statement(text, values);
         let result = self.limited(summary, self.inner.execute_raw(statement)).await?;
         Ok(result.rows_affected())

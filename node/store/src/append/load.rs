@@ -3,14 +3,18 @@
 use std::collections::HashMap;
 
 use sea_orm::QueryResult;
-use tim_core::conversation::{ConversationState, KnownEntry, MemberCursor, RoomMember, concerned};
+use tim_core::conversation::{
+    ConversationState, KnownEntry, MemberCursor, Operation, RoomMember, concerned,
+};
 use tim_core::id::{AccountId, DeviceClass, Seq};
 
 use super::Prepared;
-use crate::admit::BY_CONVERSATION;
+use crate::admit::{Admitted, BY_CONVERSATION};
 use crate::dsn::Engine;
 use crate::error::StoreError;
+use crate::fence::Access;
 use crate::keys::RowKey;
+use crate::queries::Query;
 use crate::read;
 use crate::schema::LANE;
 use crate::statement::{KeyColumn, KeyRows, join, key_rows};
@@ -27,19 +31,42 @@ pub(super) struct Target {
     pub(super) tombstone: Vec<u8>,
 }
 
+/// What every group commit reads.
+pub(super) struct Loaded {
+    /// By place, the fence's answer.
+    pub(super) admitted: Vec<Admitted<()>>,
+    /// The conversations that have a row.
+    pub(super) states: ByPlace<ConversationState>,
+    /// The stored entries that submissions might be.
+    pub(super) known: ByPlace<Vec<KnownEntry>>,
+    /// The cursors of the accounts that submissions name.
+    pub(super) cursors: ByPlace<Vec<MemberCursor>>,
+}
+
 impl Transaction {
-    /// Locks the rows of conversations in key order and reads them; those without a row are left out.
-    pub(super) async fn lock_conversations(
-        &self,
-        prepared: &[Prepared<'_>],
-        places: &[usize],
-    ) -> Result<ByPlace<ConversationState>, StoreError> {
-        let mut order: Vec<usize> = places.to_vec();
+    /// Takes the fences, locks the rows of conversations in key order, and reads what nearly every decision needs.
+    pub(super) async fn load(&mut self, prepared: &[Prepared<'_>]) -> Result<Loaded, StoreError> {
+        let uses: Vec<_> = prepared.iter().map(|one| (one.slot, one.batch.epoch)).collect();
+        let (admitted, [conversations, by_message, by_client, cursors]) = self
+            .admit_and_read(&uses, Access::Write, |transaction, is_read| {
+                let (by_message, by_client) = transaction.known_queries(prepared, is_read);
+                let conversations = transaction.conversation_query(prepared, is_read);
+                let cursors = transaction.cursor_query(prepared, is_read);
+                [conversations, by_message, by_client, cursors]
+            })
+            .await?;
+        let known: Vec<QueryResult> = by_message.into_iter().chain(by_client).collect();
+        Ok(Loaded {
+            admitted,
+            states: self.states_of(prepared, &conversations).await?,
+            known: self.known_entries(prepared, &known)?,
+            cursors: self.cursors(prepared, &cursors)?,
+        })
+    }
+
+    fn conversation_query(&self, prepared: &[Prepared<'_>], is_read: &dyn Fn(usize) -> bool) -> Option<Query> {
+        let mut order: Vec<usize> = (0..prepared.len()).filter(|place| is_read(*place)).collect();
         order.sort_unstable_by_key(|place| (prepared[*place].slot, prepared[*place].conversation));
-        let keys = conversation_keys(prepared, order);
-        if keys.is_empty() {
-            return Ok(HashMap::new());
-        }
         let engine = self.engine();
         // MySQL reads, and so locks, in the order of the key rows; PostgreSQL sorts before it locks.
         let suffix = match engine {
@@ -47,18 +74,26 @@ impl Transaction {
             Engine::Postgres => " ORDER BY c.slot, c.conversation FOR UPDATE OF c",
             Engine::MySql => " FOR UPDATE",
         };
-        let text = format!(
-            "SELECT k.place, c.head, c.version, c.last_timestamp_ns, c.relations FROM {keys} \
-             {join} tim_conversation c ON c.slot = k.slot AND c.conversation = k.conversation{suffix}",
-            keys = key_rows(engine, &BY_CONVERSATION),
-            join = join(engine),
-        );
-        let rows = self
-            .rows(summary("SELECT", "tim_conversation"), &text, vec![keys.finish()])
-            .await?;
+        let keys = conversation_keys(prepared, order);
+        Query::over(keys, summary("SELECT", "tim_conversation"), || {
+            format!(
+                "SELECT k.place, c.head, c.version, c.last_timestamp_ns, c.relations FROM {keys} \
+                 {join} tim_conversation c ON c.slot = k.slot AND c.conversation = k.conversation{suffix}",
+                keys = key_rows(engine, &BY_CONVERSATION),
+                join = join(engine),
+            )
+        })
+    }
+
+    /// Conversations without a row are left out.
+    async fn states_of(
+        &self,
+        prepared: &[Prepared<'_>],
+        rows: &[QueryResult],
+    ) -> Result<ByPlace<ConversationState>, StoreError> {
         let mut states = HashMap::with_capacity(rows.len());
         let mut rooms = Vec::new();
-        for row in &rows {
+        for row in rows {
             let error = |error| self.database.error(error);
             let place = read::place(row, 0).map_err(error)?;
             let (state, is_room) = read::conversation_state(row, 1).map_err(error)?;
@@ -112,19 +147,15 @@ impl Transaction {
         Ok(members)
     }
 
-    /// The stored entries that submissions might be: by message key, or by the client's own id.
-    pub(super) async fn known_entries(
+    /// Looks for the stored entries that submissions might be: by message key, and by the client's own id.
+    fn known_queries(
         &self,
         prepared: &[Prepared<'_>],
-        states: &ByPlace<ConversationState>,
-    ) -> Result<ByPlace<Vec<KnownEntry>>, StoreError> {
+        is_read: &dyn Fn(usize) -> bool,
+    ) -> (Option<Query>, Option<Query>) {
         let mut by_message = KeyRows::new();
         let mut by_client = KeyRows::new();
-        for (place, one) in prepared
-            .iter()
-            .enumerate()
-            .filter(|(place, _)| states.contains_key(place))
-        {
+        for (place, one) in prepared.iter().enumerate().filter(|(place, _)| is_read(*place)) {
             for (submission, message) in one.batch.submissions.iter().zip(&one.messages) {
                 by_message
                     .row()
@@ -140,42 +171,48 @@ impl Transaction {
                 }
             }
         }
-        let mut known: ByPlace<Vec<KnownEntry>> = HashMap::new();
-        for (column, keys) in [("message", by_message), ("client_key", by_client)] {
-            if keys.is_empty() {
-                continue;
-            }
-            for row in self.entries_by(column, keys).await? {
-                let place = read::place(&row, 0).map_err(|error| self.database.error(error))?;
-                let entry = self
-                    .database
-                    .known_entry(&prepared[place].conversation, &row, 1)?;
-                let of_conversation = known.entry(place).or_default();
-                if !of_conversation.contains(&entry) {
-                    of_conversation.push(entry);
-                }
-            }
-        }
-        Ok(known)
+        (
+            self.entries_by("message", by_message),
+            self.entries_by("client_key", by_client),
+        )
     }
 
     /// Leaves the slot out, so that only the index of that column serves (see [`crate::schema::MESSAGE`]).
-    async fn entries_by(&self, column: &'static str, keys: KeyRows) -> Result<Vec<QueryResult>, StoreError> {
+    fn entries_by(&self, column: &'static str, keys: KeyRows) -> Option<Query> {
         let engine = self.engine();
         let columns = [
             KeyColumn::Number("place"),
             KeyColumn::Bytes("conversation"),
             KeyColumn::Bytes("wanted"),
         ];
-        let text = format!(
-            "SELECT k.place, {entry} FROM {keys} {join} tim_message m \
-             ON m.conversation = k.conversation AND m.{column} = k.wanted",
-            entry = read::ENTRY_COLUMNS,
-            keys = key_rows(engine, &columns),
-            join = join(engine),
-        );
-        self.rows(summary("SELECT", "tim_message"), &text, vec![keys.finish()])
-            .await
+        Query::over(keys, summary("SELECT", "tim_message"), || {
+            format!(
+                "SELECT k.place, {entry} FROM {keys} {join} tim_message m \
+                 ON m.conversation = k.conversation AND m.{column} = k.wanted",
+                entry = read::ENTRY_COLUMNS,
+                keys = key_rows(engine, &columns),
+                join = join(engine),
+            )
+        })
+    }
+
+    fn known_entries(
+        &self,
+        prepared: &[Prepared<'_>],
+        rows: &[QueryResult],
+    ) -> Result<ByPlace<Vec<KnownEntry>>, StoreError> {
+        let mut known: ByPlace<Vec<KnownEntry>> = HashMap::new();
+        for row in rows {
+            let place = read::place(row, 0).map_err(|error| self.database.error(error))?;
+            let entry = self
+                .database
+                .known_entry(&prepared[place].conversation, row, 1)?;
+            let of_conversation = known.entry(place).or_default();
+            if !of_conversation.contains(&entry) {
+                of_conversation.push(entry);
+            }
+        }
+        Ok(known)
     }
 
     /// The messages that submissions erase; rare, and so a statement of its own that is not run without them.
@@ -244,31 +281,33 @@ impl Transaction {
         })
     }
 
-    /// The cursors of the accounts that the submissions name; none of rooms, which may have any number of them.
-    pub(super) async fn cursors_of(
+    /// Looks for the cursors of the accounts that submissions name; not in rooms, which may have any number of them.
+    fn cursor_query(&self, prepared: &[Prepared<'_>], is_read: &dyn Fn(usize) -> bool) -> Option<Query> {
+        let is_of_room = |one: &Prepared<'_>| {
+            let mut operations = one.batch.submissions.iter().map(|one| &one.operation);
+            operations.any(|operation| matches!(operation, Operation::Room(_)))
+        };
+        let of_two = (0..prepared.len()).filter(|place| is_read(*place) && !is_of_room(&prepared[*place]));
+        let engine = self.engine();
+        let keys = conversation_keys(prepared, of_two);
+        Query::over(keys, summary("SELECT", "tim_member"), || {
+            format!(
+                "SELECT k.place, m.account, m.class, m.position FROM {keys} {join} tim_member m \
+                 ON m.slot = k.slot AND m.conversation = k.conversation",
+                keys = key_rows(engine, &BY_CONVERSATION),
+                join = join(engine),
+            )
+        })
+    }
+
+    fn cursors(
         &self,
         prepared: &[Prepared<'_>],
-        states: &ByPlace<ConversationState>,
+        rows: &[QueryResult],
     ) -> Result<ByPlace<Vec<MemberCursor>>, StoreError> {
-        let of_two = |place: &usize| states.get(place).is_some_and(|state| state.room.is_none());
-        let with_row = (0..prepared.len()).filter(of_two);
-        let keys = conversation_keys(prepared, with_row);
-        if keys.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let engine = self.engine();
-        let text = format!(
-            "SELECT k.place, m.account, m.class, m.position FROM {keys} {join} tim_member m \
-             ON m.slot = k.slot AND m.conversation = k.conversation",
-            keys = key_rows(engine, &BY_CONVERSATION),
-            join = join(engine),
-        );
-        let rows = self
-            .rows(summary("SELECT", "tim_member"), &text, vec![keys.finish()])
-            .await?;
         let mut names: ByPlace<HashMap<RowKey, AccountId>> = HashMap::new();
         let mut cursors: ByPlace<Vec<MemberCursor>> = HashMap::new();
-        for row in &rows {
+        for row in rows {
             let error = |error| self.database.error(error);
             let place = read::place(row, 0).map_err(error)?;
             let names = names

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sea_orm::Value;
+use sea_orm::{QueryResult, Value};
 use tim_core::conversation::FenceRefusal;
 use tim_core::id::{Epoch, Slot};
 
 use super::{ADVISORY_NAMESPACE, Access, COLUMNS, Fence, read};
 use crate::dsn::Engine;
 use crate::error::StoreError;
+use crate::queries::Query;
 use crate::statement::{KeyColumn, KeyRows, join, key_rows};
+use crate::store::Layout;
 use crate::transaction::{Transaction, summary};
 
 /// How often the layout is read anew because ranges were split meanwhile, before the caller is called stale.
@@ -42,26 +44,44 @@ impl Transaction {
         Ok(uses.iter().map(judge).collect())
     }
 
+    /// What [`Self::admit`] is going to read for these uses, to be read before and handed to [`Self::hold`]: only of SQLite, where
+    /// the transaction is the lock.
+    pub(crate) fn fences_ahead(&self, uses: &[(Slot, Epoch)]) -> Option<Query> {
+        let slots: Vec<Slot> = uses.iter().map(|(slot, _)| *slot).collect();
+        self.fence_query(&self.missing(&slots, &self.database.layout()))
+    }
+
+    /// Takes fences as they were read under their locks.
+    pub(crate) fn hold(&mut self, rows: &[QueryResult]) -> Result<(), StoreError> {
+        let fences: Result<Vec<Fence>, _> = rows.iter().map(read).collect();
+        self.fences
+            .extend(fences.map_err(|error| self.database.error(error))?);
+        Ok(())
+    }
+
+    /// Where the ranges of slots begin whose fences are not held.
+    fn missing(&self, slots: &[Slot], layout: &Layout) -> Vec<Slot> {
+        let start_of = |slot: &Slot| {
+            let place = layout.partition_point(|(from, _)| from <= slot).checked_sub(1)?;
+            layout
+                .get(place)
+                .filter(|(_, to)| slot < to)
+                .map(|(from, _)| *from)
+        };
+        let starts: BTreeSet<Slot> = slots.iter().filter_map(start_of).collect();
+        let is_held = |start: &Slot| self.fences.iter().any(|fence| fence.from == *start);
+        starts.into_iter().filter(|start| !is_held(start)).collect()
+    }
+
     /// Takes the fences over slots, shared and until the end of the transaction. Slots without one stay without.
     pub(crate) async fn take(&mut self, slots: &[Slot]) -> Result<(), StoreError> {
         for _ in 0..=MAX_LAYOUT_READS {
             let layout = self.database.layout();
-            let start_of = |slot: &Slot| {
-                let place = layout.partition_point(|(from, _)| from <= slot).checked_sub(1)?;
-                layout
-                    .get(place)
-                    .filter(|(_, to)| slot < to)
-                    .map(|(from, _)| *from)
-            };
-            let starts: BTreeSet<Slot> = slots.iter().filter_map(start_of).collect();
-            let missing: Vec<Slot> = starts
-                .into_iter()
-                .filter(|start| !self.fences.iter().any(|fence| fence.from == *start))
-                .collect();
+            let missing = self.missing(slots, &layout);
             if !missing.is_empty() {
                 self.hold_shared(&missing).await?;
-                let taken = self.read_fences(&missing).await?;
-                self.fences.extend(taken);
+                let rows = self.rows_found(self.fence_query(&missing)).await?;
+                self.hold(&rows)?;
             }
             if slots
                 .iter()
@@ -177,7 +197,7 @@ impl Transaction {
         Ok(())
     }
 
-    async fn read_fences(&self, starts: &[Slot]) -> Result<Vec<Fence>, StoreError> {
+    fn fence_query(&self, starts: &[Slot]) -> Option<Query> {
         let engine = self.engine();
         let mut keys = KeyRows::new();
         for start in starts {
@@ -188,20 +208,16 @@ impl Transaction {
             Engine::MySql => " LOCK IN SHARE MODE",
             Engine::Sqlite | Engine::Postgres => "",
         };
-        let text = format!(
-            "SELECT {COLUMNS} FROM {keys} {join} tim_fence ON from_slot = k.start{suffix}",
-            keys = key_rows(engine, &[KeyColumn::Number("start")]),
-            join = join(engine),
-        );
-        let rows = self
-            .rows(summary("SELECT", FENCE), &text, vec![keys.finish()])
-            .await?;
-        rows.iter()
-            .map(|row| read(row).map_err(|error| self.database.error(error)))
-            .collect()
+        Query::over(keys, summary("SELECT", FENCE), || {
+            format!(
+                "SELECT {COLUMNS} FROM {keys} {join} tim_fence ON from_slot = k.start{suffix}",
+                keys = key_rows(engine, &[KeyColumn::Number("start")]),
+                join = join(engine),
+            )
+        })
     }
 
-    async fn read_layout(&self) -> Result<crate::store::Layout, StoreError> {
+    async fn read_layout(&self) -> Result<Layout, StoreError> {
         let layout = self
             .all_fences()
             .await?

@@ -57,7 +57,8 @@ proptest! {
         let mut pieces = Vec::new();
         while !rows.is_empty() {
             let piece = piece(&rows);
-            prop_assert!(piece.is_power_of_two() && piece * bytes <= MAX_INSERT_BYTES);
+            prop_assert!(piece <= MAX_FEW_ROWS || piece.is_power_of_two());
+            prop_assert!(piece == 1 || piece * bytes <= MAX_INSERT_BYTES);
             rows.drain(..piece);
             pieces.push(piece);
         }
