@@ -51,7 +51,7 @@ pub(crate) struct Node {
     pub(crate) ids: IdScheme,
     /// A number for `TimAck.t` of a login; clients only print it.
     pub(crate) server_mark: i32,
-    pub(crate) session_config: session::Config,
+    pub(crate) session_config: Arc<session::Config>,
     /// Which classes of devices share a cursor.
     pub(crate) session_cursors: CursorSets,
     pub(crate) board: Arc<Board>,

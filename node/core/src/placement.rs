@@ -30,16 +30,35 @@ pub fn slot(id: &[u8]) -> Slot {
     Slot((hash(id) >> 44) as u32)
 }
 
-/// The presence shard of an account: bits 43…32 of its hash.
-#[must_use]
-pub fn shard(account: &AccountId) -> ShardId {
-    ShardId(((hash(account.as_bytes()) >> 32) & u64::from(SHARD_COUNT - 1)) as u16)
+/// Where an account is in presence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountPlace {
+    /// Its shard: bits 43…32 of its hash.
+    pub shard: ShardId,
+    /// Which of the shard's two owners is written and asked for it: bit 0 of its hash.
+    pub writer: usize,
 }
 
-/// Which of a shard's two owners is written and asked for an account: bit 0 of its hash.
+/// Where an account is in presence.
+#[must_use]
+pub fn of_account(account: &AccountId) -> AccountPlace {
+    let hash = hash(account.as_bytes());
+    AccountPlace {
+        shard: ShardId(((hash >> 32) & u64::from(SHARD_COUNT - 1)) as u16),
+        writer: (hash & 1) as usize,
+    }
+}
+
+/// The presence shard of an account.
+#[must_use]
+pub fn shard(account: &AccountId) -> ShardId {
+    of_account(account).shard
+}
+
+/// Which of a shard's two owners is written and asked for an account.
 #[must_use]
 pub fn writer(account: &AccountId) -> usize {
-    (hash(account.as_bytes()) & 1) as usize
+    of_account(account).writer
 }
 
 /// The rendezvous score of a node for a key: XXH3-64(key ‖ 0 ‖ node name).
@@ -97,9 +116,14 @@ pub struct AccountOwners<'a> {
 /// The owners of an account's presence shard; read from the view's table, so cheap.
 #[must_use]
 pub fn shard_owners_of<'a>(account: &AccountId, view: &'a View) -> AccountOwners<'a> {
-    let owners = view.owners(shard(account));
-    match owners {
-        [first, Some(second)] if writer(account) == 1 => AccountOwners {
+    owners_at(of_account(account), view)
+}
+
+/// The same for an account of which only the place matters.
+#[must_use]
+pub fn owners_at(place: AccountPlace, view: &View) -> AccountOwners<'_> {
+    match view.owners(place.shard) {
+        [first, Some(second)] if place.writer == 1 => AccountOwners {
             primary: Some(second),
             follower: first,
         },

@@ -5,7 +5,7 @@
 //! as many messages as allowed have no outcome yet; what the client sends meanwhile stays in its socket.
 
 use super::Outbox;
-use crate::admission::StrangerPlace;
+use crate::admission::{Place, StrangerPlace};
 use crate::commands::{self, Refusal};
 use crate::mailbox::Mailbox;
 use crate::node::Node;
@@ -57,6 +57,8 @@ pub(crate) struct Connection {
     close_by: Option<Moment>,
     /// Where the client is, as its socket says.
     pub(crate) address: IpAddr,
+    /// Its place among all connections, given back with it.
+    _place: Place,
     /// Its place among those that have not logged in.
     unauthenticated: Option<StrangerPlace>,
     /// A big-data frame of which only the beginning has come.
@@ -81,8 +83,14 @@ enum Wake {
 }
 
 impl Connection {
-    pub(crate) fn new(node: Arc<Node>, address: IpAddr, unauthenticated: Option<StrangerPlace>) -> Self {
+    pub(crate) fn new(
+        node: Arc<Node>,
+        address: IpAddr,
+        place: Place,
+        unauthenticated: Option<StrangerPlace>,
+    ) -> Self {
         Self {
+            _place: place,
             unauthenticated,
             address,
             out: outbox(&node.config.limits),
@@ -125,7 +133,7 @@ impl Connection {
                 return;
             }
             // A client that does not answer is left behind.
-            let _ = tokio::time::timeout(CLOSE_LIMIT, closing).await;
+            let _ = Box::pin(tokio::time::timeout(CLOSE_LIMIT, closing)).await;
         }
     }
 

@@ -68,7 +68,7 @@ impl Live {
         let now = crate::clock::now();
         Self {
             id,
-            core: Session::new(node.session_config, account.clone(), now),
+            core: Session::new(Arc::clone(&node.session_config), account.clone(), now),
             class,
             cursor_class,
             sender,

@@ -1,6 +1,7 @@
 //! The accounts that have sessions on this node: which, and how much of its rate all of them together have used.
 
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tim_core::id::{AccountId, DeviceClass, SessionId};
@@ -15,7 +16,7 @@ pub(crate) type SharedMeter = Arc<Mutex<Meter>>;
 
 #[derive(Debug, Default)]
 struct Held {
-    sessions: Vec<(SessionId, DeviceClass)>,
+    sessions: SmallVec<[(SessionId, DeviceClass); 1]>,
     meter: SharedMeter,
 }
 

@@ -132,7 +132,7 @@ pub(super) async fn build(
         addresses,
         ids: id_scheme(&config),
         server_mark: server_mark(&name),
-        session_config: session_config(&config),
+        session_config: Arc::new(session_config(&config)),
         session_cursors: cursor_sets(&config.sessions),
         board: Arc::clone(&board),
         metrics: Arc::new(Metrics::new()),

@@ -9,6 +9,7 @@ use crate::admit::{Admitted, BY_ACCOUNT};
 use crate::dsn::Engine;
 use crate::error::StoreError;
 use crate::fence::Access;
+use crate::queries::Query;
 use crate::read;
 use crate::schema::ACCOUNT;
 use crate::seal::Place;
@@ -259,21 +260,19 @@ impl Transaction {
         accounts: &[(AccountId, Epoch)],
     ) -> Result<Vec<Admitted<Option<Account>>>, StoreError> {
         let wanted = self.database.wanted_accounts(accounts);
-        let (keys, mut found) = self.admit_each::<Option<Account>, 1>(&wanted).await?;
-        if keys.is_empty() {
-            return Ok(found);
-        }
-        let engine = self.engine();
-        let text = format!(
-            "SELECT k.place, a.credential, a.profile, a.version FROM {keys} {join} tim_account a \
-             ON a.slot = k.slot AND a.account = k.account",
-            keys = key_rows(engine, &BY_ACCOUNT),
-            join = join(engine),
-        );
-        for row in self
-            .rows(summary("SELECT", "tim_account"), &text, vec![keys.finish()])
-            .await?
-        {
+        let query = |transaction: &Self, keys| {
+            let engine = transaction.engine();
+            Query::over(keys, summary("SELECT", "tim_account"), || {
+                format!(
+                    "SELECT k.place, a.credential, a.profile, a.version FROM {keys} {join} tim_account a \
+                     ON a.slot = k.slot AND a.account = k.account",
+                    keys = key_rows(engine, &BY_ACCOUNT),
+                    join = join(engine),
+                )
+            })
+        };
+        let (rows, mut found) = self.admit_each::<Option<Account>, 1>(&wanted, query).await?;
+        for row in rows {
             let place = read::place(&row, 0).map_err(|error| self.database.error(error))?;
             let account = self.database.opened_account(&accounts[place].0, &row, 1)?;
             found[place] = Ok(account.map(|(account, _)| account));

@@ -2,6 +2,7 @@
 //!
 //! What a fence refuses is answered so; the rest of the call goes on.
 
+use sea_orm::QueryResult;
 use tim_core::conversation::FenceRefusal;
 use tim_core::id::{AccountId, Epoch, Slot};
 use tim_core::placement;
@@ -9,6 +10,8 @@ use tim_core::placement;
 use crate::error::StoreError;
 use crate::fence::Access;
 use crate::keys::RowKey;
+use crate::queries::Query;
+use crate::read;
 use crate::statement::{KeyColumn, KeyRows};
 use crate::store::Database;
 use crate::transaction::Transaction;
@@ -69,24 +72,29 @@ impl Transaction {
         }
     }
 
-    /// Takes the fences of many rows for reading: key rows of `place`, `slot` and the keys of those that are admitted,
-    /// and one answer each, which is the default until a row says otherwise.
+    /// Takes the fences of many rows for reading and runs a query over key rows of `place`, `slot` and the keys: the rows that
+    /// were found of those that are admitted, and one answer each, which is the default until a row says otherwise.
     pub(crate) async fn admit_each<T: Default, const N: usize>(
         &mut self,
         wanted: &[Wanted<N>],
-    ) -> Result<(KeyRows, Vec<Admitted<T>>), StoreError> {
+        query: impl FnOnce(&Self, KeyRows) -> Option<Query>,
+    ) -> Result<(Vec<QueryResult>, Vec<Admitted<T>>), StoreError> {
         let uses: Vec<_> = wanted.iter().map(|one| (one.slot, one.epoch)).collect();
-        let admitted = self.admit(&uses, Access::Read).await?;
-        let mut rows = KeyRows::new();
-        for (place, one) in wanted.iter().enumerate() {
-            if admitted[place].is_err() {
-                continue;
-            }
-            rows.row().number(place as i64).number(i64::from(one.slot.0));
-            for key in &one.keys {
-                rows.bytes(key);
-            }
-        }
+        let (admitted, [mut rows]) = self
+            .admit_and_read(&uses, Access::Read, |transaction, is_read| {
+                let mut keys = KeyRows::new();
+                for (place, one) in wanted.iter().enumerate().filter(|(place, _)| is_read(*place)) {
+                    keys.row().number(place as i64).number(i64::from(one.slot.0));
+                    for key in &one.keys {
+                        keys.bytes(key);
+                    }
+                }
+                [query(transaction, keys)]
+            })
+            .await?;
+        rows.retain(|row| {
+            read::place(row, 0).is_ok_and(|place| admitted.get(place).is_some_and(Result::is_ok))
+        });
         let answers = admitted
             .into_iter()
             .map(|admitted| admitted.map(|()| T::default()));

@@ -203,11 +203,7 @@ struct Outcomes {
 }
 
 impl Transaction {
-    async fn append(
-        &mut self,
-        prepared: &[Prepared<'_>],
-        now_ns: i64,
-    ) -> Result<Outcomes, StoreError> {
+    async fn append(&mut self, prepared: &[Prepared<'_>], now_ns: i64) -> Result<Outcomes, StoreError> {
         let Loaded {
             admitted,
             states,

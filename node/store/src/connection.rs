@@ -61,8 +61,8 @@ const SQLITE_ROWS_BUFFERED: usize = 1_024;
 /// default of 2 MiB, a busy file's index pages are read again for every batch.
 const SQLITE_WRITER_CACHE: &str = "-16384";
 
-/// Page cache of each connection that reads.
-const SQLITE_READER_CACHE: &str = "-2048";
+/// Page cache of each connection that reads: small, as what it holds the system's cache holds, too.
+const SQLITE_READER_CACHE: &str = "-512";
 
 /// Pages of the write-ahead log after which SQLite copies them into the file. Larger than its default of 1,000: a
 /// checkpoint under load costs syncs of its own.

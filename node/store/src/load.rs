@@ -12,6 +12,7 @@ use crate::admit::{Admitted, BY_CONVERSATION, Wanted};
 use crate::error::StoreError;
 use crate::fence::Access;
 use crate::keys::RowKey;
+use crate::queries::Query;
 use crate::read::{self, ENTRY_COLUMNS};
 use crate::schema::{LANE, ROOM_RELATIONS};
 use crate::statement::{KeyColumn, KeyRows, join, key_rows};
@@ -160,22 +161,20 @@ impl Transaction {
                 keys: [self.database.keys().conversation(id)],
             })
             .collect();
-        let (keys, mut states) = self.admit_each::<ConversationState, 1>(&wanted).await?;
-        if keys.is_empty() {
-            return Ok(states);
-        }
-        let engine = self.engine();
-        let text = format!(
-            "SELECT k.place, c.head, c.version, c.last_timestamp_ns, c.relations FROM {keys} \
-             {join} tim_conversation c ON c.slot = k.slot AND c.conversation = k.conversation",
-            keys = key_rows(engine, &BY_CONVERSATION),
-            join = join(engine),
-        );
+        let query = |transaction: &Self, keys| {
+            let engine = transaction.engine();
+            Query::over(keys, summary("SELECT", "tim_conversation"), || {
+                format!(
+                    "SELECT k.place, c.head, c.version, c.last_timestamp_ns, c.relations FROM {keys} \
+                     {join} tim_conversation c ON c.slot = k.slot AND c.conversation = k.conversation",
+                    keys = key_rows(engine, &BY_CONVERSATION),
+                    join = join(engine),
+                )
+            })
+        };
+        let (rows, mut states) = self.admit_each::<ConversationState, 1>(&wanted, query).await?;
         let mut rooms = KeyRows::new();
-        for row in self
-            .rows(summary("SELECT", "tim_conversation"), &text, vec![keys.finish()])
-            .await?
-        {
+        for row in rows {
             let error = |error| self.database.error(error);
             let place = read::place(&row, 0).map_err(error)?;
             let (state, is_room) = read::conversation_state(&row, 1).map_err(error)?;
@@ -267,31 +266,10 @@ impl Transaction {
                 ],
             })
             .collect();
-        let (keys, mut positions) = self.admit_each::<Position, 2>(&wanted).await?;
-        if keys.is_empty() {
-            return Ok(positions);
-        }
-        let engine = self.engine();
-        let columns = [
-            KeyColumn::Number("place"),
-            KeyColumn::Number("slot"),
-            KeyColumn::Bytes("conversation"),
-            KeyColumn::Bytes("account"),
-        ];
-        let text = format!(
-            "SELECT k.place, c.head, m.class, m.position, c.relations, r.standing, r.sealed FROM {keys} \
-             {join} tim_conversation c ON c.slot = k.slot AND c.conversation = k.conversation \
-             LEFT JOIN tim_member m \
-             ON m.slot = c.slot AND m.conversation = c.conversation AND m.account = k.account \
-             LEFT JOIN tim_room_member r \
-             ON r.slot = c.slot AND r.conversation = c.conversation AND r.account = k.account",
-            keys = key_rows(engine, &columns),
-            join = join(engine),
-        );
-        for row in self
-            .rows(summary("SELECT", "tim_conversation"), &text, vec![keys.finish()])
-            .await?
-        {
+        let (rows, mut positions) = self
+            .admit_each::<Position, 2>(&wanted, Self::position_query)
+            .await?;
+        for row in rows {
             let error = |error| self.database.error(error);
             let place = read::place(&row, 0).map_err(error)?;
             let Ok(position) = &mut positions[place] else {
@@ -312,6 +290,28 @@ impl Transaction {
             }
         }
         Ok(positions)
+    }
+
+    fn position_query(&self, keys: KeyRows) -> Option<Query> {
+        let engine = self.engine();
+        let columns = [
+            KeyColumn::Number("place"),
+            KeyColumn::Number("slot"),
+            KeyColumn::Bytes("conversation"),
+            KeyColumn::Bytes("account"),
+        ];
+        Query::over(keys, summary("SELECT", "tim_conversation"), || {
+            format!(
+                "SELECT k.place, c.head, m.class, m.position, c.relations, r.standing, r.sealed FROM {keys} \
+                 {join} tim_conversation c ON c.slot = k.slot AND c.conversation = k.conversation \
+                 LEFT JOIN tim_member m \
+                 ON m.slot = c.slot AND m.conversation = c.conversation AND m.account = k.account \
+                 LEFT JOIN tim_room_member r \
+                 ON r.slot = c.slot AND r.conversation = c.conversation AND r.account = k.account",
+                keys = key_rows(engine, &columns),
+                join = join(engine),
+            )
+        })
     }
 
     /// What an account sees of a room, from its row, if it has one.

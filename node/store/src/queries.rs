@@ -96,9 +96,7 @@ impl Transaction {
                 values.push(value);
             }
         }
-        let rows = self
-            .rows_unexplained(TOGETHER, &texts.join("; "), values)
-            .await?;
+        let rows = self.rows_unexplained(TOGETHER, &texts.join("; "), values).await?;
         let mut place = 0;
         for row in rows {
             let first = row.try_get_by_index::<i64>(0);

@@ -12,6 +12,7 @@ use tim_core::placement;
 use crate::admit::{Admitted, BY_ACCOUNT};
 use crate::error::StoreError;
 use crate::fence::Access;
+use crate::queries::Query;
 use crate::read;
 use crate::schema::{ACCOUNT, ACCOUNT_CONVERSATION};
 use crate::seal::Place;
@@ -194,25 +195,21 @@ impl Transaction {
         accounts: &[(AccountId, Epoch)],
     ) -> Result<Vec<Admitted<Vec<ListedConversation>>>, StoreError> {
         let wanted = self.database.wanted_accounts(accounts);
-        let (keys, mut lists) = self.admit_each::<Vec<ListedConversation>, 1>(&wanted).await?;
-        if keys.is_empty() {
-            return Ok(lists);
-        }
-        let engine = self.engine();
-        let text = format!(
-            "SELECT k.place, l.conversation, l.sealed FROM {keys} {join} tim_account_conversation l \
-             ON l.slot = k.slot AND l.account = k.account AND l.listed = 1",
-            keys = key_rows(engine, &BY_ACCOUNT),
-            join = join(engine),
-        );
-        for row in self
-            .rows(
-                summary("SELECT", ACCOUNT_CONVERSATION.name),
-                &text,
-                vec![keys.finish()],
-            )
-            .await?
-        {
+        let query = |transaction: &Self, keys| {
+            let engine = transaction.engine();
+            Query::over(keys, summary("SELECT", ACCOUNT_CONVERSATION.name), || {
+                format!(
+                    "SELECT k.place, l.conversation, l.sealed FROM {keys} {join} tim_account_conversation l \
+                     ON l.slot = k.slot AND l.account = k.account AND l.listed = 1",
+                    keys = key_rows(engine, &BY_ACCOUNT),
+                    join = join(engine),
+                )
+            })
+        };
+        let (rows, mut lists) = self
+            .admit_each::<Vec<ListedConversation>, 1>(&wanted, query)
+            .await?;
+        for row in rows {
             let error = |error| self.database.error(error);
             let place = read::place(&row, 0).map_err(error)?;
             let conversation = read::key(&row, 1).map_err(error)?;

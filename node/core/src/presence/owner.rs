@@ -119,11 +119,14 @@ impl Owner {
     /// What this owner says about an account.
     #[must_use]
     pub fn lookup(&self, now: Moment, account: &AccountId) -> Lookup {
-        let Some(shard) = self.shards.get(&placement::shard(account)) else {
+        // A large room asks for all its members: each is hashed once.
+        let place = placement::of_account(account);
+        let Some(shard) = self.shards.get(&place.shard) else {
             return Lookup::Unknown { seen: Vec::new() };
         };
-        let entries = self.live(now, account);
-        if !self.is_primary(account) || !shard.is_certain(placement::writer(account)) {
+        let entries = self.live(now, shard, account);
+        let is_primary = placement::owners_at(place, &self.view).primary == Some(&self.name);
+        if !is_primary || !shard.is_certain(place.writer) {
             Lookup::Unknown { seen: entries }
         } else if entries.is_empty() {
             Lookup::Nobody
@@ -133,10 +136,8 @@ impl Owner {
     }
 
     /// The account's sessions that live on nodes of the view.
-    fn live(&self, now: Moment, account: &AccountId) -> Vec<SessionEntry> {
-        let shard = self.shards.get(&placement::shard(account));
-        let mut entries =
-            shard.map_or_else(Vec::new, |shard| shard.get(account, now, self.config.expiry_ms()));
+    fn live(&self, now: Moment, shard: &Shard, account: &AccountId) -> Vec<SessionEntry> {
+        let mut entries = shard.get(account, now, self.config.expiry_ms());
         entries.retain(|entry| self.view.contains(&entry.node));
         entries
     }

@@ -12,8 +12,8 @@ pub(super) enum Offline {
     Waiting(Moment),
     /// It asked; the search for undelivered messages is under way.
     Searching,
-    /// Batches are collected and sent one at a time.
-    Sending(Sending),
+    /// Batches are collected and sent one at a time; boxed, as nearly all sessions are past it.
+    Sending(Box<Sending>),
     /// Nothing is held back: a backlog is pushed like live messages.
     Idle,
 }

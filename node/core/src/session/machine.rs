@@ -19,7 +19,8 @@ use crate::time::{Moment, earliest};
 /// Delivery to one session.
 #[derive(Debug)]
 pub struct Session {
-    config: Config,
+    /// Shared by all sessions of a node: there are very many.
+    config: Arc<Config>,
     account: AccountId,
     channels: BTreeMap<ConversationId, Channel>,
     unconfirmed: Unconfirmed,
@@ -41,7 +42,8 @@ pub struct Session {
 impl Session {
     /// A session of `account` that has just logged in.
     #[must_use]
-    pub fn new(config: Config, account: AccountId, now: Moment) -> Self {
+    pub fn new(config: impl Into<Arc<Config>>, account: AccountId, now: Moment) -> Self {
+        let config = config.into();
         let offline_until = now.plus_ms(config.offline_wait_ms);
         let search = Search::new(now.plus_ms(config.register_wait_ms));
         let scan_at = earliest(Some(offline_until), search.deadline());

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use sea_orm::QueryResult;
-use tim_core::conversation::{
-    ConversationState, KnownEntry, MemberCursor, Operation, RoomMember, concerned,
-};
+use tim_core::conversation::{ConversationState, KnownEntry, MemberCursor, Operation, RoomMember, concerned};
 use tim_core::id::{AccountId, DeviceClass, Seq};
 
 use super::Prepared;
@@ -64,7 +62,11 @@ impl Transaction {
         })
     }
 
-    fn conversation_query(&self, prepared: &[Prepared<'_>], is_read: &dyn Fn(usize) -> bool) -> Option<Query> {
+    fn conversation_query(
+        &self,
+        prepared: &[Prepared<'_>],
+        is_read: &dyn Fn(usize) -> bool,
+    ) -> Option<Query> {
         let mut order: Vec<usize> = (0..prepared.len()).filter(|place| is_read(*place)).collect();
         order.sort_unstable_by_key(|place| (prepared[*place].slot, prepared[*place].conversation));
         let engine = self.engine();
@@ -204,9 +206,7 @@ impl Transaction {
         let mut known: ByPlace<Vec<KnownEntry>> = HashMap::new();
         for row in rows {
             let place = read::place(row, 0).map_err(|error| self.database.error(error))?;
-            let entry = self
-                .database
-                .known_entry(&prepared[place].conversation, row, 1)?;
+            let entry = self.database.known_entry(&prepared[place].conversation, row, 1)?;
             let of_conversation = known.entry(place).or_default();
             if !of_conversation.contains(&entry) {
                 of_conversation.push(entry);

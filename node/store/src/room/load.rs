@@ -1,5 +1,6 @@
 //! Reading rooms: who is in them, what an account is to them.
 
+use sea_orm::QueryResult;
 use tim_core::conversation::{QuietRuns, Room, RoomMember, Standing};
 use tim_core::id::{AccountId, ConversationId, Epoch};
 use tim_core::placement;
@@ -8,6 +9,7 @@ use crate::admit::{Admitted, BY_CONVERSATION, Wanted};
 use crate::error::StoreError;
 use crate::fence::Access;
 use crate::keys::RowKey;
+use crate::queries::Query;
 use crate::read;
 use crate::schema::{ROOM, ROOM_MEMBER};
 use crate::statement::{KeyColumn, KeyRows, join, key_rows};
@@ -171,8 +173,10 @@ impl Transaction {
                 ],
             })
             .collect();
-        let (keys, mut found) = self.admit_each::<Option<RoomMember>, 2>(&wanted).await?;
-        for (place, member) in self.members_by(keys, |place| wanted[place].keys[0]).await? {
+        let (rows, mut found) = self
+            .admit_each::<Option<RoomMember>, 2>(&wanted, Self::member_rows)
+            .await?;
+        for (place, member) in self.members_found(&rows, |place| wanted[place].keys[0])? {
             found[place] = Ok(Some(member));
         }
         Ok(found)
@@ -184,18 +188,27 @@ impl Transaction {
         keys: KeyRows,
         conversation_of: impl Fn(usize) -> RowKey,
     ) -> Result<Vec<(usize, RoomMember)>, StoreError> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
+        let rows = self.rows_found(self.member_rows(keys)).await?;
+        self.members_found(&rows, conversation_of)
+    }
+
+    fn member_rows(&self, keys: KeyRows) -> Option<Query> {
         let engine = self.engine();
-        let text = format!(
-            "SELECT k.place, r.account, r.standing, r.sealed FROM {keys} {join} tim_room_member r \
-             ON r.slot = k.slot AND r.conversation = k.conversation AND r.account = k.account",
-            keys = key_rows(engine, &BY_MEMBER),
-            join = join(engine),
-        );
-        let what = summary("SELECT", ROOM_MEMBER.name);
-        let rows = self.rows(what, &text, vec![keys.finish()]).await?;
+        Query::over(keys, summary("SELECT", ROOM_MEMBER.name), || {
+            format!(
+                "SELECT k.place, r.account, r.standing, r.sealed FROM {keys} {join} tim_room_member r \
+                 ON r.slot = k.slot AND r.conversation = k.conversation AND r.account = k.account",
+                keys = key_rows(engine, &BY_MEMBER),
+                join = join(engine),
+            )
+        })
+    }
+
+    fn members_found(
+        &self,
+        rows: &[QueryResult],
+        conversation_of: impl Fn(usize) -> RowKey,
+    ) -> Result<Vec<(usize, RoomMember)>, StoreError> {
         rows.iter()
             .map(|row| {
                 let place = read::place(row, 0).map_err(|error| self.database.error(error))?;

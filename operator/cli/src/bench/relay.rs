@@ -21,6 +21,10 @@ use tokio::sync::Notify;
 /// A window that nothing makes room in for this long is taken for lost and opened again.
 const ROOM_MAX: Duration = Duration::from_secs(2);
 
+/// What a window makes one session send at most: a relayed message that a node refuses as one too many
+/// (`limits.session_requests_per_second`, 5,000 by default) is lost.
+const WINDOW_MESSAGES_PER_SECOND_MAX: u32 = 4_900;
+
 struct RelayPair {
     shared: Shared,
     room: Notify,
@@ -95,14 +99,18 @@ impl Sender {
         while Instant::now() < self.end {
             let delivered = u64::try_from(self.pair.shared.lane.lock().n_delivered()).unwrap_or(u64::MAX);
             let under_way = usize::try_from(number.saturating_sub(delivered)).unwrap_or(usize::MAX);
-            match self.pace.due(number, under_way) {
-                Some(due) => tokio::time::sleep_until(due.into()).await,
+            let due = match self.pace.due(number, under_way) {
+                Some(due) => due.max(self.allowed(number)),
                 None => {
                     let room = tokio::time::timeout(ROOM_MAX, self.pair.room.notified()).await;
                     if room.is_ok() {
                         continue;
                     }
+                    Instant::now()
                 }
+            };
+            if due > Instant::now() {
+                tokio::time::sleep_until(due.into()).await;
             }
             let text = payload::write(number, self.pair.shared.start.elapsed(), self.payload_bytes);
             match self.client.send_stream(&self.to, text.into_bytes().into()).await {
@@ -114,6 +122,17 @@ impl Sender {
                 Err(error) => self.pair.shared.live.refuse(error.to_string()),
             }
             number += 1;
+        }
+    }
+
+    /// When a node that has its own limits takes the message of that number; a rate that was asked for is kept all the same.
+    fn allowed(&self, number: u64) -> Instant {
+        match self.pace {
+            Pace::Rate { .. } => self.pair.shared.start,
+            Pace::Window(_) => {
+                let offset = Duration::from_secs(number) / WINDOW_MESSAGES_PER_SECOND_MAX;
+                self.pair.shared.start + offset
+            }
         }
     }
 }

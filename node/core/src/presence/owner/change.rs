@@ -54,7 +54,10 @@ impl Owner {
         };
         let mut yielding: BTreeMap<NodeName, Vec<SessionId>> = BTreeMap::new();
         for account in accounts {
-            for entry in limits.excess(self.live(now, account)) {
+            let Some(shard) = self.shards.get(&placement::shard(account)) else {
+                continue;
+            };
+            for entry in limits.excess(self.live(now, shard, account)) {
                 yielding.entry(entry.node).or_default().push(entry.session);
             }
         }

@@ -35,10 +35,10 @@ impl Session {
     pub(super) fn offline_begin(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         let behind = self.channels.iter().filter(|(_, channel)| channel.has_backlog());
         let queue = behind.map(|(conversation, _)| *conversation).collect();
-        self.offline = Offline::Sending(Sending {
+        self.offline = Offline::Sending(Box::new(Sending {
             queue,
             ..Sending::default()
-        });
+        }));
         self.offline_step(now, effects);
     }
 
