@@ -172,18 +172,23 @@ pub(crate) fn session_ended(node: &Arc<Node>, account: AccountId, session: Sessi
     let node = Arc::clone(node);
     tokio::spawn(async move {
         tokio::time::sleep(ABSENCE).await;
-        if node.absences.is_last(&account, session) && node.is_absent(&account).await {
-            let presence = TimPresence {
-                id: Some(i64::try_from(crate::random::number() >> 1).unwrap_or(1)),
-                offline: Some(true),
-                from_tid: Some(tid),
-                ..TimPresence::default()
-            };
-            let turn = node.absences.telling.acquire().await;
-            // A database that does not answer shows elsewhere.
-            let _ = tell(&node, &account, Targets::Friends, presence).await;
-            drop(turn);
-        }
+        // Boxed: very many wait here at once when a node's clients go elsewhere.
+        Box::pin(tell_absence(&node, account, session, tid)).await;
         drop(place);
     });
+}
+
+async fn tell_absence(node: &Node, account: AccountId, session: SessionId, tid: Tid) {
+    if !node.absences.is_last(&account, session) || !node.is_absent(&account).await {
+        return;
+    }
+    let presence = TimPresence {
+        id: Some(i64::try_from(crate::random::number() >> 1).unwrap_or(1)),
+        offline: Some(true),
+        from_tid: Some(tid),
+        ..TimPresence::default()
+    };
+    let _turn = node.absences.telling.acquire().await;
+    // A database that does not answer shows elsewhere.
+    let _ = tell(node, &account, Targets::Friends, presence).await;
 }
