@@ -16,6 +16,7 @@ pub mod browser;
 pub mod collector;
 pub mod http;
 pub mod load;
+pub mod older_node;
 pub mod operator;
 pub mod raw;
 pub mod receiver;
