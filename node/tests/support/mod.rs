@@ -18,6 +18,7 @@ pub mod http;
 pub mod load;
 pub mod older_node;
 pub mod operator;
+pub mod people;
 pub mod raw;
 pub mod receiver;
 pub mod socket;
