@@ -190,6 +190,15 @@ async fn wrong_statements_end_the_start(cluster: &mut Cluster) {
             "SELECT other FROM no_friends WHERE one = ?",
             ["accounts.database.roster", "does not take", "no_friends"],
         ),
+        (
+            "SELECT COUNT(*) FROM people WHERE id = ?",
+            "SELECT name FROM people WHERE id = ?",
+            [
+                "accounts.database.exists",
+                "begin with a column of the type",
+                "a whole number",
+            ],
+        ),
     ] {
         cluster.extra = right.replace(statement, wrong);
         cluster.spawn(0);

@@ -1,5 +1,5 @@
-//! What other nodes send of lanes, presence, deliveries and streams, as the kind that the first byte chooses. What can be read must
-//! come back when it is sent on.
+//! What other nodes send of lanes, presence, deliveries, streams and verified passwords, as the kind that the first byte chooses. What
+//! can be read must come back when it is sent on.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -7,6 +7,7 @@ use prost::Message;
 use tim_core::id::NodeName;
 use tim_peer::deliveries::{deliver_request, pushes};
 use tim_peer::lanes::{Asked, append_reply, append_request, open, submit};
+use tim_peer::passwords::{TAGS_MAX, is_remembered_request, remember_request, tag, tags};
 use tim_peer::presence::{
     accounts, ask_snapshot_request, lookup_reply, lookups, put_snapshot_request, register_request, registrations,
     replicate_request, replication, shards, snapshots,
@@ -23,7 +24,7 @@ fuzz_target!(|input: &[u8]| {
     let Some((kind, bytes)) = input.split_first() else {
         return;
     };
-    match kind % 9 {
+    match kind % 11 {
         0 => lanes(read(bytes)),
         1 => {
             let from = NodeName::new("chat-1").expect("a name");
@@ -57,6 +58,17 @@ fuzz_target!(|input: &[u8]| {
         8 => {
             if let Some(read) = message(read(bytes)) {
                 assert_eq!(item(read.clone()).and_then(message), Some(read));
+            }
+        }
+        9 => {
+            if let Some(read) = tags(&read(bytes)) {
+                assert!(read.len() <= TAGS_MAX);
+                assert_eq!(tags(&remember_request(read.clone())), Some(read));
+            }
+        }
+        10 => {
+            if let Some(read) = tag(&read(bytes)) {
+                assert_eq!(tag(&is_remembered_request(&read)), Some(read));
             }
         }
         // An entry is named by its place in the conversation: one that stands twice with other content comes back once.

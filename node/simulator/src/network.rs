@@ -8,6 +8,11 @@ use crate::node::Status;
 use crate::options::{MILLISECOND, SECOND};
 use crate::world::World;
 
+/// Of a hundred changes so many reach the replica that follows late, and by how much at most: its node has other things to
+/// do. Longer than most look-ups after a login, far shorter than what repairs a registry.
+const LATE_CHANGES: u32 = 20;
+const LATE_MAX: u64 = SECOND;
+
 /// One direction of a link.
 #[derive(Debug, Clone, Copy, Default)]
 struct Stream {
@@ -101,7 +106,7 @@ impl World {
             return;
         }
         let boot = self.nodes[to].boot;
-        let latency = self.latency(from, to);
+        let latency = self.latency(from, to) + self.lag(&message);
         let twice = self.storm && self.chance(0.02);
         let again = twice.then(|| latency + self.latency(from, to));
         for after in again.into_iter().chain([latency]) {
@@ -185,6 +190,15 @@ impl World {
         self.trace
             .line(self.now, || format!("n{at}: stream to n{node} broke"));
         self.lanes_lose(at, node);
+    }
+
+    /// By how much a replica lags with a change.
+    fn lag(&mut self, message: &PeerMessage) -> u64 {
+        let may = self.options.has_lagging_replicas() && matches!(message, PeerMessage::Replicate { .. });
+        match may && self.random.random_range(0..100) < LATE_CHANGES {
+            true => self.between(MILLISECOND, LATE_MAX),
+            false => 0,
+        }
     }
 
     /// Mostly under a millisecond, sometimes much more.

@@ -166,6 +166,14 @@ impl Options {
             .is_none_or(|mutation| mutation == Mutation::IgnoreCursorSets)
     }
 
+    /// Whether replicas that follow lag now and then. Only who asks them sees that; the other bugs are looked for without, at
+    /// the seeds that are known to find them.
+    #[must_use]
+    pub(crate) fn has_lagging_replicas(&self) -> bool {
+        self.mutation
+            .is_none_or(|mutation| mutation == Mutation::OtherReplica)
+    }
+
     /// When the run ends.
     #[must_use]
     pub fn end(&self) -> u64 {

@@ -3,6 +3,7 @@
 //! who hold a token: our own API, the one of tim 2.0, and the WebSocket of 2.1. Beside it, on a port of its own, the server API of tim 2.1.
 
 mod access;
+mod ack;
 mod api;
 mod limits;
 mod operations;

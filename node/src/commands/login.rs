@@ -1,7 +1,7 @@
 //! Command 16: log in on this socket. Later frames wait until it is decided.
 
 use super::Refusal;
-use crate::accounts::{self, LoggedIn};
+use crate::accounts::login::{self, LoggedIn};
 use crate::edge::{Connection, Continuation};
 use crate::session::{Live, Sender, frames};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(super) fn begin(connection: &mut Connection, frame: &ClientFrame) {
     };
     let (node, from) = (Arc::clone(&connection.node), connection.address);
     connection.begin(Box::pin(async move {
-        let outcome = Box::pin(accounts::log_in(&node, &auth, from)).await;
+        let outcome = Box::pin(login::log_in(&node, &auth, from)).await;
         let continuation: Continuation = Box::new(move |connection| match outcome {
             Ok(logged_in) => accepted(connection, logged_in, auth, encoding, begun),
             Err(refusal) => refused(connection, refusal, encoding, begun),

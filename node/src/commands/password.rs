@@ -1,7 +1,7 @@
 //! Command 41, operation 21: another password.
 
 use super::Refusal;
-use crate::accounts::PasswordChange;
+use crate::accounts::password_change::PasswordChange;
 use crate::edge::{Connection, Continuation};
 use crate::session::frames;
 use std::sync::Arc;

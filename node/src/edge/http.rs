@@ -2,8 +2,9 @@
 //! people, and the chat page.
 
 use super::{Arrival, Connection};
+use crate::accounts::requests;
 use crate::node::Node;
-use crate::{accounts, chat_page, pages};
+use crate::{chat_page, pages};
 use axum::body::Body;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
@@ -118,7 +119,7 @@ async fn request(
         }
     };
     let _busy = arrival.busy();
-    let answer = Box::pin(accounts::http_request(&node, body, arrival.remote.ip())).await;
+    let answer = Box::pin(requests::http_request(&node, body, arrival.remote.ip())).await;
     ([(header::CONTENT_TYPE, "application/octet-stream")], answer).into_response()
 }
 

@@ -11,7 +11,9 @@ use sqlx::mysql::MySqlPoolOptions;
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{ConnectOptions, Database, Executor, Pool, SqlSafeStr as _, Statement as _, Type};
+use sqlx::{
+    Column, ConnectOptions, Database, Executor, Pool, SqlSafeStr as _, Statement as _, Type, TypeInfo as _,
+};
 
 use crate::dsn::{BadDsn, Dsn, Engine, Target};
 use crate::statement::placeholders;
@@ -45,6 +47,27 @@ pub enum StatementError {
     /// Its answers have too few columns; so many they have.
     #[error("its answers have {0} columns")]
     Columns(usize),
+    /// The column that should be a number is of another type, by the database's name of it.
+    #[error("its answers begin with a column of the type {0}, which is no whole number")]
+    NoNumber(String),
+}
+
+/// What is read of the rows of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// So many columns, whatever they hold.
+    Columns(usize),
+    /// A number in the first column, 1 for true.
+    Number,
+}
+
+impl Reads {
+    fn columns(self) -> usize {
+        match self {
+            Self::Columns(count) => count,
+            Self::Number => 1,
+        }
+    }
 }
 
 impl From<sqlx::Error> for StatementError {
@@ -131,11 +154,12 @@ impl Foreign {
         rows.iter().map(read).collect()
     }
 
-    /// Whether a statement with so many parameters is taken, and gives at least so many columns. It is prepared, not run.
+    /// Whether a statement with so many parameters is taken, and gives the columns that are read. It is prepared, not run.
+    /// What the database does not know before (SQLite, the type of what is computed) is not judged.
     ///
     /// # Errors
     /// See [`StatementError`].
-    pub async fn check(&self, text: &str, parameters: usize, columns: usize) -> Result<(), StatementError> {
+    pub async fn check(&self, text: &str, parameters: usize, reads: Reads) -> Result<(), StatementError> {
         let text = placeholders(self.engine, text);
         let prepared = async {
             match self.engine {
@@ -148,10 +172,13 @@ impl Foreign {
         let found = tokio::time::timeout(self.timeout, prepared)
             .await
             .map_err(|_| late())??;
-        if found < columns {
-            return Err(StatementError::Columns(found));
+        if found.columns < reads.columns() {
+            return Err(StatementError::Columns(found.columns));
         }
-        Ok(())
+        match (reads, found.no_number) {
+            (Reads::Number, Some(of_type)) => Err(StatementError::NoNumber(of_type)),
+            _ => Ok(()),
+        }
     }
 
     /// Closes every connection.
@@ -162,11 +189,22 @@ impl Foreign {
     }
 }
 
-/// How many columns the answers of a statement have whose parameters are texts.
-async fn prepare<D>(pool: &Pool<D>, text: String, parameters: usize) -> Result<usize, StatementError>
+/// What a database says of the answers of a statement.
+struct Prepared {
+    columns: usize,
+    /// The type of the first column, if that is known to be none that [`text_of`] reads a number from.
+    no_number: Option<String>,
+}
+
+/// What the answers of a statement are whose parameters are texts.
+async fn prepare<D>(pool: &Pool<D>, text: String, parameters: usize) -> Result<Prepared, StatementError>
 where
     D: Database,
     String: Type<D>,
+    i64: Type<D>,
+    i32: Type<D>,
+    i16: Type<D>,
+    bool: Type<D>,
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
 {
     // A failure before that says nothing about the statement.
@@ -176,7 +214,19 @@ where
     let text = sqlx::AssertSqlSafe(text).into_sql_str();
     let connection: &mut D::Connection = &mut connection;
     let statement = connection.prepare_with(text, &types).await?;
-    Ok(statement.columns().len())
+    let columns = statement.columns();
+    let is_number = |of: &D::TypeInfo| {
+        <i64 as Type<D>>::compatible(of)
+            || <i32 as Type<D>>::compatible(of)
+            || <i16 as Type<D>>::compatible(of)
+            || <bool as Type<D>>::compatible(of)
+    };
+    let first = columns.first().map(Column::type_info);
+    let known = first.filter(|of| !of.is_null() && !is_number(of));
+    Ok(Prepared {
+        columns: columns.len(),
+        no_number: known.map(|of| of.name().to_owned()),
+    })
 }
 
 /// A column as text, whatever the engine calls its type.

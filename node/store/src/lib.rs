@@ -54,7 +54,7 @@ pub use entry::MAX_BODY_BYTES;
 pub use erase::{DeletedId, Deletion, Detached, Removal};
 pub use error::{Changed, Retry, StoreError};
 pub use fence::{Access, Fence, FenceState, Moving};
-pub use foreign::{Foreign, ForeignError, StatementError};
+pub use foreign::{Foreign, ForeignError, Reads, StatementError};
 pub use keys::StorageKeys;
 pub use load::{EntriesAfter, HistoryQuery, Position, PositionQuery};
 pub use migration::Bootstrap;

@@ -14,16 +14,11 @@ pub use accounts::Accounts;
 use crate::arguments::{ChatArguments, Global};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::target::{LocalTarget, find_cluster};
+use crate::servers::{self, LocalServer};
 use crate::terminal::Terminal;
 use std::path::PathBuf;
-use std::time::Duration;
 use tim_catalogue::command_line;
-use tim_client::{Address, Server};
-use tim_local::view;
-
-/// How long a node may take to say where it is.
-const LOOK_MAX: Duration = Duration::from_secs(2);
+use tim_client::Server;
 
 /// Where to talk, and where passwords are kept.
 struct Place {
@@ -43,7 +38,7 @@ pub async fn run(terminal: &Terminal, global: &Global, arguments: &ChatArguments
             "talking to oneself needs no server; --as and PEER are the same name",
         ));
     }
-    let place = place(global, &arguments.url, arguments.cluster.as_deref()).await?;
+    let place = place(global, arguments).await?;
     terminal.message(format!(
         "{} · you are {} · /help says what else there is",
         place.shown, arguments.account
@@ -51,66 +46,21 @@ pub async fn run(terminal: &Terminal, global: &Global, arguments: &ChatArguments
     session::run(terminal, place, &arguments.account, &arguments.peer).await
 }
 
-async fn place(global: &Global, urls: &[String], cluster: Option<&str>) -> Outcome<Place> {
-    if !urls.is_empty() {
-        let addresses: Vec<Address> = parse_addresses(urls)?;
+async fn place(global: &Global, arguments: &ChatArguments) -> Outcome<Place> {
+    let authorities = arguments.ca.as_deref();
+    if !arguments.url.is_empty() {
         return Ok(Place {
-            server: Server::at(addresses),
+            server: servers::elsewhere(&arguments.url, authorities)?,
             accounts: None,
-            shown: urls.join(", "),
+            shown: arguments.url.join(", "),
         });
     }
-    let (cluster, addresses, accounts) = local_addresses(global, cluster).await?;
-    let shown = format!("local cluster {cluster}");
+    let found = LocalServer::find(global, arguments.cluster.as_deref()).await?;
     Ok(Place {
-        server: Server::at(addresses),
-        accounts: Some(accounts),
-        shown,
+        server: found.trusting(authorities)?,
+        accounts: Some(found.folder.chat_accounts()),
+        shown: format!("local cluster {}", found.cluster),
     })
-}
-
-/// Addresses as clients take them.
-///
-/// # Errors
-/// One of them is none.
-pub fn parse_addresses(urls: &[String]) -> Outcome<Vec<Address>> {
-    urls.iter()
-        .map(|url| {
-            url.parse()
-                .map_err(|error| Failure::usage(format!("--url {url}: {error}")))
-        })
-        .collect()
-}
-
-/// Name of the local cluster, addresses of its running nodes in random order (so that clients spread), and where
-/// passwords are kept.
-///
-/// # Errors
-/// There is no such cluster, or no node of it runs.
-pub async fn local_addresses(
-    global: &Global,
-    cluster: Option<&str>,
-) -> Outcome<(String, Vec<Address>, PathBuf)> {
-    use rand::seq::SliceRandom;
-    let target = LocalTarget::open(global)?;
-    let cluster = find_cluster(&target, cluster).await?;
-    let seen = view::observe(target.directory(), &cluster, LOOK_MAX).await;
-    let seen = seen.map_err(|error| Failure::unexpected(&error))?;
-    let running = seen.nodes.iter().filter(|node| node.running && node.wanted);
-    let urls: Vec<String> = running
-        .filter_map(|node| Some(node.record.as_ref()?.client_url()))
-        .collect();
-    let mut addresses = parse_addresses(&urls)?;
-    if addresses.is_empty() {
-        let observed = format!("no node of local cluster {cluster} runs");
-        return Err(Failure::new(&command_line::SERVER_UNREACHABLE, observed).remedy("tim up"));
-    }
-    addresses.shuffle(&mut rand::rng());
-    Ok((
-        cluster.clone(),
-        addresses,
-        target.directory().cluster(&cluster).chat_accounts(),
-    ))
 }
 
 /// How a chat that ended ends the command.

@@ -13,6 +13,7 @@ pub mod output;
 pub mod quantity;
 pub mod question;
 pub mod schemas;
+pub mod servers;
 pub mod status;
 pub mod table;
 pub mod target;

@@ -1,4 +1,4 @@
-//! `tim accounts import` against a listener that answers as a node's administrators' API does.
+//! `tim accounts import` against a listener that answers as a node's administrators' API does, and against a node.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,11 +11,13 @@ mod common;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use common::schema;
+use common::{Place, schema};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use tim_client::wire::IdScheme;
+use tim_client::{Client, ConnectError, Credentials, Options, Server};
 
 /// What a listener was sent, and how it answers.
 #[derive(Clone, Default)]
@@ -173,4 +175,86 @@ fn what_passes_is_tried_again_and_what_does_not_stops_with_the_place() {
     let output = import(&line("bob"), &["--url", "https://anna:hidden@example.org"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(!self::told(&output).contains("hidden"));
+}
+
+/// What an administrator's token is made of: the token, and the lines for the node's file.
+fn administrator() -> (String, String) {
+    let node = common::program().with_file_name("tim-node");
+    let made = Command::new(node)
+        .args(["admin-token", "root", "--role", "admin"])
+        .output()
+        .unwrap();
+    let token = told(&made);
+    let token = token.lines().find(|line| line.starts_with("tim-admin-")).unwrap();
+    (token.to_owned(), String::from_utf8(made.stdout).unwrap())
+}
+
+/// As the reference engine stores a password: bcrypt over the id's bytes, its salt, the domain and the password.
+fn reference_hash(name: &str, domain: &str, password: &str) -> String {
+    let ids = IdScheme::default();
+    let number = ids.number_of(&ids.account_id(name, domain)).unwrap();
+    let salt = "#@*=+-<>?:|$&()%$#{]aQkLIPM79643028U'TRKF_}";
+    let texts = [salt, domain, password].concat();
+    bcrypt::hash([&number.to_be_bytes(), texts.as_bytes()].concat(), 4).unwrap()
+}
+
+async fn log_in(url: &str, password: &str) -> Result<String, ConnectError> {
+    let server = Server::at([url.parse().unwrap()]);
+    let credentials = Credentials::password("bob", password, "example.org");
+    let (client, _events) = Client::connect(Options::new(server, credentials)).await?;
+    let node = client.node().to_owned();
+    client.close().await;
+    Ok(node)
+}
+
+#[test]
+fn who_was_imported_into_a_node_logs_in_with_the_password_of_before() {
+    common::ensure_node_program();
+    let place = Place::with_example();
+    let (token, lines) = administrator();
+    let at = |name: &str| place.folder.path().join(name);
+    std::fs::write(at("token"), token).unwrap();
+    std::fs::write(at("administrators.toml"), lines).unwrap();
+    let file = std::fs::read_to_string(place.file()).unwrap();
+    let more = format!(
+        "  listeners:\n  - {{name: client, port: 5080}}\n  - {{name: admin, port: 5082, tls: true}}\n  config:\n    \
+         inline:\n      admin: {{tokens_file: \"{}\"}}\n",
+        at("administrators.toml").display()
+    );
+    std::fs::write(place.file(), file + &more).unwrap();
+    let up = place.run(&["up", "chat.yaml", "--detach", "--replicas", "1"]);
+    assert_eq!(up.status.code(), Some(0), "{}{}", told(&up), place.logs());
+
+    let hash = reference_hash("bob", "example.org", "of before");
+    let input = [
+        json!({"name": "bob", "domain": "example.org", "passwordHash": hash}).to_string(),
+        "{".to_owned(),
+        json!({"account": "nonsense", "passwordHash": hash}).to_string(),
+        json!({"name": "carol", "passwordHash": "$2b$31$cost beyond every patience"}).to_string(),
+        json!({"name": "dora", "domain": "example.org", "passwordHash": hash}).to_string(),
+    ];
+    std::fs::write(at("accounts.ndjson"), input.join("\n")).unwrap();
+    let call = ["accounts", "import", "accounts.ndjson", "--token-file", "token"];
+    let trusting = ["--ca-file", ".tim/chat/tls/ca.crt", "--output", "json"];
+    for (created, existing) in [(2, 0), (0, 2)] {
+        let output = place.run(&[&call[..], &trusting[..]].concat());
+        assert_eq!(output.status.code(), Some(3), "{}", told(&output));
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let figures = ["lines", "created", "existing", "refusedCount"].map(|name| document[name].as_u64());
+        assert_eq!(figures, [Some(5), Some(created), Some(existing), Some(3)]);
+        let refused = document["refused"].as_array().unwrap().iter();
+        let numbers: Vec<_> = refused.map(|one| one["line"].as_u64()).collect();
+        assert_eq!(numbers, [Some(2), Some(3), Some(4)], "{document:#}");
+    }
+
+    let urls = place.run(&["url", "--output", "name"]);
+    let url = String::from_utf8(urls.stdout).unwrap().trim().to_owned();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let wrong = log_in(&url, "another").await;
+        assert!(matches!(wrong, Err(ConnectError::LoginRefused(_))), "{wrong:?}");
+        let account = IdScheme::default().account_id("bob", "example.org");
+        assert_eq!(log_in(&url, "of before").await.unwrap(), account);
+    });
+    assert_eq!(place.exit_code(&["down"]), 0);
 }

@@ -590,6 +590,48 @@ fn sessions_over_tls_are_measured_and_come_back_from_a_node_that_was_killed() {
 }
 
 #[test]
+fn a_chat_over_tls_trusts_the_clusters_own_authority_or_the_one_it_is_given() {
+    let place = place();
+    let tls = "  listeners:\n  - {name: client, port: 5080, tls: true}\n";
+    let file = std::fs::read_to_string(place.file()).unwrap();
+    std::fs::write(place.file(), file + tls).unwrap();
+    let up = place.run(&["up", "chat.yaml", "--detach", "--replicas", "1"]);
+    assert_eq!(up.status.code(), Some(0), "{}", place.logs());
+    let mut bob = place.start(&["chat", "--as", "bob", "alice"]);
+    let urls = place.run(&["url", "--output", "name"]);
+    let url = String::from_utf8(urls.stdout).unwrap().trim().to_owned();
+    assert!(url.starts_with("wss://"), "{url}");
+    let elsewhere = ["chat", "--as", "carol", "bob", "--url", &url];
+    let untrusted = place.run(&elsewhere);
+    let said = String::from_utf8_lossy(&untrusted.stderr).into_owned();
+    assert_eq!(untrusted.status.code(), Some(2), "{said}");
+    assert!(said.contains("needs TLS: --ca FILE"), "{said}");
+    let another = tim_plan::trust::Authority::new("chat", jiff::Timestamp::now()).unwrap();
+    std::fs::write(place.folder.path().join("another.crt"), another.bundle()).unwrap();
+    let with = |file: &'static str| {
+        elsewhere
+            .iter()
+            .copied()
+            .chain(["--ca", file])
+            .collect::<Vec<_>>()
+    };
+    let deceived = place.run(&with("another.crt"));
+    let said = String::from_utf8_lossy(&deceived.stderr).into_owned();
+    assert_eq!(deceived.status.code(), Some(1), "{said}");
+    assert!(said.contains("TIM-L114"), "{said}");
+    let trusted = place.run(&with(".tim/chat/tls/ca.crt"));
+    let said = String::from_utf8_lossy(&trusted.stderr).into_owned();
+    assert_eq!(trusted.status.code(), Some(0), "{said}");
+    let mut alice = place.start(&["chat", "--as", "alice", "bob"]);
+    alice.type_line("one");
+    bob.await_output("alice: one");
+    for chat in [&mut alice, &mut bob] {
+        assert_eq!(chat.finish().code(), Some(0));
+    }
+    assert_eq!(place.exit_code(&["down"]), 0);
+}
+
+#[test]
 fn rooms_that_are_gone_are_made_anew() {
     let place = place();
     let rooms = ["rooms", "--members", "3", "--rate", "10", "--duration", "1s"];

@@ -36,7 +36,7 @@ fn text(output: &Output) -> String {
 }
 
 /// Every verb, and more ways to call it than one.
-const CALLS: [&[&str]; 32] = [
+const CALLS: [&[&str]; 33] = [
     &[],
     &["--help"],
     &["--version"],
@@ -65,6 +65,16 @@ const CALLS: [&[&str]; 32] = [
     &["scale", "chat", "--replicas", "2", "--dry-run"],
     &["split", "chat", "--at", "100"],
     &["chat", "--as", "alice", "bob"],
+    &[
+        "chat",
+        "--as",
+        "alice",
+        "bob",
+        "--url",
+        "wss://127.0.0.1:9/tim",
+        "--ca",
+        "missing.pem",
+    ],
     &["url"],
     &["bench", "--duration", "1s"],
     &["logs"],
@@ -171,7 +181,7 @@ fn results_go_to_standard_output_and_errors_to_standard_error() {
 #[test]
 fn every_failure_begins_with_a_code_that_can_be_explained() {
     let place = stopped_cluster();
-    let calls: [&[&str]; 14] = [
+    let calls: [&[&str]; 15] = [
         &["up", "missing.yaml"],
         &["up", "chat.yaml", "--port", "0"],
         &["up", "--nonsense"],
@@ -183,6 +193,7 @@ fn every_failure_begins_with_a_code_that_can_be_explained() {
         &["scale", "chat", "--replicas", "5"],
         &["split", "chat", "--at", "100", "--yes"],
         &["chat", "--as", "alice", "bob"],
+        &["chat", "--as", "alice", "bob", "--url", "wss://127.0.0.1:9/tim"],
         &["logs", "nobody"],
         &["explain", "nonsense"],
         &["help", "nonsense"],

@@ -161,6 +161,24 @@ async fn a_node_of_the_cluster_calls_another_over_one_link() {
 }
 
 #[tokio::test]
+async fn a_call_that_a_node_of_another_version_does_not_know_breaks_no_link() {
+    let authority = Authority::new();
+    let served = serve(authority.trust(NODE_0), 1).await;
+    let (links, _members) = links(authority.trust(NODE_1), 1, served.address);
+    let link = links.link(&name("chat-0")).await.unwrap();
+    let (mut passwords, mut delivery) = (link.passwords(), link.delivery());
+    let (unknown, known) = tokio::join!(
+        passwords.is_remembered(peer::IsRememberedRequest::default()),
+        delivery.deliver(peer::DeliverRequest::default()),
+    );
+    assert_eq!(unknown.unwrap_err().code(), Code::Unimplemented);
+    assert!(known.unwrap().into_inner().overloaded);
+    assert!(!link.is_closed());
+    let deliver = delivery.deliver(peer::DeliverRequest::default()).await;
+    assert!(deliver.unwrap().into_inner().overloaded, "as before");
+}
+
+#[tokio::test]
 async fn who_holds_another_secret_is_refused_and_may_call_nothing() {
     let authority = Authority::new();
     let served = serve(authority.trust(NODE_0), 1).await;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tim_catalogue::{Report, configuration as wrong, node as causes};
 use tim_config::UserDatabase;
 use tim_core::id::AccountId;
-use tim_store::{Foreign, StatementError};
+use tim_store::{Foreign, Reads, StatementError};
 use tim_wire::ErrorCode;
 use tokio::sync::Semaphore;
 
@@ -27,6 +27,9 @@ pub(crate) struct Directory {
     rests_until: Mutex<Option<Instant>>,
     board: Arc<Board>,
 }
+
+/// What is read of an answer that is yes or no.
+const NUMBER: &str = "a number";
 
 /// A statement, and what is read of its answers.
 struct Expected<'a> {
@@ -137,8 +140,17 @@ impl Directory {
         for statement in self.statements() {
             let Expected { key, text, columns } = statement;
             let parameters = text.matches('?').count();
-            let observed = match pool.check(text, parameters, columns.len()).await {
+            let reads = match columns {
+                [NUMBER] => Reads::Number,
+                _ => Reads::Columns(columns.len()),
+            };
+            let observed = match pool.check(text, parameters, reads).await {
                 Ok(()) => continue,
+                Err(error @ StatementError::NoNumber(_)) => {
+                    let remedy = format!("let {key} select a whole number or a truth value, above 0 for yes");
+                    let report = Report::new(&wrong::INVALID_VALUE, format!("{key}: {error}"));
+                    return Err(report.with_remedy(remedy));
+                }
                 Err(StatementError::Unreachable(reason)) => {
                     self.failed(&reason);
                     return Ok(());
@@ -172,12 +184,8 @@ impl Directory {
         };
         let all = [
             ("accounts.database.login", &config.login, login),
-            ("accounts.database.exists", &config.exists, &["a number"]),
-            (
-                "accounts.database.may_message",
-                &config.may_message,
-                &["a number"],
-            ),
+            ("accounts.database.exists", &config.exists, &[NUMBER]),
+            ("accounts.database.may_message", &config.may_message, &[NUMBER]),
             ("accounts.database.roster", &config.roster, &["the friend's id"]),
         ];
         let set = all.into_iter().filter(|(_, text, _)| !text.is_empty());

@@ -91,6 +91,15 @@ pub(super) fn block_end(field: &str, until_seconds: i64) -> Result<i64, Problem>
     ))
 }
 
+/// What a block for so many seconds from now is called and when it ends, in Unix milliseconds; negative ones lift the block.
+pub(super) fn block_for(field: &str, seconds: i64) -> Result<(&'static str, i64), Problem> {
+    if seconds < 0 {
+        return Ok(("unblock_account", 0));
+    }
+    let now = crate::clock::wall_ms() / 1_000;
+    Ok(("block_account", block_end(field, now.saturating_add(seconds))?))
+}
+
 /// Blocks until a time in Unix milliseconds; 0 lifts the block. The nodes that could not be told.
 pub(super) async fn block(
     node: Arc<Node>,

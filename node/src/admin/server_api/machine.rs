@@ -2,6 +2,7 @@
 //!
 //! The first call that counts is `Auth`. Before it only `Ping` is answered; anything else ends the connection.
 
+use crate::admin::ack::Ack;
 use bytes::{Buf, Bytes, BytesMut};
 use tim_wire::ErrorCode;
 use tim_wire::server_api::{
@@ -38,17 +39,6 @@ pub(super) struct Machine {
     caller: Option<String>,
 }
 
-/// An ack that says no.
-pub(super) fn refusal(code: ErrorCode, text: &str) -> AdmAck {
-    AdmAck {
-        ok: Some(false),
-        errcode: Some(code.number()),
-        // The struct has no other place for words, and who succeeded finds an id there.
-        n2: Some(text.to_owned()),
-        ..AdmAck::default()
-    }
-}
-
 impl Machine {
     /// For messages of at most so many bytes.
     pub(super) fn new(limit: usize) -> Self {
@@ -80,14 +70,11 @@ impl Machine {
             Ok(name) => {
                 self.caller = Some(name);
                 self.scanner = Scanner::new(self.limit);
-                AdmAck {
-                    ok: Some(true),
-                    ..AdmAck::default()
-                }
+                Ack::Done
             }
-            Err((code, text)) => refusal(code, &text),
+            Err((code, text)) => Ack::Refused(code, text),
         };
-        message.reply(&ack).to_bytes()
+        message.reply(&AdmAck::from(ack)).to_bytes()
     }
 
     /// What has to be done next.
@@ -121,8 +108,8 @@ impl Machine {
         let call = match Call::read(&message.name, &message.body) {
             Ok(Some(call)) => call,
             Ok(None) if self.caller.is_none() => {
-                let ack = refusal(ErrorCode::PermissionDenied, UNAUTHENTICATED);
-                return Step::WriteAndClose(message.reply(&ack).to_bytes());
+                let ack = Ack::Refused(ErrorCode::PermissionDenied, UNAUTHENTICATED.to_owned());
+                return Step::WriteAndClose(message.reply(&AdmAck::from(ack)).to_bytes());
             }
             Ok(None) => {
                 let told = format!("there is no method {}", message.name);
@@ -137,10 +124,7 @@ impl Machine {
         };
         match call {
             Call::Ping => {
-                let alive = AdmAck {
-                    ok: Some(true),
-                    ..AdmAck::default()
-                };
+                let alive = AdmAck::from(Ack::Done);
                 Step::Write(message.reply(&alive).to_bytes())
             }
             Call::Auth(bean) => Step::Authenticate(message, bean),
@@ -170,7 +154,7 @@ pub(super) fn refused(message: &Message, call: &Call, code: ErrorCode, text: &st
             let told = format!("{} {text}", code.number());
             message.exception(ApplicationErrorKind::InternalError, told)
         }
-        _ => message.reply(&refusal(code, text)),
+        _ => message.reply(&AdmAck::from(Ack::Refused(code, text.to_owned()))),
     };
     answer.to_bytes()
 }

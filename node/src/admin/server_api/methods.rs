@@ -3,8 +3,10 @@
 use super::convert;
 use super::machine;
 use super::people;
-use crate::accounts::{PasswordChange, online};
+use crate::accounts::online;
+use crate::accounts::password_change::PasswordChange;
 use crate::admin::access::{Admin, Caller};
+use crate::admin::ack::Ack;
 use crate::admin::operations;
 use crate::admin::problem::Problem;
 use crate::commands::in_name_of;
@@ -39,24 +41,8 @@ const ASKED_AT_ONCE: usize = 1_000;
 
 /// What is written as the result.
 pub(super) enum Answer {
-    Ack(AdmAck),
+    Ack(Ack),
     Bytes(Bytes),
-}
-
-/// An ack that says yes.
-pub(super) fn done() -> AdmAck {
-    AdmAck {
-        ok: Some(true),
-        ..AdmAck::default()
-    }
-}
-
-/// The same with an id.
-pub(super) fn named(id: &str) -> AdmAck {
-    AdmAck {
-        n: Some(id.to_owned()),
-        ..done()
-    }
 }
 
 /// The answer that says no.
@@ -80,7 +66,7 @@ pub(super) fn account(field: &str, given: Option<String>) -> Result<AccountId, P
 pub(super) async fn answer(caller: &Caller<Admin>, message: &Message, call: Call) -> Bytes {
     let asked = call.clone();
     match Box::pin(result(caller, message, call)).await {
-        Ok(Answer::Ack(ack)) => message.reply(&ack).to_bytes(),
+        Ok(Answer::Ack(ack)) => message.reply(&AdmAck::from(ack)).to_bytes(),
         Ok(Answer::Bytes(bytes)) => bytes,
         Err(problem) => refused(message, &asked, &problem),
     }
@@ -89,7 +75,7 @@ pub(super) async fn answer(caller: &Caller<Admin>, message: &Message, call: Call
 async fn result(caller: &Caller<Admin>, message: &Message, call: Call) -> Result<Answer, Problem> {
     let ack = match call {
         // Answered by the connection itself.
-        Call::Ping | Call::Auth(_) => done(),
+        Call::Ping | Call::Auth(_) => Ack::Done,
         Call::Token(given) => Box::pin(token(caller, given)).await?,
         Call::Register(given) => Box::pin(register(caller, given)).await?,
         Call::ModifyPwd(given) => Box::pin(change_password(caller, given)).await?,
@@ -98,7 +84,7 @@ async fn result(caller: &Caller<Admin>, message: &Message, call: Call) -> Result
             let profile = given.userbean.unwrap_or_default();
             let work = operations::change_profile(Arc::clone(&caller.node), whose.clone(), profile);
             caller.change("change_profile", Some(&whose), work).await?;
-            done()
+            Ack::Done
         }
         Call::SysBlockUser(given) => Box::pin(block(caller, given)).await?,
         Call::SysBlockList => {
@@ -118,7 +104,7 @@ async fn result(caller: &Caller<Admin>, message: &Message, call: Call) -> Result
             let list = caller.read("list_online", work).await?;
             return Ok(Answer::Bytes(message.reply(&list).to_bytes()));
         }
-        Call::Detect(_) => done(),
+        Call::Detect(_) => Ack::Done,
         Call::TimMessageBroadcast(given) => Box::pin(tell(caller, given)).await?,
         Call::TimPresenceBroadcast(given) => Box::pin(tell_presence(caller, given)).await?,
         Call::ProxyMessage(given) => Box::pin(send_as(caller, given)).await?,
@@ -128,14 +114,14 @@ async fn result(caller: &Caller<Admin>, message: &Message, call: Call) -> Result
                 return Err(Problem::field("rtype", "valid: 1 (create)"));
             }
             let work = operations::create_virtual_room(Arc::clone(&caller.node), owner.clone());
-            named(&caller.change("create_virtual_room", Some(&owner), work).await?)
+            Ack::named(&caller.change("create_virtual_room", Some(&owner), work).await?)
         }
         call => return Box::pin(people::result(caller, message, call)).await,
     };
     Ok(Answer::Ack(ack))
 }
 
-async fn token(caller: &Caller<Admin>, given: AdmToken) -> Result<AdmAck, Problem> {
+async fn token(caller: &Caller<Admin>, given: AdmToken) -> Result<Ack, Problem> {
     let node = Arc::clone(&caller.node);
     let name = text("name", given.name)?;
     let account = match given.admtype.unwrap_or(WITH_PASSWORD) {
@@ -144,7 +130,7 @@ async fn token(caller: &Caller<Admin>, given: AdmToken) -> Result<AdmAck, Proble
             let auth = operations::credentials(name, password, given.domain);
             match Box::pin(node.accounts.owner(&node, &auth)).await? {
                 Some(account) => account,
-                None => return Ok(machine::refusal(ErrorCode::NoPass, ErrorCode::NoPass.info())),
+                None => return Ok(Ack::WrongPassword),
             }
         }
         BY_NAME => {
@@ -158,15 +144,10 @@ async fn token(caller: &Caller<Admin>, given: AdmToken) -> Result<AdmAck, Proble
     };
     let work = operations::make_token(node, account.clone());
     let (token, _) = caller.change("make_login_token", Some(&account), work).await?;
-    Ok(AdmAck {
-        tim_type: Some(Command::Token.tim_type()),
-        t: Some(token.number()),
-        n2: Some(token.text()),
-        ..named(account.as_str())
-    })
+    Ok(Ack::Token(account, token))
 }
 
-async fn register(caller: &Caller<Admin>, given: AuthBean) -> Result<AdmAck, Problem> {
+async fn register(caller: &Caller<Admin>, given: AuthBean) -> Result<Ack, Problem> {
     let node = Arc::clone(&caller.node);
     let (name, password) = (
         text("username", given.username)?,
@@ -175,7 +156,7 @@ async fn register(caller: &Caller<Admin>, given: AuthBean) -> Result<AdmAck, Pro
     let id = operations::id_of(&node, &name, given.domain.as_deref());
     let auth = operations::credentials(name, password, given.domain);
     let work = operations::register(node, auth);
-    Ok(named(
+    Ok(Ack::named(
         caller
             .change("register_account", id.as_ref(), work)
             .await?
@@ -184,41 +165,35 @@ async fn register(caller: &Caller<Admin>, given: AuthBean) -> Result<AdmAck, Pro
 }
 
 /// By position: account, domain, present password, new one.
-async fn change_password(caller: &Caller<Admin>, given: ModifyPwd) -> Result<AdmAck, Problem> {
+async fn change_password(caller: &Caller<Admin>, given: ModifyPwd) -> Result<Ack, Problem> {
     let whose = account("fromnode", given.node)?;
     let (old, new) = (text("oldpwd", given.oldpwd)?, text("newpwd", given.newpwd)?);
     let (node, changed) = (Arc::clone(&caller.node), whose.clone());
     let work = async move { Ok(Box::pin(node.accounts.change_password(&node, &changed, old, new)).await?) };
     match caller.change("change_password", Some(&whose), work).await? {
-        PasswordChange::Changed => Ok(done()),
+        PasswordChange::Changed => Ok(Ack::Done),
         PasswordChange::WrongPassword => {
             let code = ErrorCode::ModifyPassword;
-            Ok(machine::refusal(code, code.info()))
+            Ok(Ack::Refused(code, code.info().to_owned()))
         }
     }
 }
 
-async fn block(caller: &Caller<Admin>, given: AdmSysBlockUser) -> Result<AdmAck, Problem> {
+async fn block(caller: &Caller<Admin>, given: AdmSysBlockUser) -> Result<Ack, Problem> {
     let names = given.nodelist.unwrap_or_default();
     if names.is_empty() || names.len() > BLOCKED_MAX {
         let observed = format!("{} accounts; valid: 1 to {BLOCKED_MAX}", names.len());
         return Err(Problem::field("nodelist", &observed));
     }
     let seconds = given.blocktime.unwrap_or_default();
-    let (operation, until_ms) = if seconds < 0 {
-        ("unblock_account", 0)
-    } else {
-        let now = crate::clock::wall_ms() / 1_000;
-        let until = operations::block_end("blocktime", now.saturating_add(seconds))?;
-        ("block_account", until)
-    };
+    let (operation, until_ms) = operations::block_for("blocktime", seconds)?;
     let accounts = names.iter().map(|name| operations::account("nodelist", name));
     let accounts: Vec<AccountId> = accounts.collect::<Result<_, _>>()?;
     for account in accounts {
         let work = operations::block(Arc::clone(&caller.node), account.clone(), until_ms);
         caller.change(operation, Some(&account), work).await?;
     }
-    Ok(done())
+    Ok(Ack::Done)
 }
 
 /// One address per device, behind so many others.
@@ -255,25 +230,17 @@ async fn online(node: &Node, given: &AdmOnlineUser) -> AdmTidList {
     }
 }
 
-async fn tell(caller: &Caller<Admin>, given: AdmMessageBroadcast) -> Result<AdmAck, Problem> {
+async fn tell(caller: &Caller<Admin>, given: AdmMessageBroadcast) -> Result<Ack, Problem> {
     let accounts = operations::targets("nodes", &given.nodes.unwrap_or_default())?;
     let message = convert::message(given.message.unwrap_or_default());
     let message = system_messages::checked(message)?;
     let count = accounts.len();
     let work = operations::tell(Arc::clone(&caller.node), accounts, message);
-    let mut untold = caller.change("send_system_message", None, work).await?;
-    let left = untold.len();
-    match untold.pop() {
-        None => Ok(done()),
-        Some((_, problem)) => {
-            let (code, told) = problem.wire();
-            let told = format!("{told} ({} of {count} accounts were told)", count - left);
-            Ok(machine::refusal(code, &told))
-        }
-    }
+    let untold = caller.change("send_system_message", None, work).await?;
+    Ok(Ack::of_untold(count, untold))
 }
 
-async fn tell_presence(caller: &Caller<Admin>, given: AdmPresenceBroadcast) -> Result<AdmAck, Problem> {
+async fn tell_presence(caller: &Caller<Admin>, given: AdmPresenceBroadcast) -> Result<Ack, Problem> {
     let presence = given.presence.unwrap_or_default();
     let mut names = given.nodes.unwrap_or_default();
     names.extend(presence.to_node.clone().filter(|node| !node.is_empty()));
@@ -286,7 +253,7 @@ async fn tell_presence(caller: &Caller<Admin>, given: AdmPresenceBroadcast) -> R
     let node = Arc::clone(&caller.node);
     let work = async move { Ok(Box::pin(in_name_of::tell_presence(&node, accounts, &presence)).await?) };
     caller.change("send_presence", None, work).await?;
-    Ok(done())
+    Ok(Ack::Done)
 }
 
 /// A connection is named by the number that the answer to its login had as `n2`, in hexadecimal digits.
@@ -296,12 +263,12 @@ pub(super) fn connection(number: Option<i64>, field: &str) -> Result<SessionId, 
     Ok(SessionId(number.cast_unsigned()))
 }
 
-async fn send_as(caller: &Caller<Admin>, given: AdmProxyMessage) -> Result<AdmAck, Problem> {
+async fn send_as(caller: &Caller<Admin>, given: AdmProxyMessage) -> Result<Ack, Problem> {
     let session = connection(given.connectid, "connectid")?;
     let message = convert::message(given.message.unwrap_or_default());
     let payload = message.encode_payload(Encoding::Thrift);
     let frame = client_frame(Command::Message, Encoding::Thrift, &payload);
     let work = operations::send_as(Arc::clone(&caller.node), session, frame);
     caller.change("send_as_connection", None, work).await?;
-    Ok(done())
+    Ok(Ack::Done)
 }

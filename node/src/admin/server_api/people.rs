@@ -1,8 +1,9 @@
 //! Rosters, rooms, virtual rooms and history, in the name of the account that a call names.
 
 use super::convert;
-use super::methods::{Answer, account, connection, done, named, text};
+use super::methods::{Answer, account, connection, text};
 use crate::admin::access::{Admin, Caller};
+use crate::admin::ack::Ack;
 use crate::admin::operations;
 use crate::admin::operations::rooms::{self, About, request};
 use crate::admin::problem::Problem;
@@ -11,11 +12,11 @@ use crate::commands::in_name_of::{HistoryAsked, HistoryOf, List};
 use std::sync::Arc;
 use tim_wire::frame::client_frame;
 use tim_wire::server_api::{
-    AdmAck, AdmMessageList, AdmNodeList, ByNode, Call, CreateRoom, Message, OfflineMsg, Pull, ToNode,
-    VirtualRoomSub, WithRoom,
+    AdmMessageList, AdmNodeList, ByNode, Call, CreateRoom, Message, OfflineMsg, Pull, ToNode, VirtualRoomSub,
+    WithRoom,
 };
 use tim_wire::structs::virtual_room;
-use tim_wire::{Command, Encoding, ErrorCode, TimMessage, TimReq, WireStruct};
+use tim_wire::{Command, Encoding, TimMessage, TimReq, WireStruct};
 
 /// Messages in one answer of what waits.
 const WAITING_MAX: usize = 1_000;
@@ -54,7 +55,7 @@ pub(super) async fn result(caller: &Caller<Admin>, message: &Message, call: Call
     Ok(Answer::Bytes(message.reply(&list).to_bytes()))
 }
 
-async fn ack(caller: &Caller<Admin>, call: Call) -> Result<AdmAck, Problem> {
+async fn ack(caller: &Caller<Admin>, call: Call) -> Result<Ack, Problem> {
     match call {
         Call::Addroster(given) => with_peer(caller, given, ("add_to_roster", request::ADD_ROSTER)).await,
         Call::Rmroster(given) => {
@@ -72,7 +73,7 @@ async fn ack(caller: &Caller<Admin>, call: Call) -> Result<AdmAck, Problem> {
             let change = given.atr.unwrap_or_default();
             let work = rooms::change(Arc::clone(&caller.node), actor, room, change);
             caller.change("change_room", Some(&account), work).await?;
-            Ok(done())
+            Ok(Ack::Done)
         }
         Call::AddRoom(given) => with_room(caller, alone(given), ("join_room", request::ADD_ROOM)).await,
         Call::LeaveRoom(given) => with_room(caller, alone(given), ("leave_room", request::LEAVE_ROOM)).await,
@@ -94,7 +95,7 @@ async fn ack(caller: &Caller<Admin>, call: Call) -> Result<AdmAck, Problem> {
             caller
                 .change("confirm_waiting_messages", Some(&account), work)
                 .await?;
-            Ok(done())
+            Ok(Ack::Done)
         }
         call => Box::pin(virtual_rooms(caller, call)).await,
     }
@@ -182,50 +183,42 @@ fn message_list(messages: Vec<TimMessage>) -> AdmMessageList {
     }
 }
 
-async fn with_peer(
-    caller: &Caller<Admin>,
-    given: ToNode,
-    (operation, number): What,
-) -> Result<AdmAck, Problem> {
+async fn with_peer(caller: &Caller<Admin>, given: ToNode, (operation, number): What) -> Result<Ack, Problem> {
     let actor = actor(given.node, given.domain)?;
     let account = actor.account.clone();
     let peer = (text("tonode", given.to)?, given.msg);
     let work = rooms::roster(Arc::clone(&caller.node), actor, number, peer);
     Box::pin(caller.change(operation, Some(&account), work)).await?;
-    Ok(done())
+    Ok(Ack::Done)
 }
 
-fn may(is: bool) -> AdmAck {
+fn may(is: bool) -> Ack {
     match is {
-        true => done(),
-        false => AdmAck {
-            ok: Some(false),
-            errcode: Some(ErrorCode::PermissionDenied.number()),
-            ..AdmAck::default()
-        },
+        true => Ack::Done,
+        false => Ack::No,
     }
 }
 
-async fn are_friends(caller: &Caller<Admin>, given: ToNode) -> Result<AdmAck, Problem> {
+async fn are_friends(caller: &Caller<Admin>, given: ToNode) -> Result<Ack, Problem> {
     let (one, other) = (account("fromnode", given.node)?, account("tonode", given.to)?);
     let work = rooms::are_friends(&caller.node, &one, &other);
     Ok(may(caller.read("look_up_friendship", work).await?))
 }
 
-async fn is_member(caller: &Caller<Admin>, given: ToNode) -> Result<AdmAck, Problem> {
+async fn is_member(caller: &Caller<Admin>, given: ToNode) -> Result<Ack, Problem> {
     let account = account("fromnode", given.node)?;
     let room = rooms::room_id(&caller.node, "room", &text("room", given.to)?)?;
     let work = rooms::is_member(&caller.node, &room, &account);
     Ok(may(caller.read("look_up_membership", work).await?))
 }
 
-async fn create(caller: &Caller<Admin>, given: CreateRoom) -> Result<AdmAck, Problem> {
+async fn create(caller: &Caller<Admin>, given: CreateRoom) -> Result<Ack, Problem> {
     let founder = actor(given.node, given.domain)?;
     let account = founder.account.clone();
     let private = rooms::is_private(i64::from(given.gtype.unwrap_or_default()));
     let topic = text("topic", given.topic)?;
     let work = rooms::create(Arc::clone(&caller.node), founder, topic, private);
-    Ok(named(
+    Ok(Ack::named(
         caller.change("create_room", Some(&account), work).await?.as_str(),
     ))
 }
@@ -245,7 +238,7 @@ async fn with_room(
     caller: &Caller<Admin>,
     given: WithRoom,
     (operation, number): What,
-) -> Result<AdmAck, Problem> {
+) -> Result<Ack, Problem> {
     let actor = actor(given.node, given.domain)?;
     let account = actor.account.clone();
     let about = About {
@@ -258,16 +251,16 @@ async fn with_room(
     };
     let work = rooms::room(Arc::clone(&caller.node), actor, number, about);
     let room = Box::pin(caller.change(operation, Some(&account), work)).await?;
-    Ok(named(room.as_str()))
+    Ok(Ack::named(room.as_str()))
 }
 
-async fn virtual_rooms(caller: &Caller<Admin>, call: Call) -> Result<AdmAck, Problem> {
+async fn virtual_rooms(caller: &Caller<Admin>, call: Call) -> Result<Ack, Problem> {
     let node = Arc::clone(&caller.node);
     match call {
         Call::VirtualroomRegister(given) => {
             let owner = account("fromnode", given.node)?;
             let work = operations::create_virtual_room(node, owner.clone());
-            Ok(named(
+            Ok(Ack::named(
                 &caller.change("create_virtual_room", Some(&owner), work).await?,
             ))
         }
@@ -277,28 +270,28 @@ async fn virtual_rooms(caller: &Caller<Admin>, call: Call) -> Result<AdmAck, Pro
             let room = operations::virtual_room("vNode", &id)?;
             let work = operations::remove_virtual_room(node, room, owner.clone());
             caller.change("remove_virtual_room", Some(&owner), work).await?;
-            Ok(named(&id))
+            Ok(Ack::named(&id))
         }
         Call::VirtualroomAddAuth(given) => Box::pin(let_push(caller, given, true)).await,
         Call::VirtualroomDelAuth(given) => Box::pin(let_push(caller, given, false)).await,
         Call::VirtualroomSub(given) => Box::pin(subscribe(caller, given, virtual_room::SUBSCRIBE)).await,
         Call::VirtualroomUnSub(given) => Box::pin(subscribe(caller, given, virtual_room::UNSUBSCRIBE)).await,
         // Every other method has been answered before.
-        _ => Ok(may(false)),
+        _ => Ok(Ack::No),
     }
 }
 
-async fn let_push(caller: &Caller<Admin>, given: WithRoom, may: bool) -> Result<AdmAck, Problem> {
+async fn let_push(caller: &Caller<Admin>, given: WithRoom, may: bool) -> Result<Ack, Problem> {
     let (owner, other) = (account("fromnode", given.node)?, account("tonode", given.to)?);
     let room = operations::virtual_room("vNode", &text("vNode", given.room)?)?;
     let told = other.as_str().to_owned();
     let work = rooms::let_push(Arc::clone(&caller.node), room, (owner.clone(), other), may);
     caller.change("change_virtual_room", Some(&owner), work).await?;
-    Ok(named(&told))
+    Ok(Ack::named(&told))
 }
 
 /// Has a connection ask by itself; the answer goes to it as well.
-async fn subscribe(caller: &Caller<Admin>, given: VirtualRoomSub, number: i32) -> Result<AdmAck, Problem> {
+async fn subscribe(caller: &Caller<Admin>, given: VirtualRoomSub, number: i32) -> Result<Ack, Problem> {
     let session = connection(given.wsid, "wsid")?;
     let room = text("vNode", given.room)?;
     operations::virtual_room("vNode", &room)?;
@@ -312,5 +305,5 @@ async fn subscribe(caller: &Caller<Admin>, given: VirtualRoomSub, number: i32) -
     let frame = client_frame(Command::VirtualRoom, Encoding::Thrift, &payload);
     let work = operations::send_as(Arc::clone(&caller.node), session, frame);
     caller.change("subscribe_connection", None, work).await?;
-    Ok(named(&room))
+    Ok(Ack::named(&room))
 }

@@ -7,6 +7,7 @@ mod input;
 mod people;
 
 use super::access::{Admin, Caller, Interface, Observed, address, started};
+use super::ack::Ack;
 use super::limits;
 use super::operations;
 use super::problem::Problem;
@@ -22,7 +23,7 @@ use axum::routing::post;
 use axum::{Router, middleware};
 use input::Input;
 use std::sync::Arc;
-use tim_wire::{Command, Encoding, ErrorCode, Tid, TimAck, WireStruct};
+use tim_wire::{Encoding, Tid, TimAck, WireStruct};
 
 /// Most accounts in one `/timOnline`; the API under `/api/v1` has pages.
 const ONLINE_MAX: usize = 10_000;
@@ -43,14 +44,10 @@ struct FrameCall {
     frame: bytes::Bytes,
 }
 
-fn refused(problem: Problem) -> Response {
-    answer(&refusal(&problem))
-}
-
 /// Who calls, once it has given its password.
 async fn caller(parts: &Parts, state: &AdminState) -> Result<Caller<Admin>, Response> {
-    let node = started(state).map_err(refused)?;
-    let from = address(parts).map_err(refused)?;
+    let node = started(state).map_err(|problem| refused(&problem))?;
+    let from = address(parts).map_err(|problem| refused(&problem))?;
     let text = |name| header_text(&parts.headers, name);
     let (name, password) = (text("username"), text("password"));
     let fits = state.access.by_password(&node, (name, password), from);
@@ -68,9 +65,11 @@ impl FromRequest<AdminState> for Call {
     async fn from_request(request: Request, state: &AdminState) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
         let caller = Box::pin(caller(&parts, state)).await?;
-        let body = limits::body(body, state).await.map_err(refused)?;
+        let body = limits::body(body, state)
+            .await
+            .map_err(|problem| refused(&problem))?;
         let kind = header_text(&parts.headers, header::CONTENT_TYPE.as_str());
-        let input = Input::read(&body, kind).map_err(refused)?;
+        let input = Input::read(&body, kind).map_err(|problem| refused(&problem))?;
         Ok(Self { caller, input })
     }
 }
@@ -81,7 +80,9 @@ impl FromRequest<AdminState> for FrameCall {
     async fn from_request(request: Request, state: &AdminState) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
         let caller = Box::pin(caller(&parts, state)).await?;
-        let frame = limits::body(body, state).await.map_err(refused)?;
+        let frame = limits::body(body, state)
+            .await
+            .map_err(|problem| refused(&problem))?;
         let id = header_text(&parts.headers, "id").to_owned();
         Ok(Self { caller, id, frame })
     }
@@ -92,36 +93,20 @@ fn header_text<'header>(headers: &'header HeaderMap, name: &str) -> &'header str
     value.unwrap_or_default()
 }
 
-fn refusal(problem: &Problem) -> TimAck {
-    let (code, text) = problem.wire();
-    TimAck::failure_of(0, code.error_with(text))
+fn refused(problem: &Problem) -> Response {
+    answer(problem.into())
 }
 
-fn answer(ack: &TimAck) -> Response {
-    json(ack.encode_payload(Encoding::Json))
+fn answer(ack: Ack) -> Response {
+    json(TimAck::from(ack).encode_payload(Encoding::Json))
 }
 
 fn json(body: bytes::Bytes) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-fn told(outcome: Result<TimAck, Problem>) -> Response {
-    answer(&outcome.unwrap_or_else(|problem| refusal(&problem)))
-}
-
-fn done() -> TimAck {
-    TimAck {
-        ok: true,
-        ..TimAck::default()
-    }
-}
-
-fn named(name: &str) -> TimAck {
-    TimAck {
-        ok: true,
-        n: Some(name.to_owned()),
-        ..TimAck::default()
-    }
+fn told(outcome: Result<Ack, Problem>) -> Response {
+    outcome.map_or_else(|problem| refused(&problem), answer)
 }
 
 /// The routes, at the root of the admin port.
@@ -159,7 +144,7 @@ async fn token(call: Call) -> Response {
 }
 
 /// With a password the name is the login name, without one it is the account.
-async fn try_token(Call { caller, input }: Call) -> Result<TimAck, Problem> {
+async fn try_token(Call { caller, input }: Call) -> Result<Ack, Problem> {
     let node = Arc::clone(&caller.node);
     let name = input.text("name")?;
     let domain = input.optional_text("domain")?;
@@ -172,72 +157,67 @@ async fn try_token(Call { caller, input }: Call) -> Result<TimAck, Problem> {
             let auth = operations::credentials(name, password, domain);
             match Box::pin(node.accounts.owner(&node, &auth)).await? {
                 Some(account) => account,
-                None => return Ok(TimAck::failure(Command::Token, ErrorCode::NoPass)),
+                None => return Ok(Ack::WrongPassword),
             }
         }
     };
     let work = operations::make_token(node, account.clone());
     let (token, _) = caller.change("make_login_token", Some(&account), work).await?;
-    Ok(TimAck {
-        t: Some(token.number()),
-        n: Some(account.as_str().to_owned()),
-        n2: Some(token.text()),
-        ..TimAck::success(Command::Token)
-    })
+    Ok(Ack::Token(account, token))
 }
 
 async fn register(call: Call) -> Response {
     told(Box::pin(try_register(call)).await)
 }
 
-async fn try_register(Call { caller, input }: Call) -> Result<TimAck, Problem> {
+async fn try_register(Call { caller, input }: Call) -> Result<Ack, Problem> {
     let node = Arc::clone(&caller.node);
     let (name, domain) = (input.text("username")?, input.optional_text("domain")?);
     let id = operations::id_of(&node, &name, domain.as_deref());
     let auth = operations::credentials(name, input.text("password")?, domain);
     let work = operations::register(node, auth);
     let account = caller.change("register_account", id.as_ref(), work).await?;
-    Ok(named(account.as_str()))
+    Ok(Ack::named(account.as_str()))
 }
 
 async fn reset_password(call: Call) -> Response {
     told(Box::pin(try_reset_password(call)).await)
 }
 
-async fn try_reset_password(Call { caller, input }: Call) -> Result<TimAck, Problem> {
+async fn try_reset_password(Call { caller, input }: Call) -> Result<Ack, Problem> {
     let node = Arc::clone(&caller.node);
     let name = input.text("loginname")?;
     let domain = input.optional_text("domain")?;
     let id = operations::id_of(&node, &name, domain.as_deref()).ok_or_else(Problem::no_such_account)?;
     let work = operations::set_password(node, id.clone(), input.text("pwd")?);
     caller.change("set_password", Some(&id), work).await?;
-    Ok(named(&name))
+    Ok(Ack::named(&name))
 }
 
 async fn change_profile(call: Call) -> Response {
     told(Box::pin(try_change_profile(call)).await)
 }
 
-async fn try_change_profile(Call { caller, input }: Call) -> Result<TimAck, Problem> {
+async fn try_change_profile(Call { caller, input }: Call) -> Result<Ack, Problem> {
     let account = operations::account("node", &input.text("node")?)?;
     let given = input.profile("userbean")?;
     let work = operations::change_profile(Arc::clone(&caller.node), account.clone(), given);
     caller.change("change_profile", Some(&account), work).await?;
-    Ok(done())
+    Ok(Ack::Done)
 }
 
 async fn virtual_room(call: Call) -> Response {
     told(Box::pin(try_virtual_room(call)).await)
 }
 
-async fn try_virtual_room(Call { caller, input }: Call) -> Result<TimAck, Problem> {
+async fn try_virtual_room(Call { caller, input }: Call) -> Result<Ack, Problem> {
     let owner = operations::account("node", &input.text("node")?)?;
     if input.number("rtype")? != 1 {
         return Err(Problem::field("rtype", "valid: 1 (create)"));
     }
     let work = operations::create_virtual_room(Arc::clone(&caller.node), owner.clone());
     let room = caller.change("create_virtual_room", Some(&owner), work).await?;
-    Ok(named(&room))
+    Ok(Ack::named(&room))
 }
 
 async fn block(call: Call) -> Response {
@@ -245,27 +225,18 @@ async fn block(call: Call) -> Response {
 }
 
 /// So many seconds from now; negative ones lift the block.
-async fn try_block(Call { caller, input }: Call) -> Result<TimAck, Problem> {
+async fn try_block(Call { caller, input }: Call) -> Result<Ack, Problem> {
     let account = operations::account("account", &input.text("account")?)?;
-    let seconds = input.number("time")?;
-    let (operation, until_ms) = if seconds < 0 {
-        ("unblock_account", 0)
-    } else {
-        let now = crate::clock::wall_ms() / 1_000;
-        (
-            "block_account",
-            operations::block_end("time", now.saturating_add(seconds))?,
-        )
-    };
+    let (operation, until_ms) = operations::block_for("time", input.number("time")?)?;
     let work = operations::block(Arc::clone(&caller.node), account.clone(), until_ms);
     caller.change(operation, Some(&account), work).await?;
-    Ok(named(account.as_str()))
+    Ok(Ack::named(account.as_str()))
 }
 
 async fn blocks(Call { caller, .. }: Call) -> Response {
     let listed = caller.read("list_blocks", operations::blocks(&caller.node)).await;
     match listed {
-        Err(problem) => answer(&refusal(&problem)),
+        Err(problem) => refused(&problem),
         Ok(blocks) => {
             let blocks = blocks.into_iter().map(|(account, until_ms)| {
                 (
@@ -323,22 +294,13 @@ async fn system_message(call: Call) -> Response {
 }
 
 /// Accounts in a list or in `TimNodes`, whichever generation writes.
-async fn try_system_message(Call { caller, input }: Call) -> Result<TimAck, Problem> {
+async fn try_system_message(Call { caller, input }: Call) -> Result<Ack, Problem> {
     let accounts = operations::targets("nodes", &input.accounts("nodes")?)?;
     let message = system_messages::checked(input.message("message")?)?;
     let count = accounts.len();
     let work = operations::tell(Arc::clone(&caller.node), accounts, message);
-    let mut untold = caller.change("send_system_message", None, work).await?;
-    let left = untold.len();
-    // The answer has no place for who was told; a repetition with the same `message.id` doubles nothing.
-    match untold.pop() {
-        None => Ok(done()),
-        Some((_, problem)) => {
-            let (code, text) = problem.wire();
-            let info = format!("{text} ({} of {count} accounts were told)", count - left);
-            Ok(TimAck::failure_of(0, code.error_with(info)))
-        }
-    }
+    let untold = caller.change("send_system_message", None, work).await?;
+    Ok(Ack::of_untold(count, untold))
 }
 
 async fn message_of_a_connection(FrameCall { caller, id, frame }: FrameCall) -> Response {
@@ -347,7 +309,7 @@ async fn message_of_a_connection(FrameCall { caller, id, frame }: FrameCall) -> 
         let frame = operations::message_frame("body", frame)?;
         let work = operations::send_as(Arc::clone(&caller.node), session, frame);
         caller.change("send_as_connection", None, work).await?;
-        Ok(done())
+        Ok(Ack::Done)
     };
     told(Box::pin(sent).await)
 }

@@ -1,7 +1,8 @@
 //! Rosters and rooms: what the reference answers for rooms of its own, and the paths that it registers and leaves empty.
 //! Those have the names of the server API's arguments as fields: `fromnode` in whose name, `tonode`, `room`, `msg`.
 
-use super::{Call, answer, done, json, named, refusal, told};
+use super::{Call, json, refused, told};
+use crate::admin::ack::Ack;
 use crate::admin::operations;
 use crate::admin::operations::rooms::{self, About, request};
 use crate::admin::problem::Problem;
@@ -12,7 +13,6 @@ use axum::Router;
 use axum::response::Response;
 use axum::routing::post;
 use std::sync::Arc;
-use tim_wire::TimAck;
 
 /// What the audit calls an operation, and tim's number of it.
 type What = (&'static str, i32);
@@ -52,26 +52,26 @@ async fn new_room(call: Call) -> Response {
     told(Box::pin(try_new_room(call)).await)
 }
 
-async fn try_new_room(Call { caller, input }: Call) -> Result<TimAck, Problem> {
+async fn try_new_room(Call { caller, input }: Call) -> Result<Ack, Problem> {
     let founder = rooms::actor("node", &input.text("node")?, input.optional_text("domain")?)?;
     let account = founder.account.clone();
     let (topic, private) = (input.text("topic")?, rooms::is_private(input.number("gtype")?));
     let work = rooms::create(Arc::clone(&caller.node), founder, topic, private);
     let room = caller.change("create_room", Some(&account), work).await?;
-    Ok(named(room.as_str()))
+    Ok(Ack::named(room.as_str()))
 }
 
 async fn change_room(call: Call) -> Response {
     told(Box::pin(try_change_room(call)).await)
 }
 
-async fn try_change_room(Call { caller, input }: Call) -> Result<TimAck, Problem> {
+async fn try_change_room(Call { caller, input }: Call) -> Result<Ack, Problem> {
     let actor = rooms::actor("unode", &input.text("unode")?, None)?;
     let account = actor.account.clone();
     let (room, given) = (input.text("gnode")?, input.room("roombean")?);
     let work = rooms::change(Arc::clone(&caller.node), actor, room, given);
     caller.change("change_room", Some(&account), work).await?;
-    Ok(done())
+    Ok(Ack::Done)
 }
 
 impl Call {
@@ -86,20 +86,20 @@ async fn with_peer(call: Call, what: What) -> Response {
     told(Box::pin(try_with_peer(call, what)).await)
 }
 
-async fn try_with_peer(call: Call, (operation, number): What) -> Result<TimAck, Problem> {
+async fn try_with_peer(call: Call, (operation, number): What) -> Result<Ack, Problem> {
     let actor = call.actor()?;
     let account = actor.account.clone();
     let peer = (call.input.text("tonode")?, call.input.optional_text("msg")?);
     let work = rooms::roster(Arc::clone(&call.caller.node), actor, number, peer);
     call.caller.change(operation, Some(&account), work).await?;
-    Ok(done())
+    Ok(Ack::Done)
 }
 
 async fn with_room(call: Call, what: What) -> Response {
     told(Box::pin(try_with_room(call, what)).await)
 }
 
-async fn try_with_room(call: Call, (operation, number): What) -> Result<TimAck, Problem> {
+async fn try_with_room(call: Call, (operation, number): What) -> Result<Ack, Problem> {
     let actor = call.actor()?;
     let account = actor.account.clone();
     let about = About {
@@ -112,7 +112,7 @@ async fn try_with_room(call: Call, (operation, number): What) -> Result<TimAck, 
     };
     let work = rooms::room(Arc::clone(&call.caller.node), actor, number, about);
     let room = call.caller.change(operation, Some(&account), work).await?;
-    Ok(named(room.as_str()))
+    Ok(Ack::named(room.as_str()))
 }
 
 async fn blocked_accounts(call: Call) -> Response {
@@ -142,7 +142,7 @@ async fn listed(call: &Call, (operation, which): (&'static str, Result<List, Pro
         call.caller.read(operation, work).await
     };
     match Box::pin(list).await {
-        Err(problem) => answer(&refusal(&problem)),
+        Err(problem) => refused(&problem),
         Ok(nodelist) => json(serde_json::json!({ "nodelist": nodelist }).to_string().into()),
     }
 }

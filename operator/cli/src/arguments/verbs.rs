@@ -66,6 +66,7 @@ Examples
   tim chat --as alice bob              registers alice if she is new, befriends bob, chats
   tim chat --as bob alice              the other side, in a second terminal
   tim chat --as alice bob --url ws://127.0.0.1:5080/tim
+  tim chat --as alice bob --url wss://chat.example:5080/tim --ca ca.crt
 Lines you type are sent; Ctrl-D ends it.")]
     Chat(ChatArguments),
     /// Show where clients connect, and how to run the examples against it
@@ -246,6 +247,9 @@ pub struct ChatArguments {
     /// Address of a server; without it the nodes of the local cluster
     #[arg(long, value_name = "URL")]
     pub url: Vec<String>,
+    /// File with the certificates of authorities to trust at wss addresses; the local cluster's own is known
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// Name of the local cluster; needed where there are several
     #[arg(long, value_name = "NAME")]
     pub cluster: Option<String>,

@@ -1,19 +1,13 @@
 //! What is measured, and from where.
 
 use crate::arguments::{BenchArguments, Global};
-use crate::chat::{local_addresses, parse_addresses};
-use crate::failure::{Failure, Outcome};
-use crate::target::LocalTarget;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use crate::failure::Outcome;
+use crate::servers::{self, LocalServer};
+use std::path::PathBuf;
 use tim_client::{Address, Server};
 use tim_local::directory::ClusterDirectory;
 use tim_local::process::ProcessId;
-use tim_local::view::{self, NodeView};
-use tim_plan::trust::AUTHORITY_FILE;
-
-/// How long a node may take to say where it is.
-const LOOK_MAX: Duration = Duration::from_secs(2);
+use tim_local::view::NodeView;
 
 /// A server.
 pub(super) struct Place {
@@ -44,7 +38,7 @@ impl Place {
         let data = std::env::var_os("XDG_DATA_HOME").map_or_else(|| home.join(".local/share"), PathBuf::from);
         Ok(Self {
             shown: arguments.url.join(", "),
-            server: server(parse_addresses(&arguments.url)?, arguments.ca.as_deref())?,
+            server: servers::elsewhere(&arguments.url, arguments.ca.as_deref())?,
             accounts_file: data.join("tim").join("bench-accounts.json"),
             pids: arguments.server_pid.clone(),
             folder: None,
@@ -53,22 +47,16 @@ impl Place {
     }
 
     async fn local(global: &Global, arguments: &BenchArguments) -> Outcome<Self> {
-        let (cluster, addresses, chat_accounts) =
-            local_addresses(global, arguments.cluster.as_deref()).await?;
-        let target = LocalTarget::open(global)?;
-        let seen = view::observe(target.directory(), &cluster, LOOK_MAX).await;
-        let seen = seen.map_err(|error| Failure::unexpected(&error))?;
+        let found = LocalServer::find(global, arguments.cluster.as_deref()).await?;
         let mut pids = arguments.server_pid.clone();
-        pids.extend(seen.nodes.iter().filter_map(NodeView::pid));
-        let folder = target.directory().cluster(&cluster);
-        let own = folder.tls().join(AUTHORITY_FILE);
+        pids.extend(found.seen.nodes.iter().filter_map(NodeView::pid));
         Ok(Self {
-            shown: format!("local cluster {cluster}"),
-            server: server(addresses, Some(arguments.ca.as_deref().unwrap_or(&own)))?,
-            accounts_file: chat_accounts.with_file_name("bench-accounts.json"),
+            shown: format!("local cluster {}", found.cluster),
+            server: found.trusting(arguments.ca.as_deref())?,
+            accounts_file: found.folder.chat_accounts().with_file_name("bench-accounts.json"),
             pids,
-            folder: Some(folder),
-            nodes: seen.nodes.iter().filter_map(LocalNode::of).collect(),
+            nodes: found.seen.nodes.iter().filter_map(LocalNode::of).collect(),
+            folder: Some(found.folder),
         })
     }
 }
@@ -81,38 +69,5 @@ impl LocalNode {
             address: record.client_url().parse().ok()?,
             process: record.life.as_ref()?.process,
         })
-    }
-}
-
-/// A server, with trust where its addresses need it.
-fn server(addresses: Vec<Address>, authorities: Option<&Path>) -> Outcome<Server> {
-    let encrypted = addresses.iter().find(|address| address.tls()).cloned();
-    let server = Server::at(addresses);
-    let Some(address) = encrypted else {
-        return Ok(server);
-    };
-    let Some(file) = authorities else {
-        return Err(Failure::usage(format!(
-            "{address} needs TLS: --ca FILE names the certificates of the authorities to trust"
-        )));
-    };
-    let refused = |why: String| Failure::usage(format!("--ca {}: {why}", file.display()));
-    let pem = std::fs::read(file).map_err(|error| refused(error.to_string()))?;
-    server.trusting(&pem).map_err(|error| refused(error.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn encrypted_addresses_need_somebody_to_trust() {
-        let addresses = |text: &str| vec![text.parse::<Address>().unwrap()];
-        assert!(server(addresses("ws://a:1"), None).unwrap().tls.is_none());
-        let refused = server(addresses("wss://a:1"), None).unwrap_err().to_string();
-        assert!(refused.contains("--ca FILE"), "{refused}");
-        let missing = server(addresses("wss://a:1"), Some(Path::new("/nowhere.pem")));
-        let refused = missing.unwrap_err().to_string();
-        assert!(refused.contains("--ca /nowhere.pem"), "{refused}");
     }
 }

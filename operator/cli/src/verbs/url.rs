@@ -1,10 +1,10 @@
 //! `tim url`: where clients connect, and what to paste into a client of one's own.
 
 use crate::arguments::{ClientLanguage, Global, UrlArguments};
-use crate::chat::local_addresses;
 use crate::exit::Exit;
 use crate::failure::Outcome;
 use crate::output::{OutputFormat, write_document};
+use crate::servers::LocalServer;
 use crate::terminal::Terminal;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -42,7 +42,11 @@ pub struct NodeUrls {
 /// # Errors
 /// No cluster of that name runs here.
 pub async fn run(terminal: &Terminal, global: &Global, arguments: &UrlArguments) -> Outcome {
-    let (cluster, mut addresses, _) = local_addresses(global, arguments.cluster.as_deref()).await?;
+    let LocalServer {
+        cluster,
+        mut addresses,
+        ..
+    } = LocalServer::find(global, arguments.cluster.as_deref()).await?;
     addresses.sort_by_key(Address::port);
     let document = UrlDocument {
         schema_version: SCHEMA_VERSION,

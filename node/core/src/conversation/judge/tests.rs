@@ -382,15 +382,6 @@ fn a_message_is_erased_once_and_by_whom_it_belongs_to() {
 }
 
 #[test]
-fn every_kind_has_a_number_of_its_own() {
-    let codes: std::collections::BTreeSet<i16> = EntryKind::CODES.iter().map(|(_, code)| *code).collect();
-    assert_eq!(codes.len(), EntryKind::CODES.len());
-    for (kind, code) in EntryKind::CODES {
-        assert_eq!((kind.to_code(), EntryKind::from_code(code)), (code, Some(kind)));
-    }
-}
-
-#[test]
 fn relations_survive_their_byte() {
     for byte in 0..=u8::MAX {
         if let Some(relations) = Relations::from_byte(byte) {
