@@ -46,7 +46,7 @@ impl Accounts {
     }
 
     /// Remembers that an account exists.
-    pub(super) fn remember_existing(&self, account: &AccountId) {
+    fn remember_existing(&self, account: &AccountId) {
         self.existing.there.insert(account.clone(), ());
         // Only now: either this sees that it was forgotten, or whoever forgets it sees this.
         if self.existing.deleted.contains_key(account) {

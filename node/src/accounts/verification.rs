@@ -58,7 +58,6 @@ impl Accounts {
         failures.look(from, &node.metrics)?;
         if Box::pin(remembered::knows(node, &id, tag)).await && stored.is_some() {
             node.metrics.password_checked("owners");
-            self.remember_existing(&id);
             return Ok(Some(id));
         }
         node.metrics.password_checked("hash");
@@ -73,7 +72,6 @@ impl Accounts {
             let stored = imported::renewed(node, &id, stored, password).await;
             remembered::tell(node, &id, self.remembered.tag(&id, &stored, password));
         }
-        self.remember_existing(&id);
         Ok(Some(id))
     }
 
