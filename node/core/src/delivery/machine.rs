@@ -232,24 +232,21 @@ impl Delivery {
         };
         let mut sends: BTreeMap<NodeName, Vec<Push>> = BTreeMap::new();
         let mut unknown = Vec::new();
+        // Items and accounts have one order. A large room has very many of both.
+        let mut answers = asked.accounts.iter().zip(&lookups).peekable();
         for mut item in asked.items {
-            let lookup = asked
-                .accounts
-                .binary_search(&item.account)
-                .ok()
-                .and_then(|place| lookups.get(place))
-                .cloned()
-                .unwrap_or(Lookup::Unknown { seen: Vec::new() });
-            let (entries, certain) = match lookup {
-                Lookup::Found(entries) => (entries, true),
-                Lookup::Nobody => (Vec::new(), true),
-                Lookup::Unknown { seen } => (seen, self.config.mutations.ask_other_replica()),
+            while answers.next_if(|(account, _)| **account != item.account).is_some() {}
+            let (entries, certain): (&[SessionEntry], bool) = match answers.peek() {
+                Some((_, Lookup::Found(entries))) => (entries, true),
+                Some((_, Lookup::Nobody)) => (&[], true),
+                Some((_, Lookup::Unknown { seen })) => (seen, self.config.mutations.ask_other_replica()),
+                None => (&[], self.config.mutations.ask_other_replica()),
             };
             if certain && entries.is_empty() && self.config.mutations.cache_nobody() {
                 self.nobody_until
                     .insert(item.account.clone(), now.plus_ms(NOBODY_CACHE_MS));
             }
-            self.send(&mut item, &entries, &mut sends);
+            self.send(&mut item, entries, &mut sends);
             if certain {
                 self.pending -= 1;
             } else {
