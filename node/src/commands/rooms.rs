@@ -210,7 +210,11 @@ fn rtype_of(operation: RoomOperation) -> Option<i32> {
         RoomOperation::Ban => business::BLOCK_ROOM_MEMBER,
         RoomOperation::Leave => business::LEAVE_ROOM,
         RoomOperation::Cancel => business::CANCEL_ROOM,
-        RoomOperation::Message | RoomOperation::Revoke(_) | RoomOperation::Modify => return None,
+        RoomOperation::Message
+        | RoomOperation::Revoke(_)
+        | RoomOperation::Modify
+        | RoomOperation::Admit
+        | RoomOperation::Dismiss => return None,
     })
 }
 
@@ -218,7 +222,7 @@ fn rtype_of(operation: RoomOperation) -> Option<i32> {
 pub(super) fn succeeded(connection: &mut Connection, pending: &Pending, operation: RoomOperation) {
     let room = pending.room.as_ref().map(|room| room.as_str().to_owned());
     let answer = match operation {
-        RoomOperation::Message | RoomOperation::Join => return,
+        RoomOperation::Message | RoomOperation::Join | RoomOperation::Admit | RoomOperation::Dismiss => return,
         RoomOperation::Revoke(target) => TimAck {
             t: Some(i64::from(IN_ROOM)),
             n: room,
