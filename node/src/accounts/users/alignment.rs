@@ -19,10 +19,9 @@ use tim_telemetry::{Kind, Span, attribute, names};
 use tim_wire::structs::operation;
 use tim_wire::{Tid, TimMessage};
 
-/// Changes of one room that are under way at once: enough for a group commit, and no more than one caller's share.
+/// Changes of one room that are under way at once, and lists of conversations that are written together: enough for a group
+/// commit, and no more than one caller's share.
 const AT_ONCE: usize = 64;
-/// Accounts whose lists of conversations are written together.
-const LISTED_AT_ONCE: usize = 256;
 
 /// Who has to come, and who to go.
 #[derive(Debug, PartialEq, Eq)]
@@ -83,7 +82,7 @@ async fn align_within(
         submit(node, creation(room)).await?;
     }
     each(node, room, RoomOperation::Dismiss, dismiss).await?;
-    for accounts in admit.chunks(LISTED_AT_ONCE) {
+    for accounts in admit.chunks(AT_ONCE) {
         let listed = listed(node, room, accounts).await?;
         each(node, room, RoomOperation::Admit, listed).await?;
     }
