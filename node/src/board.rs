@@ -32,6 +32,8 @@ pub(crate) enum Place {
     LoginCallback,
     /// The database of users.
     UserDatabase,
+    /// An answer of the database of users that is too large to be taken.
+    UserAnswer,
     /// The issuer of tokens that let clients in.
     Issuer,
     /// Somebody outside who is told of events: which address.
@@ -79,6 +81,7 @@ impl fmt::Display for Place {
             Self::Clock => formatter.write_str("clock"),
             Self::LoginCallback => formatter.write_str("login callback"),
             Self::UserDatabase => formatter.write_str("database of users"),
+            Self::UserAnswer => formatter.write_str("answer of the database of users"),
             Self::Issuer => formatter.write_str("issuer of tokens"),
             Self::Webhook(name) => write!(formatter, "webhook {name}"),
             Self::Drain => formatter.write_str("drain"),

@@ -37,15 +37,20 @@ pub struct UserDatabase {
     pub may_message: String,
     /// The friends of an account (one parameter): their ids, a row each. Empty: the cluster's own roster.
     pub roster: String,
+    /// The rooms of an account (one parameter): their ids, a row each. Goes with `room_members`; both empty: rooms are the
+    /// cluster's own.
+    pub rooms: String,
+    /// The members of a room (one parameter): their ids, a row each; no row: no such room. Goes with `rooms`.
+    pub room_members: String,
     /// Connections per node.
     pub connections_max: u32,
     /// How long one statement may take, in milliseconds.
     pub timeout_millis: u64,
     /// Statements that run or wait at once; who comes then is told to come back.
     pub requests_max: u32,
-    /// Most rows that are taken of one answer.
+    /// Most rows of one answer. One that has more is not taken at all.
     pub rows_max: u32,
-    /// How long an answer about two accounts is remembered, in milliseconds.
+    /// How long an answer about two accounts, or about the members of a room, is remembered, in milliseconds.
     pub remembered_millis: u64,
     /// How long nothing is asked after the database has failed, in milliseconds.
     pub rest_millis: u64,
@@ -59,6 +64,8 @@ impl Default for UserDatabase {
             exists: String::new(),
             may_message: String::new(),
             roster: String::new(),
+            rooms: String::new(),
+            room_members: String::new(),
             connections_max: 8,
             timeout_millis: 2_000,
             requests_max: 256,
@@ -85,6 +92,8 @@ impl UserDatabase {
             ("accounts.database.exists", &self.exists, 1..=1),
             ("accounts.database.may_message", &self.may_message, 2..=2),
             ("accounts.database.roster", &self.roster, 1..=1),
+            ("accounts.database.rooms", &self.rooms, 1..=1),
+            ("accounts.database.room_members", &self.room_members, 1..=1),
         ] {
             let found = statement.matches('?').count();
             if !statement.is_empty() && !parameters.contains(&found) {
@@ -100,6 +109,7 @@ impl UserDatabase {
                 ));
             }
         }
+        self.validate_rooms()?;
         for (key, value, valid) in [
             (
                 "accounts.database.connections_max",
@@ -132,6 +142,17 @@ impl UserDatabase {
         }
         Ok(())
     }
+
+    /// Rooms that an account is shown and cannot use, or the other way round, help nobody.
+    fn validate_rooms(&self) -> Result<(), LoadError> {
+        let key = match (self.rooms.is_empty(), self.room_members.is_empty()) {
+            (true, false) => "accounts.database.rooms",
+            (false, true) => "accounts.database.room_members",
+            _ => return Ok(()),
+        };
+        let valid = "rooms and room_members, or neither of them";
+        Err(LoadError::invalid(key, "", valid))
+    }
 }
 
 #[cfg(test)]
@@ -143,6 +164,31 @@ mod tests {
             dsn_file: PathBuf::from("/etc/tim/users"),
             login: "SELECT id FROM people WHERE name = ? AND secret = ?".to_owned(),
             ..UserDatabase::default()
+        }
+    }
+
+    #[test]
+    fn rooms_are_said_by_two_statements_or_by_none() {
+        let both = UserDatabase {
+            rooms: "SELECT room FROM members WHERE person = ?".to_owned(),
+            room_members: "SELECT person FROM members WHERE room = ?".to_owned(),
+            ..database()
+        };
+        assert!(both.validate(Users::Database).is_ok());
+        let rooms_alone = UserDatabase {
+            room_members: String::new(),
+            ..both.clone()
+        };
+        let members_alone = UserDatabase {
+            rooms: String::new(),
+            ..both
+        };
+        for (wrong, key) in [
+            (rooms_alone, "database.room_members"),
+            (members_alone, "database.rooms"),
+        ] {
+            let told = wrong.validate(Users::Database).unwrap_err().to_string();
+            assert!(told.contains(key) && told.contains("or neither"), "{told}");
         }
     }
 

@@ -86,6 +86,8 @@ fn to_operation(operation: Operation) -> peer::Operation {
             RoomOperation::Leave => peer::Operation::RoomLeave,
             RoomOperation::Cancel => peer::Operation::RoomCancel,
             RoomOperation::Modify => peer::Operation::RoomModify,
+            RoomOperation::Admit => peer::Operation::RoomAdmit,
+            RoomOperation::Dismiss => peer::Operation::RoomDismiss,
         },
     }
 }
@@ -114,6 +116,8 @@ fn operation(operation: peer::Operation, target: u64) -> Option<Operation> {
         peer::Operation::RoomLeave => room(RoomOperation::Leave),
         peer::Operation::RoomCancel => room(RoomOperation::Cancel),
         peer::Operation::RoomModify => room(RoomOperation::Modify),
+        peer::Operation::RoomAdmit => room(RoomOperation::Admit),
+        peer::Operation::RoomDismiss => room(RoomOperation::Dismiss),
     }
 }
 

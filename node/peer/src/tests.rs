@@ -90,6 +90,8 @@ fn every_operation_arrives() {
         Leave,
         Cancel,
         Modify,
+        Admit,
+        Dismiss,
     ];
     let others = [
         Operation::Message,

@@ -14,7 +14,7 @@ use tim_core::placement;
 use crate::event::{ClientAction, ClientFrame, ClientIndex, Event, Member, NodeIndex, Said};
 use crate::node::Status;
 use crate::options::{MILLISECOND, SECOND};
-use crate::world::World;
+use crate::world::{MIRROR, World};
 
 /// Classes of devices.
 const TELEPHONE: i8 = 1;
@@ -295,6 +295,16 @@ impl World {
         let other = self.random.random_range(0..self.accounts.len());
         let (operation, target) = match self.random.random_range(0..100) {
             0..80 => (RoomOperation::Message, me),
+            // The session that asks stands for none of those concerned.
+            80..93 if room == MIRROR && other != me => {
+                let comes = self.random.random_bool(0.6);
+                let operation = if comes {
+                    RoomOperation::Admit
+                } else {
+                    RoomOperation::Dismiss
+                };
+                (operation, other)
+            }
             80..86 => (RoomOperation::Pull, other),
             86..91 => (RoomOperation::Kick, other),
             91..95 => (RoomOperation::Join, me),

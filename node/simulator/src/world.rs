@@ -27,6 +27,8 @@ const PROBE_EVERY: u64 = 5 * SECOND;
 
 /// How many rooms there are.
 const ROOMS: usize = 3;
+/// The one whose members are said elsewhere.
+pub(crate) const MIRROR: usize = 2;
 
 /// Wall clock at the start of a run, in nanoseconds.
 const WALL_START_NS: i64 = 1_700_000_000_000_000_000;
@@ -169,7 +171,7 @@ impl World {
         }
     }
 
-    /// Rooms that anybody may join, each founded by another account. They are in everybody's list: lists are supersets.
+    /// Rooms that anybody may join, each founded by another account, and one in which the system alone takes in. They are in everybody's list: lists are supersets.
     fn make_rooms(&mut self) {
         for number in 0..ROOMS {
             let Ok(id) = RoomId::new(format!("r{number}")) else {
@@ -192,7 +194,10 @@ impl World {
             let room = Room {
                 id,
                 private: false,
-                founder: self.accounts[number].clone(),
+                founder: match number {
+                    MIRROR => AccountId::system(),
+                    _ => self.accounts[number].clone(),
+                },
                 managers: Vec::new(),
                 members: members as u32,
                 members_since: Seq(0),

@@ -173,6 +173,7 @@ fn rule(error_type: &str) -> Option<&'static str> {
         "otherwise_related" => "the account has not applied to the room, but has another standing to it",
         "room_full" => "the room has as many members as limits.room_members_max allows",
         "banned_from_private" => "the account is banned from the room",
+        "users_are_elsewhere" => "that is said by the database of accounts.database, and changed there",
         "malformed" => "who is to lead the room is not in it, or they are too many",
         _ => return None,
     })

@@ -137,7 +137,8 @@ pub(super) async fn page(
     let conversation = match of {
         Of::Peer(peer) => placement::direct_conversation(account, peer),
         Of::Room(room) => {
-            if !node.databases.is_member(room, account).await.map_err(database)? {
+            let is_there = Box::pin(node.accounts.users.align_room(node, room)).await?;
+            if !is_there || !node.databases.is_member(room, account).await.map_err(database)? {
                 return Err(Refusal::plain(ErrorCode::PermissionDenied, "not_a_member"));
             }
             placement::room_conversation(room)

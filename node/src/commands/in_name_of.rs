@@ -8,7 +8,7 @@ use crate::node::Node;
 use crate::session::Relayed;
 use std::collections::HashSet;
 use std::sync::Arc;
-use tim_core::conversation::{Entry, Operation, Standing};
+use tim_core::conversation::{Entry, Operation};
 use tim_core::id::{AccountId, RoomId, SessionId, VirtualRoomId};
 use tim_core::stream::Outcome as StreamOutcome;
 use tim_core::submit::Outcome;
@@ -58,6 +58,7 @@ pub(crate) async fn room(
     number: i32,
     request: TimReq,
 ) -> Result<RoomId, Refusal> {
+    node.accounts.users.refuse_room_changes()?;
     let asked = rooms::check(&node.ids, actor, number, request)?;
     exists(node, actor).await?;
     Box::pin(rooms::prepare(node, &asked)).await?;
@@ -88,6 +89,7 @@ pub(crate) async fn change_room(
     room: &str,
     given: TimRoomBean,
 ) -> Result<(), Refusal> {
+    node.accounts.users.refuse_room_changes()?;
     let draft = room_info::check_change(&node.ids, actor, room, given)?;
     exists(node, actor).await?;
     Box::pin(submit(node, actor, draft)).await
@@ -105,8 +107,8 @@ pub(crate) async fn list(node: &Node, account: &AccountId, list: List) -> Result
             )
             .await?
         }
-        List::Rooms => room_lists::of(node, account, Standing::is_member).await?,
-        List::BlockedRooms => room_lists::of(node, account, Standing::has_blocked).await?,
+        List::Rooms => room_lists::of(node, account, room_lists::Which::Own).await?,
+        List::BlockedRooms => room_lists::of(node, account, room_lists::Which::Blocked).await?,
         List::Banned(room) => {
             let banned = room_lists::banned_from(node, &room, account).await?;
             banned.iter().map(|account| account.as_str().to_owned()).collect()

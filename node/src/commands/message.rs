@@ -135,9 +135,10 @@ fn ask_users(connection: &mut Connection, command: Command, way: Way, checked: C
 /// Both are in the room, and both lists of conversations name their chat, durably: they need not be friends.
 async fn vouch(node: &Node, room: &RoomId, account: &AccountId, to: &AccountId) -> Result<(), Refusal> {
     let both = [account.clone(), to.clone()];
+    let is_there = Box::pin(node.accounts.users.align_room(node, room)).await?;
     let standings = node.databases.standings(room, &both).await;
     let standings = standings.map_err(|report| Refusal::database(&report))?;
-    if !standings.iter().all(|standing| standing.is_member()) {
+    if !is_there || !standings.iter().all(|standing| standing.is_member()) {
         return Err(Refusal::plain(ErrorCode::PermissionDenied, "not_a_member"));
     }
     business::list_both(node, account, to).await

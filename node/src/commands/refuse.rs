@@ -120,6 +120,11 @@ impl Refusal {
         Self::of(ErrorCode::Overload, &node::USER_DATABASE_FAILS, detail)
     }
 
+    /// The database of users has given an answer that cannot be taken; the detail says which and why.
+    pub(crate) fn answer_of_no_use(detail: &str) -> Self {
+        Self::of(ErrorCode::Overload, &node::USER_DATABASE_FAILS, detail)
+    }
+
     /// A command is switched off in this cluster.
     pub(crate) fn switched_off(number: u8) -> Self {
         let detail = format!("command {number} is switched off (sessions.commands_off)");

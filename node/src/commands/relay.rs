@@ -93,7 +93,9 @@ async fn find(node: &Node, account: &AccountId, sendable: &Sendable) -> Result<R
 /// The sessions of everybody else in a room that the account is in.
 async fn in_room(node: &Node, account: &AccountId, room: &RoomId) -> Result<Vec<SessionEntry>, Refusal> {
     let database = |report: tim_catalogue::Report| Refusal::database(&report);
-    let Some(found) = node.databases.room(room).await.map_err(database)? else {
+    let is_there = Box::pin(node.accounts.users.align_room(node, room)).await?;
+    let found = node.databases.room(room).await.map_err(database)?;
+    let Some(found) = found.filter(|_| is_there) else {
         return Err(Refusal::plain(ErrorCode::Account, "no_such_room"));
     };
     if !node.databases.is_member(room, account).await.map_err(database)? {

@@ -3,7 +3,9 @@
 use super::message::{self, Draft};
 use super::{Actor, Refusal, rooms};
 use crate::edge::{Connection, Continuation};
+use crate::node::Node;
 use crate::session::frames;
+use futures::{StreamExt, TryStreamExt};
 use std::sync::Arc;
 use tim_core::conversation::{Operation, Room, RoomBody, RoomChange, RoomOperation, RoomProfile};
 use tim_core::id::{AccountId, ContentHash, RoomId};
@@ -12,6 +14,8 @@ use tim_telemetry::Span;
 use tim_wire::structs::node_kind;
 use tim_wire::{Command, Encoding, ErrorCode, IdScheme, TimNodes, TimRoomBean};
 
+/// Rooms of one query whose members are asked for elsewhere at once.
+const ALIGNED_AT_ONCE: usize = 4;
 /// Largest data of a room in its form between nodes.
 pub(super) const CHANGE_BYTES_MAX: usize = 64 << 10;
 
@@ -24,9 +28,9 @@ pub(super) fn query(connection: &mut Connection, asked: &[String]) {
     asked.sort();
     asked.dedup();
     connection.begin(Box::pin(async move {
-        let found = Box::pin(node.databases.rooms(&asked)).await;
+        let found = Box::pin(find(&node, asked)).await;
         let continuation: Continuation = Box::new(move |connection| match found {
-            Err(report) => Refusal::database(&report).answer(connection, Command::Nodes.tim_type()),
+            Err(refusal) => refusal.answer(connection, Command::Nodes.tim_type()),
             Ok(found) => {
                 let present = found.iter().flatten().filter(|room| !room.cancelled);
                 let answer = TimNodes {
@@ -45,12 +49,28 @@ pub(super) fn query(connection: &mut Connection, asked: &[String]) {
     }));
 }
 
+/// The rooms among those asked that are there; those whose members are said elsewhere are made if they are missing.
+async fn find(node: &Node, asked: Vec<RoomId>) -> Result<Vec<Option<Arc<Room>>>, Refusal> {
+    let looked = asked.into_iter().map(|room| async move {
+        let is_there = match node.accounts.users.knows_room(&room) {
+            Some(is_there) => is_there,
+            None => Box::pin(node.accounts.users.align_room(node, &room)).await?,
+        };
+        Ok::<_, Refusal>(is_there.then_some(room))
+    });
+    let there = futures::stream::iter(looked).buffer_unordered(ALIGNED_AT_ONCE);
+    let there: Vec<Option<RoomId>> = there.try_collect().await?;
+    let there: Vec<RoomId> = there.into_iter().flatten().collect();
+    let found = node.databases.rooms(&there).await;
+    found.map_err(|report| Refusal::database(&report))
+}
+
 /// A room, as clients are told of it.
 fn bean(room: &Room) -> TimRoomBean {
     let profile = room.profile.clone();
     let managers = room.managers.iter().map(|manager| manager.as_str().to_owned());
     TimRoomBean {
-        founder: Some(room.founder.as_str().to_owned()),
+        founder: room.founder().map(|founder| founder.as_str().to_owned()),
         managers: (!room.managers.is_empty()).then(|| managers.collect()),
         cover: profile.cover,
         topic: profile.topic,
@@ -70,6 +90,7 @@ pub(super) fn change(connection: &mut Connection, nodes: TimNodes) -> Result<(),
         let detail = "nodes.roommap: exactly one room is needed, under its id".to_owned();
         return Err(Refusal::field(ErrorCode::Parameters, detail));
     };
+    connection.node.accounts.users.refuse_room_changes()?;
     let Some(live) = &connection.live else {
         return Ok(());
     };

@@ -28,33 +28,48 @@ pub(super) const BANNED: [Standing; 2] = [
 /// Answers with the rooms that the account is in.
 pub(super) fn own(connection: &mut Connection) {
     let (rtype, ntype) = (business::USER_ROOMS, node_kind::USER_ROOMS);
-    rooms(connection, rtype, ntype, Standing::is_member);
+    rooms(connection, rtype, ntype, Which::Own);
 }
 
 /// Answers with the rooms that the account has blocked.
 pub(super) fn blocked(connection: &mut Connection) {
     let (rtype, ntype) = (business::BLOCK_ROOM_LIST, node_kind::BLOCKED_ROOMS);
-    rooms(connection, rtype, ntype, Standing::has_blocked);
+    rooms(connection, rtype, ntype, Which::Blocked);
 }
 
-fn rooms(connection: &mut Connection, rtype: i32, ntype: i32, belongs: fn(Standing) -> bool) {
+/// Which rooms of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Those that it is in.
+    Own,
+    /// Those that it has blocked.
+    Blocked,
+}
+
+fn rooms(connection: &mut Connection, rtype: i32, ntype: i32, which: Which) {
     let Some(live) = &connection.live else { return };
     let account = live.account.clone();
     let node = Arc::clone(&connection.node);
     connection.begin(Box::pin(async move {
-        let listed = Box::pin(of(&node, &account, belongs)).await;
+        let listed = Box::pin(of(&node, &account, which)).await;
         let continuation: Continuation =
             Box::new(move |connection| answer(connection, rtype, ntype, None, listed));
         continuation
     }));
 }
 
-/// The rooms in an account's list to which it stands in some way.
-pub(super) async fn of(
-    node: &Node,
-    account: &AccountId,
-    belongs: fn(Standing) -> bool,
-) -> Result<Vec<String>, Refusal> {
+/// The rooms of an account.
+pub(super) async fn of(node: &Node, account: &AccountId, which: Which) -> Result<Vec<String>, Refusal> {
+    if which == Which::Own
+        && let Some(elsewhere) = node.accounts.users.rooms_of(node, account).await
+    {
+        let text = |room: RoomId| room.as_str().to_owned();
+        return Ok(elsewhere?.into_iter().map(text).collect());
+    }
+    let belongs = match which {
+        Which::Own => Standing::is_member,
+        Which::Blocked => Standing::has_blocked,
+    };
     let known = node.databases.rooms_of(account).await;
     let known = known.map_err(|report| Refusal::database(&report))?;
     let listed = known.into_iter().filter(|(_, standing)| belongs(*standing));
@@ -107,7 +122,8 @@ fn of_room(connection: &mut Connection, request: &TimReq, rtype: i32, ntype: i32
 /// Everybody in a room, for who is in it.
 async fn members_of(node: &Node, room: &RoomId, account: &AccountId) -> Result<Vec<AccountId>, Refusal> {
     let database = |report: tim_catalogue::Report| Refusal::database(&report);
-    if node.databases.room(room).await.map_err(database)?.is_none() {
+    let is_there = Box::pin(node.accounts.users.align_room(node, room)).await?;
+    if !is_there || node.databases.room(room).await.map_err(database)?.is_none() {
         return Err(Refusal::plain(ErrorCode::Account, "no_such_room"));
     }
     let is_member = node.databases.is_member(room, account).await;

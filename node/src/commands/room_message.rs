@@ -4,8 +4,9 @@
 use super::message::{self, Draft};
 use super::relay::{self, Content, Receiver, Sendable};
 use super::{Refusal, message::refuse};
-use crate::edge::Connection;
+use crate::edge::{Connection, Continuation};
 use crate::session::Envelope;
+use std::sync::Arc;
 use tim_core::conversation::{Operation, RoomOperation};
 use tim_core::id::RoomId;
 use tim_core::placement;
@@ -30,8 +31,39 @@ pub(super) fn begin(connection: &mut Connection, command: Command, mut message: 
                 content: Content::Message(Box::new(message)),
             },
         ),
-        Ok((room, Some(operation))) => submit(connection, command, operation, message, room),
+        Ok((room, Some(operation))) => match connection.node.accounts.users.knows_room(&room) {
+            Some(true) => submit(connection, command, operation, message, room),
+            Some(false) => refuse(connection, command.tim_type(), id, no_such_room()),
+            None => align(connection, command, operation, message, room),
+        },
     }
+}
+
+fn no_such_room() -> Refusal {
+    Refusal::plain(ErrorCode::Account, "no_such_room")
+}
+
+/// A room whose members are said elsewhere has them before anything is said in it.
+fn align(
+    connection: &mut Connection,
+    command: Command,
+    operation: RoomOperation,
+    message: TimMessage,
+    room: RoomId,
+) {
+    let node = Arc::clone(&connection.node);
+    connection.begin(Box::pin(async move {
+        let aligned = Box::pin(node.accounts.users.align_room(&node, &room)).await;
+        let continuation: Continuation = Box::new(move |connection| {
+            let id = message::client_id(&message);
+            match aligned {
+                Ok(true) => submit(connection, command, operation, message, room),
+                Ok(false) => refuse(connection, command.tim_type(), id, no_such_room()),
+                Err(refusal) => refuse(connection, command.tim_type(), id, refusal),
+            }
+        });
+        continuation
+    }));
 }
 
 /// The room, and what is asked of it; nothing for what is relayed.

@@ -64,7 +64,9 @@ impl Asked {
 pub(super) fn begin(connection: &mut Connection, rtype: i32, request: TimReq) {
     let names = (request.node.clone(), request.node2.clone());
     let Some(live) = &connection.live else { return };
-    let asked = match check(&connection.node.ids, &Actor::of(live), rtype, request) {
+    let changes = connection.node.accounts.users.refuse_room_changes();
+    let asked = changes.and_then(|()| check(&connection.node.ids, &Actor::of(live), rtype, request));
+    let asked = match asked {
         Ok(asked) => asked,
         Err(refusal) => return refuse(connection, rtype, names, refusal),
     };
@@ -210,7 +212,11 @@ fn rtype_of(operation: RoomOperation) -> Option<i32> {
         RoomOperation::Ban => business::BLOCK_ROOM_MEMBER,
         RoomOperation::Leave => business::LEAVE_ROOM,
         RoomOperation::Cancel => business::CANCEL_ROOM,
-        RoomOperation::Message | RoomOperation::Revoke(_) | RoomOperation::Modify => return None,
+        RoomOperation::Message
+        | RoomOperation::Revoke(_)
+        | RoomOperation::Modify
+        | RoomOperation::Admit
+        | RoomOperation::Dismiss => return None,
     })
 }
 
@@ -218,7 +224,9 @@ fn rtype_of(operation: RoomOperation) -> Option<i32> {
 pub(super) fn succeeded(connection: &mut Connection, pending: &Pending, operation: RoomOperation) {
     let room = pending.room.as_ref().map(|room| room.as_str().to_owned());
     let answer = match operation {
-        RoomOperation::Message | RoomOperation::Join => return,
+        RoomOperation::Message | RoomOperation::Join | RoomOperation::Admit | RoomOperation::Dismiss => {
+            return;
+        }
         RoomOperation::Revoke(target) => TimAck {
             t: Some(i64::from(IN_ROOM)),
             n: room,

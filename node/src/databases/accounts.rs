@@ -84,6 +84,24 @@ impl Databases {
         .await
     }
 
+    /// Puts a conversation into the lists of accounts, durably; one answer each.
+    pub(crate) async fn list_for_each(
+        &self,
+        accounts: &[AccountId],
+        listed: &ListedConversation,
+    ) -> Result<Vec<Listing>, Report> {
+        self.of_each(accounts, AccountId::as_bytes, |database, asked| async move {
+            let entry = |(account, epoch): (AccountId, Epoch)| ListEntry {
+                account,
+                epoch,
+                listed: listed.clone(),
+            };
+            let entries: Vec<ListEntry> = asked.into_iter().map(entry).collect();
+            database.list_conversations(&entries).await
+        })
+        .await
+    }
+
     /// Puts a conversation into an account's list, durably.
     pub(crate) async fn list_conversation(
         &self,

@@ -51,10 +51,11 @@ impl Envelope {
         Self::sealed(message, &stamp, target.map_or(0, |target| target.0))
     }
 
-    /// Of a message from the system, which names no sender.
+    /// Of what the system says, which names no sender; the room, if it is about one.
     pub(crate) fn seal_system(message: TimMessage, to: Tid) -> (Bytes, ContentHash) {
         let stamp = MessageStamp {
             to_tid: Some(to),
+            room_tid: message.room_tid.clone(),
             ..MessageStamp::default()
         };
         Self::sealed(message, &stamp, 0)

@@ -37,13 +37,17 @@ fn event(event: &Event) -> Option<Value> {
                 RoomNews::Joined(account) => ("joined", account),
                 RoomNews::Left(account) => ("left", account),
             };
-            json!({
+            let mut told = json!({
                 "type": "room.changed",
                 "room": room.as_str(),
                 "change": change,
-                "account": account.as_str(),
-                "by": by.as_str(),
-            })
+            });
+            // Where the members are said elsewhere, nobody has done it.
+            let people = [("account", account), ("by", by)].into_iter();
+            for (name, account) in people.filter(|(_, account)| **account != AccountId::system()) {
+                told[name] = Value::from(account.as_str());
+            }
+            told
         }
     };
     told["id"] = Value::from(id(event));

@@ -83,7 +83,14 @@ impl Transaction {
     }
 
     /// Notes the plan of a statement where that was asked for.
-    #[cfg_attr(not(feature = "explain"), allow(clippy::unused_async, unused_variables))]
+    #[cfg_attr(
+        not(feature = "explain"),
+        allow(
+            clippy::unused_async,
+            unused_variables,
+            reason = "without the feature there is nothing to ask"
+        )
+    )]
     pub(crate) async fn explain(
         &self,
         summary: Summary,

@@ -33,7 +33,8 @@ pub enum RoomOperation {
     Message,
     /// The sender takes back the message in this place (odType 2).
     Revoke(Seq),
-    /// A new room (tim rtype 8); the body is a [`RoomCreation`].
+    /// A new room (tim rtype 8); the body is a [`RoomCreation`]. Of the system: a mirror without members, which a room
+    /// that is there becomes, too.
     Create,
     /// To join an open room, to apply to a private one (rtype 9).
     Join,
@@ -53,6 +54,10 @@ pub enum RoomOperation {
     Cancel,
     /// To change what is said about the room (command 42, ntype 7); the body is a [`RoomChange`].
     Modify,
+    /// The system takes an account into a mirror, see [`Room::is_mirror`]. No client can ask for it.
+    Admit,
+    /// The system takes a member out of a mirror. No client can ask for it.
+    Dismiss,
 }
 
 /// What is told about a room. All of it is free for applications; `None` is "not said".
@@ -95,7 +100,7 @@ pub struct Room {
     pub id: RoomId,
     /// Whoever wants to join must be let in.
     pub private: bool,
-    /// Who may do everything.
+    /// Who may do everything. The system where that is nobody: of a mirror, and of a room that ended without its founder.
     pub founder: AccountId,
     /// Who else may let in, refuse, remove and ban; in order.
     pub managers: Vec<AccountId>,
@@ -125,6 +130,18 @@ pub enum Rank {
 }
 
 impl Room {
+    /// Whether who is in it is said elsewhere: then the system alone changes that, and nobody leads.
+    #[must_use]
+    pub fn is_mirror(&self) -> bool {
+        self.founder == AccountId::system() && !self.cancelled
+    }
+
+    /// Who leads it with the highest rank, if anybody does.
+    #[must_use]
+    pub fn founder(&self) -> Option<&AccountId> {
+        Some(&self.founder).filter(|founder| **founder != AccountId::system())
+    }
+
     /// What an account may do.
     #[must_use]
     pub fn rank(&self, account: &AccountId) -> Rank {
@@ -286,6 +303,8 @@ pub fn concerned(submission: &Submission) -> Vec<AccountId> {
     if submission.peer != submission.sender {
         accounts.push(submission.peer.clone());
     }
+    // It is in no room.
+    accounts.retain(|account| *account != AccountId::system());
     if operation == RoomOperation::Modify
         && let Some(change) = RoomChange::from_body(&submission.body)
     {

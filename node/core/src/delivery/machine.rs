@@ -235,7 +235,10 @@ impl Delivery {
         // Items and accounts have one order. A large room has very many of both.
         let mut answers = asked.accounts.iter().zip(&lookups).peekable();
         for mut item in asked.items {
-            while answers.next_if(|(account, _)| **account != item.account).is_some() {}
+            while answers
+                .next_if(|(account, _)| **account != item.account)
+                .is_some()
+            {}
             let (entries, certain): (&[SessionEntry], bool) = match answers.peek() {
                 Some((_, Lookup::Found(entries))) => (entries, true),
                 Some((_, Lookup::Nobody)) => (&[], true),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use rand::Rng;
-use tim_core::conversation::{Operation, Submission};
+use tim_core::conversation::{Operation, RoomOperation, Submission};
 use tim_core::delivery::Push;
 use tim_core::id::{AccountId, ContentHash, ConversationId, Generation, MessageKey, SessionId};
 use tim_core::placement;
@@ -136,7 +136,9 @@ impl World {
         let conversation = self.conversation_said(held_account, &said);
         // Clients stand in for administrators: whoever has the system speak is no party to it.
         let sender = match said.operation {
-            Operation::System => AccountId::system(),
+            Operation::System | Operation::Room(RoomOperation::Admit | RoomOperation::Dismiss) => {
+                AccountId::system()
+            }
             _ => sender,
         };
         let key = MessageKey(self.random.random());

@@ -4,6 +4,7 @@
 //! that is down is not asked by everybody; meanwhile whoever needs an answer is told to come back.
 
 use super::Found;
+use super::lists::TooLarge;
 use crate::board::{Board, Effect, Place};
 use crate::commands::Refusal;
 use crate::node::Node;
@@ -13,19 +14,30 @@ use std::time::{Duration, Instant};
 use tim_catalogue::{Report, configuration as wrong, node as causes};
 use tim_config::UserDatabase;
 use tim_core::id::AccountId;
-use tim_store::{Foreign, Reads, StatementError};
+use tim_store::{Foreign, ForeignError, Reads, StatementError};
 use tim_wire::ErrorCode;
 use tokio::sync::Semaphore;
+
+const LOGIN: &str = "accounts.database.login";
+const EXISTS: &str = "accounts.database.exists";
+const MAY_MESSAGE: &str = "accounts.database.may_message";
+pub(super) const ROSTER: &str = "accounts.database.roster";
+pub(super) const ROOMS: &str = "accounts.database.rooms";
+pub(super) const ROOM_MEMBERS: &str = "accounts.database.room_members";
+
+/// A statement, under the key by which the operator knows it.
+pub(super) type Statement<'a> = (&'static str, &'a str);
 
 /// The database and what is asked of it.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    config: UserDatabase,
+    pub(super) config: UserDatabase,
     /// The DSN as it was read last, and its pool.
     open: Mutex<Option<(String, Foreign)>>,
     places: Semaphore,
     rests_until: Mutex<Option<Instant>>,
-    board: Arc<Board>,
+    pub(super) too_large: Mutex<Option<TooLarge>>,
+    pub(super) board: Arc<Board>,
 }
 
 /// What is read of an answer that is yes or no.
@@ -44,6 +56,7 @@ impl Directory {
             open: Mutex::default(),
             places: Semaphore::new(config.requests_max as usize),
             rests_until: Mutex::default(),
+            too_large: Mutex::default(),
             board,
             config: config.clone(),
         }
@@ -58,6 +71,10 @@ impl Directory {
         !self.config.may_message.is_empty()
     }
 
+    pub(super) fn has_rooms(&self) -> bool {
+        !self.config.room_members.is_empty()
+    }
+
     pub(super) async fn log_in(&self, node: &Node, name: &str, password: &str) -> Result<Found, Refusal> {
         let most = super::super::CREDENTIAL_BYTES_MAX;
         if name.is_empty() || name.len() > most || password.is_empty() || password.len() > most {
@@ -65,9 +82,10 @@ impl Directory {
         }
         let hash_is_given = self.config.login.matches('?').count() == 1;
         let rows = if hash_is_given {
-            self.ask(&self.config.login, &[name], 2).await?
+            self.ask((LOGIN, &self.config.login), &[name], 2).await?
         } else {
-            self.ask(&self.config.login, &[name, password], 1).await?
+            self.ask((LOGIN, &self.config.login), &[name, password], 1)
+                .await?
         };
         let Some(row) = rows.into_iter().next() else {
             return Ok(Found::Nobody);
@@ -87,36 +105,21 @@ impl Directory {
         if self.config.exists.is_empty() {
             return Ok(true);
         }
-        self.says_yes(&self.config.exists, &[account.as_str()]).await
+        self.says_yes((EXISTS, &self.config.exists), &[account.as_str()])
+            .await
     }
 
     pub(super) async fn may_message(&self, from: &AccountId, to: &AccountId) -> Result<(), Refusal> {
         let asked = [from.as_str(), to.as_str()];
-        match self.says_yes(&self.config.may_message, &asked).await? {
+        let statement = (MAY_MESSAGE, self.config.may_message.as_str());
+        match self.says_yes(statement, &asked).await? {
             true => Ok(()),
             false => Err(Refusal::plain(ErrorCode::PermissionDenied, "not_friends")),
         }
     }
 
-    pub(super) async fn roster(&self, account: &AccountId) -> Option<Result<Vec<AccountId>, Refusal>> {
-        if self.config.roster.is_empty() {
-            return None;
-        }
-        let rows = self.ask(&self.config.roster, &[account.as_str()], 1).await;
-        Some(rows.map(|rows| {
-            let ids = rows
-                .into_iter()
-                .flatten()
-                .filter_map(|id| AccountId::new(id).ok());
-            let mut friends: Vec<AccountId> = ids.collect();
-            friends.sort();
-            friends.dedup();
-            friends
-        }))
-    }
-
     /// Whether the first row holds a number above 0.
-    async fn says_yes(&self, statement: &str, parameters: &[&str]) -> Result<bool, Refusal> {
+    async fn says_yes(&self, statement: Statement<'_>, parameters: &[&str]) -> Result<bool, Refusal> {
         let rows = self.ask(statement, parameters, 1).await?;
         let first = rows.first().and_then(|row| row.first());
         Ok(first
@@ -182,20 +185,22 @@ impl Directory {
             1 => &["the account's id", "the password's hash"],
             _ => &["the account's id"],
         };
-        let all = [
-            ("accounts.database.login", &config.login, login),
-            ("accounts.database.exists", &config.exists, &[NUMBER]),
-            ("accounts.database.may_message", &config.may_message, &[NUMBER]),
-            ("accounts.database.roster", &config.roster, &["the friend's id"]),
+        let all: [(_, _, &[&str]); 6] = [
+            (LOGIN, &config.login, login),
+            (EXISTS, &config.exists, &[NUMBER]),
+            (MAY_MESSAGE, &config.may_message, &[NUMBER]),
+            (ROSTER, &config.roster, &["the friend's id"]),
+            (ROOMS, &config.rooms, &["the room's id"]),
+            (ROOM_MEMBERS, &config.room_members, &["the member's id"]),
         ];
         let set = all.into_iter().filter(|(_, text, _)| !text.is_empty());
         set.map(|(key, text, columns)| Expected { key, text, columns })
             .collect()
     }
 
-    async fn ask(
+    pub(super) async fn ask(
         &self,
-        statement: &str,
+        (key, text): Statement<'_>,
         parameters: &[&str],
         columns: usize,
     ) -> Result<Vec<Vec<String>>, Refusal> {
@@ -211,11 +216,13 @@ impl Directory {
             return Err(Refusal::users_unknown());
         }
         let pool = self.pool().map_err(|reason| self.failed(&reason))?;
-        match pool.rows(statement, parameters, columns).await {
+        match pool.rows(text, parameters, columns).await {
             Ok(rows) => {
                 self.board.clear(&Place::UserDatabase);
+                self.answered((key, parameters));
                 Ok(rows)
             }
+            Err(ForeignError::TooMany(_)) => Err(self.has_too_many_rows((key, parameters))),
             Err(error) => Err(self.failed(&error.to_string())),
         }
     }

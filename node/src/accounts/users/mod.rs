@@ -2,9 +2,13 @@
 //!
 //! Their accounts have rows here all the same, without a password, from their first login on: profiles, deletion and
 //! everything else work as for others. Who may write to whom may be said by them; then a message is vouched for by its
-//! session's node, as one within a room is, and their answer is remembered for a short named time.
+//! session's node, as one within a room is, and their answer is remembered for a short named time. Who is in which room may
+//! be said by them as well, see [`rooms`].
 
+mod alignment;
 mod directory;
+mod lists;
+mod rooms;
 
 use super::Accounts;
 use crate::board::Board;
@@ -12,6 +16,7 @@ use crate::commands::{Refusal, list_both};
 use crate::node::Node;
 use directory::Directory;
 use moka::sync::Cache;
+use rooms::KnownRooms;
 use std::sync::Arc;
 use std::time::Duration;
 use tim_catalogue::Report;
@@ -35,7 +40,7 @@ pub(crate) enum Users {
     /// Whoever comes.
     Anyone(Permissions),
     /// Those of a database.
-    Database(Box<Directory>, Permissions),
+    Database(Box<Directory>, Permissions, KnownRooms),
 }
 
 /// Who may write to whom, as it was a moment ago; what was refused is remembered as well.
@@ -73,7 +78,8 @@ impl Users {
                 let database = &config.accounts.database;
                 let kept = Duration::from_millis(database.remembered_millis.max(1));
                 let directory = Directory::new(database, Arc::clone(board));
-                Self::Database(Box::new(directory), Permissions::kept(kept))
+                let rooms = KnownRooms::kept(kept);
+                Self::Database(Box::new(directory), Permissions::kept(kept), rooms)
             }
         }
     }
@@ -85,7 +91,7 @@ impl Users {
     pub(crate) async fn check(&self) -> Result<(), Report> {
         match self {
             Self::Own | Self::Anyone(_) => Ok(()),
-            Self::Database(directory, _) => directory.check().await,
+            Self::Database(directory, ..) => directory.check().await,
         }
     }
 
@@ -106,7 +112,7 @@ impl Users {
     /// Why nobody can make or end friendships here.
     pub(crate) fn refuse_friends(&self) -> Result<(), Refusal> {
         match self {
-            Self::Database(directory, _) if directory.has_relations() => {
+            Self::Database(directory, ..) if directory.has_relations() => {
                 Err(Refusal::plain(ErrorCode::Interface, "users_are_elsewhere"))
             }
             _ => Ok(()),
@@ -116,7 +122,7 @@ impl Users {
     /// The friends of an account, where they are elsewhere.
     pub(crate) async fn roster(&self, account: &AccountId) -> Option<Result<Vec<AccountId>, Refusal>> {
         match self {
-            Self::Database(directory, _) => directory.roster(account).await,
+            Self::Database(directory, ..) => directory.roster(account).await,
             _ => None,
         }
     }
@@ -126,7 +132,7 @@ impl Users {
         match self {
             Self::Own => false,
             Self::Anyone(_) => true,
-            Self::Database(directory, _) => directory.judges_messages(),
+            Self::Database(directory, ..) => directory.judges_messages(),
         }
     }
 
@@ -134,7 +140,7 @@ impl Users {
     pub(crate) fn remembered(&self, from: &AccountId, to: &AccountId) -> Option<Result<(), Refusal>> {
         let permissions = match self {
             Self::Own => return None,
-            Self::Anyone(permissions) | Self::Database(_, permissions) => permissions,
+            Self::Anyone(permissions) | Self::Database(_, permissions, _) => permissions,
         };
         let known = permissions.0.get(&(from.clone(), to.clone()))?;
         Some(known.map_or(Ok(()), Err))
@@ -153,7 +159,7 @@ impl Users {
         let (permissions, answer) = match self {
             Self::Own => return Ok(()),
             Self::Anyone(permissions) => (permissions, not_blocked(node, from, to).await),
-            Self::Database(directory, permissions) => (permissions, directory.may_message(from, to).await),
+            Self::Database(directory, permissions, _) => (permissions, directory.may_message(from, to).await),
         };
         let answer = match answer {
             Ok(()) => list_both(node, from, to).await,
@@ -173,7 +179,7 @@ impl Users {
     pub(super) async fn exists(&self, account: &AccountId) -> Result<bool, Refusal> {
         match self {
             Self::Own | Self::Anyone(_) => Ok(true),
-            Self::Database(directory, _) => directory.exists(account).await,
+            Self::Database(directory, ..) => directory.exists(account).await,
         }
     }
 
@@ -186,7 +192,7 @@ impl Users {
                 let id = AccountId::new(name).ok().filter(|_| node.ids.is_valid(name));
                 Some(Ok(id.map_or(Found::Nobody, Found::Account)))
             }
-            Self::Database(directory, _) => {
+            Self::Database(directory, ..) => {
                 let password = auth.pwd.as_deref().unwrap_or_default();
                 Some(directory.log_in(node, name, password).await)
             }

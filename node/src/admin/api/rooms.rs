@@ -43,8 +43,9 @@ pub(super) struct RoomId {
 pub(super) struct Room {
     /// Its id.
     room: String,
-    /// Whose it is.
-    founder: String,
+    /// Whose it is; absent where its members are said by `accounts.database`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    founder: Option<String>,
     /// Who may let accounts in and keep them out.
     managers: Vec<String>,
     /// Whether accounts have to be let in.
@@ -178,7 +179,7 @@ pub(super) async fn find(caller: Caller<Read>, Path(room): Path<String>) -> Resu
     let managers = found.managers.iter().map(|manager| manager.as_str().to_owned());
     Ok(Json(Room {
         room: found.id.as_str().to_owned(),
-        founder: found.founder.as_str().to_owned(),
+        founder: found.founder().map(|founder| founder.as_str().to_owned()),
         managers: managers.collect(),
         private: found.private,
         members: found.members,

@@ -99,12 +99,14 @@ pub(in crate::admin) async fn change(
 
 /// A room that has not ended.
 pub(in crate::admin) async fn find(node: &Node, room: &RoomId) -> Result<Arc<Room>, Problem> {
+    let is_there = Box::pin(node.accounts.users.align_room(node, room)).await?;
     let found = node.databases.room(room).await.map_err(Problem::database)?;
-    found.ok_or_else(Problem::no_such_room)
+    found.filter(|_| is_there).ok_or_else(Problem::no_such_room)
 }
 
 /// Who acts for a room: the account that the caller names, else the founder.
 pub(in crate::admin) async fn acting(node: &Node, room: &RoomId, by: Option<&str>) -> Result<Actor, Problem> {
+    node.accounts.users.refuse_room_changes()?;
     let founder = find(node, room).await?.founder.clone();
     match by {
         Some(by) => actor("by", by, None),
@@ -190,10 +192,9 @@ pub(in crate::admin) async fn is_member(
     room: &RoomId,
     account: &AccountId,
 ) -> Result<bool, Problem> {
-    node.databases
-        .is_member(room, account)
-        .await
-        .map_err(Problem::database)
+    let is_there = Box::pin(node.accounts.users.align_room(node, room)).await?;
+    let is_member = node.databases.is_member(room, account).await;
+    Ok(is_there && is_member.map_err(Problem::database)?)
 }
 
 /// Lets another account push into a virtual room of an owner, or no longer.

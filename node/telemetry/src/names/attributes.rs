@@ -205,6 +205,27 @@ pub static PASSWORD_SOURCE: Attribute = Attribute {
     stability: Stability::Development,
 };
 
+/// `tim.room.members.wanted`
+pub static ROOM_MEMBERS_WANTED: Attribute = Attribute {
+    name: "tim.room.members.wanted",
+    description: "members that a room has by accounts.database.room_members",
+    stability: Stability::Development,
+};
+
+/// `tim.room.members.admitted`
+pub static ROOM_MEMBERS_ADMITTED: Attribute = Attribute {
+    name: "tim.room.members.admitted",
+    description: "accounts that were not in the room and had to be",
+    stability: Stability::Development,
+};
+
+/// `tim.room.members.dismissed`
+pub static ROOM_MEMBERS_DISMISSED: Attribute = Attribute {
+    name: "tim.room.members.dismissed",
+    description: "accounts that were in the room and must not be",
+    stability: Stability::Development,
+};
+
 /// `tim.admin.operation`
 pub static ADMIN_OPERATION: Attribute = Attribute {
     name: "tim.admin.operation",
@@ -411,6 +432,9 @@ pub static ATTRIBUTES: &[&Attribute] = &[
     &LOGIN_OUTCOME,
     &LIMIT_NAME,
     &PASSWORD_SOURCE,
+    &ROOM_MEMBERS_WANTED,
+    &ROOM_MEMBERS_ADMITTED,
+    &ROOM_MEMBERS_DISMISSED,
     &ADMIN_OPERATION,
     &ADMIN_INTERFACE,
     &ADMIN_OUTCOME,

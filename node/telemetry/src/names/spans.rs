@@ -122,6 +122,20 @@ pub static PASSWORD_LOOKUP: SpanName = SpanName {
     stability: Stability::Development,
 };
 
+/// `tim.room align`
+pub static ROOM_ALIGN: SpanName = SpanName {
+    name: "tim.room align",
+    kind: "INTERNAL",
+    description: "a room is given the members that a database of the operator's says; root",
+    attributes: &[
+        &ROOM_MEMBERS_WANTED,
+        &ROOM_MEMBERS_ADMITTED,
+        &ROOM_MEMBERS_DISMISSED,
+        &ERROR_TYPE,
+    ],
+    stability: Stability::Development,
+};
+
 /// `tim.admin call`
 pub static ADMIN_CALL: SpanName = SpanName {
     name: "tim.admin call",
@@ -143,5 +157,6 @@ pub static SPANS: &[&SpanName] = &[
     &REPARTITION_STEP,
     &RECONCILE,
     &PASSWORD_LOOKUP,
+    &ROOM_ALIGN,
     &ADMIN_CALL,
 ];

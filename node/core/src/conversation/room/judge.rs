@@ -68,6 +68,9 @@ pub(crate) fn judge(
     match operation {
         RoomOperation::Message => of.speak(EntryKind::RoomMessage),
         RoomOperation::Revoke(_) => of.speak(EntryKind::RoomRevoke),
+        RoomOperation::Admit => of.admit_as_said(),
+        RoomOperation::Dismiss => of.dismiss(),
+        _ if room.is_mirror() => Err(Refusal::NotAllowed),
         RoomOperation::Create => Err(Refusal::NoSuchRoom),
         RoomOperation::Join => of.join(),
         RoomOperation::Refuse => of.refuse(),
@@ -83,28 +86,58 @@ pub(crate) fn judge(
 
 fn create(found: &Found<'_>, submission: &Submission) -> Result<Step, Refusal> {
     let made = RoomCreation::from_body(&submission.body).ok_or(Refusal::Malformed)?;
+    let founder = submission.sender.clone();
+    if founder == AccountId::system() {
+        return mirror(found, made);
+    }
     if found.room.is_some() {
         return Err(Refusal::AlreadyMember);
     }
-    let founder = submission.sender.clone();
     let mut member = RoomMember::stranger(founder.clone());
     member.standing = Standing::MEMBER;
     member.windows.open(before(found.seq));
     Ok(Step {
         room: Some(Room {
-            id: made.id,
-            private: made.private,
-            founder: founder.clone(),
-            managers: Vec::new(),
             members: 1,
-            members_since: found.seq,
-            quiet: QuietRuns::default(),
-            cancelled: false,
-            created_ns: found.now_ns,
-            profile: made.profile,
+            ..empty(found, made, founder.clone())
         }),
         member: Some(member),
         moves: Some(RoomMove::Joined(founder)),
+        ..Step::of(EntryKind::Unannounced)
+    })
+}
+
+/// A room in which nobody is yet.
+fn empty(found: &Found<'_>, made: RoomCreation, founder: AccountId) -> Room {
+    Room {
+        id: made.id,
+        private: made.private,
+        founder,
+        managers: Vec::new(),
+        members: 0,
+        members_since: found.seq,
+        quiet: QuietRuns::default(),
+        cancelled: false,
+        created_ns: found.now_ns,
+        profile: made.profile,
+    }
+}
+
+/// A room whose members are said elsewhere. One that is there becomes it as it is, until its members are compared.
+fn mirror(found: &Found<'_>, made: RoomCreation) -> Result<Step, Refusal> {
+    let system = AccountId::system();
+    let room = match found.room {
+        Some(room) if room.is_mirror() => return Err(Refusal::AlreadyMember),
+        Some(room) => Room {
+            founder: system,
+            managers: Vec::new(),
+            cancelled: false,
+            ..room.as_ref().clone()
+        },
+        None => empty(found, made, system),
+    };
+    Ok(Step {
+        room: Some(room),
         ..Step::of(EntryKind::Unannounced)
     })
 }
@@ -216,6 +249,33 @@ impl Operation<'_> {
         }
         step.member = Some(row);
         step
+    }
+
+    fn by_system(&self) -> Result<(), Refusal> {
+        if *self.sender == AccountId::system() && self.room.is_mirror() {
+            Ok(())
+        } else {
+            Err(Refusal::NotAllowed)
+        }
+    }
+
+    /// What account and room have done about each other before does not count.
+    fn admit_as_said(&self) -> Result<Step, Refusal> {
+        self.by_system()?;
+        let row = self.row(self.target);
+        if row.standing.is_member() {
+            return Err(Refusal::AlreadyMember);
+        }
+        self.admit(row, EntryKind::RoomPulled)
+    }
+
+    fn dismiss(&self) -> Result<Step, Refusal> {
+        self.by_system()?;
+        let row = self.row(self.target);
+        if !row.standing.is_member() {
+            return Err(Refusal::NothingPending);
+        }
+        Ok(self.part(row, Standing::default(), EntryKind::RoomKicked, true))
     }
 
     fn join(&self) -> Result<Step, Refusal> {

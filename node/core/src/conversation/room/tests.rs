@@ -1,3 +1,5 @@
+mod mirror;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
