@@ -88,6 +88,8 @@ async fn all_devices_of_an_account_may_share_one() {
     let (_, bob) = cluster.friends("alice", "bob").await;
     let mut alice = cluster.login(0, "alice").await;
     alice.say(&bob, "once").await;
+    // Before it is stored the device would be given it live.
+    alice.message().await;
     let (first, waited) = device(&cluster, 1, 7).await;
     assert_eq!(waited, ["once"]);
     first.close().await;
